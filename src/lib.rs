@@ -1,0 +1,16 @@
+//! jmeet: a native Jitsi participant as one library.
+//!
+//! Layers (each uses only those before it): [`wire`] → xmpp → jingle, bridge, [`media`] → conference, engine →
+//! meeting → client → ffi. See `docs/architecture.md`.
+
+pub mod env;
+pub mod error;
+pub mod media;
+pub mod meeting;
+pub mod time;
+pub mod wire;
+
+pub use env::Env;
+pub use error::{Code, Error, Stage};
+
+pub use time::Time;
