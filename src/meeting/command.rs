@@ -1,0 +1,68 @@
+//! What the program asks of a meeting. The tag is given back by the event that completes the request; 0: none.
+
+use super::event::TrackKey;
+use super::options::{ReaderOptions, TrackOptions};
+
+/// A writer: the sending end of one local track. Never reused within a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct WriterKey(pub u64);
+
+/// A reader. Never reused within a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ReaderKey(pub u64);
+
+/// A request.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Connect and join; done when we are in the room, or with the reason why not.
+    Join {
+        tag: u64,
+    },
+    /// To everybody; done when the room has reflected it.
+    SendMessage {
+        text: String,
+        tag: u64,
+    },
+    /// To one participant; done when it is sent, the room reflects none.
+    SendPrivateMessage {
+        endpoint_id: String,
+        text: String,
+        tag: u64,
+    },
+    SetDisplayName {
+        name: String,
+        tag: u64,
+    },
+    /// A new local source under the key that the driver chose.
+    AddTrack {
+        track: TrackKey,
+        options: TrackOptions,
+        tag: u64,
+    },
+    RemoveTrack {
+        track: TrackKey,
+        tag: u64,
+    },
+    /// Mute that others see: SourceInfo and RTP (docs/protocol/04 §15).
+    SetMuted {
+        track: TrackKey,
+        muted: bool,
+        tag: u64,
+    },
+    AddReader {
+        reader: ReaderKey,
+        track: Option<TrackKey>,
+        options: ReaderOptions,
+    },
+    RemoveReader {
+        reader: ReaderKey,
+    },
+    /// Ask the sender of a remote track for a key frame.
+    RequestKeyFrame {
+        track: TrackKey,
+    },
+    /// Leave the room and close the stream; done when confirmed or when its time is over.
+    Leave {
+        tag: u64,
+    },
+}

@@ -1,0 +1,236 @@
+//! What happened, in one causal order per client (design §5.2): a participant before its tracks, tracks removed before the
+//! participant leaves, a request done after the state that it caused, CLOSED once and last.
+//!
+//! Each event carries what is needed to act on it; getters may be ahead of it.
+
+use crate::error::Error;
+use crate::media::kind::{Codec, MediaType, VideoType};
+use std::sync::Arc;
+
+/// A participant of one client, never reused within it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ParticipantKey(pub u64);
+
+/// A track of one client: (endpoint id, source name). Never reused within it; survives every change of transport.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TrackKey(pub u64);
+
+/// A conference of one client: the main room is 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConferenceKey(pub u64);
+
+/// The main room of every client.
+pub const MAIN_ROOM: ConferenceKey = ConferenceKey(1);
+
+/// One event of one client.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// The tag of the request that this completes; 0 for every other event.
+    pub tag: u64,
+    /// The room it belongs to, if any.
+    pub conference: Option<ConferenceKey>,
+    pub kind: EventKind,
+}
+
+/// What happened.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum EventKind {
+    /// A request with a tag is finished; `None`: it succeeded.
+    RequestDone(Option<Error>),
+    /// The way into or out of the meeting went a step further. Coalesced: the newest counts.
+    State(ClientState),
+    /// We are in the room.
+    Joined(Joined),
+    ParticipantJoined(Arc<Participant>),
+    /// Something that [`Participant`] says has changed; `changed` is a mask of [`changed`] bits.
+    ParticipantUpdated(Arc<Participant>, u32),
+    ParticipantLeft(ParticipantLeft),
+    /// Our own role changed.
+    Role(Role),
+    Message(Message),
+    Subject(String),
+    TrackAdded(Arc<Track>),
+    /// Mute state, video type or codec of a remote track changed.
+    TrackUpdated(Arc<Track>),
+    TrackRemoved(Arc<Track>),
+    /// The focus came (`true`) or is gone; media goes on without it (docs/protocol/03 §8.2).
+    Focus(bool),
+    /// The peer-to-peer session: state and, when it ended, why.
+    Media(MediaState),
+    /// The focus offered a bridge session, which this version refuses.
+    BridgeOffered,
+    /// A peer wants a key frame of this local track, encoding 0 unless several are sent.
+    KeyFrameWanted {
+        track: TrackKey,
+        encoding: u32,
+    },
+    /// Send about this much on this local track. Coalesced.
+    TargetBitrate {
+        track: TrackKey,
+        encoding: u32,
+        bits_per_second: u64,
+    },
+    /// The codec that the room wants for this local track (docs/protocol/04 §12).
+    CodecWanted {
+        track: TrackKey,
+        codec: Codec,
+    },
+    /// The estimate of what the path to the peer carries, bit/s. Coalesced.
+    Bandwidth {
+        bits_per_second: u64,
+    },
+    /// A stage of the way from connect to first frame was reached; see [`TimelineStage`].
+    Timeline(TimelineStage, u64),
+    /// Messages were dropped because nobody drained the queue.
+    Overrun {
+        dropped: u64,
+    },
+    /// The client is finished: nothing follows. `None`: we left.
+    Closed(Option<Error>),
+}
+
+/// Where a client stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[repr(u32)]
+pub enum ClientState {
+    /// Made, not joined.
+    #[default]
+    New = 1,
+    /// Transport, TLS, authentication.
+    Connecting = 2,
+    /// Conference request and join.
+    Joining = 3,
+    Joined = 4,
+    Leaving = 5,
+    Closed = 6,
+}
+
+/// MUC roles as Jitsi uses them (docs/protocol/03 §6.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[repr(u32)]
+pub enum Role {
+    #[default]
+    None = 0,
+    Visitor = 1,
+    Participant = 2,
+    Moderator = 3,
+}
+
+/// We are in.
+#[derive(Clone, Debug)]
+pub struct Joined {
+    /// Our endpoint id.
+    pub endpoint_id: String,
+    pub role: Role,
+}
+
+/// Bits of [`EventKind::ParticipantUpdated`].
+pub mod changed {
+    pub const DISPLAY_NAME: u32 = 1;
+    pub const ROLE: u32 = 2;
+    pub const FEATURES: u32 = 4;
+    pub const STATUS: u32 = 8;
+    pub const HAND: u32 = 16;
+    pub const OTHER: u32 = 32;
+}
+
+/// Another occupant of the room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Participant {
+    pub key: ParticipantKey,
+    pub endpoint_id: String,
+    /// Empty when none is known.
+    pub display_name: String,
+    /// Real JID; empty where the room hides it.
+    pub real_jid: String,
+    pub role: Role,
+    /// Features named in presence.
+    pub features: Vec<String>,
+    /// Milliseconds since the epoch, as text, while the hand is up; else empty.
+    pub raised_hand: String,
+}
+
+/// Somebody went.
+#[derive(Clone, Debug)]
+pub struct ParticipantLeft {
+    pub participant: Arc<Participant>,
+    /// Their status text or the reason of the kick; may be empty.
+    pub reason: String,
+    /// Removed by a moderator.
+    pub kicked: bool,
+    /// The stream ended without a leave (status 333).
+    pub vanished: bool,
+}
+
+/// Words.
+#[derive(Clone, Debug)]
+pub struct Message {
+    /// Who said it, while they are in the room.
+    pub participant: Option<ParticipantKey>,
+    /// Endpoint id of the sender, also when they have left.
+    pub endpoint_id: String,
+    /// Their display name at the time; may be empty.
+    pub display_name: String,
+    pub text: String,
+    /// The stanza's id; empty when it had none.
+    pub id: String,
+    /// To us alone.
+    pub private: bool,
+    /// From the history of the room.
+    pub delayed: bool,
+    /// When it was sent, ms since the epoch: of the delay stamp for history, else of arrival.
+    pub sent_ms: i64,
+}
+
+/// A source of somebody, or one of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Track {
+    pub key: TrackKey,
+    /// Whose.
+    pub participant: Option<ParticipantKey>,
+    pub endpoint_id: String,
+    /// `<endpoint id>-a0`, `-v0`, `-v1` … (docs/protocol/02 §16).
+    pub source_name: String,
+    pub media: MediaType,
+    pub video_type: VideoType,
+    pub muted: bool,
+    /// One of ours.
+    pub local: bool,
+}
+
+/// How media travels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MediaState {
+    /// A session with this endpoint is being set up.
+    Connecting { endpoint_id: String },
+    /// ICE and DTLS are done; frames flow.
+    Connected { endpoint_id: String },
+    /// It ended: the Jingle reason, who ended it, and whether media had flowed.
+    Ended { endpoint_id: String, reason: String, text: String, by_peer: bool },
+}
+
+/// Stages of joining and of media, each stamped once per join (docs/protocol/02 §21), in µs of the monotonic clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u32)]
+#[non_exhaustive]
+pub enum TimelineStage {
+    /// The join call.
+    Start = 1,
+    /// Socket, TLS and HTTP upgrade done.
+    TransportOpen = 2,
+    Authenticated = 3,
+    Bound = 4,
+    ConferenceRequestSent = 5,
+    ConferenceReady = 6,
+    JoinSent = 7,
+    Joined = 8,
+    SessionInitiate = 9,
+    SessionAccept = 10,
+    IceConnected = 11,
+    DtlsConnected = 12,
+    FirstAudioSent = 13,
+    FirstVideoSent = 14,
+    FirstAudioReceived = 15,
+    FirstVideoReceived = 16,
+}
