@@ -1,0 +1,504 @@
+//! The seam between everything above RTP and the peer engine (design §5.8, §9): commands and datagrams in, packets,
+//! events and one deadline out.
+//!
+//! An engine moves RTP and knows SSRCs, never frames, participants or source names. Below this line: ICE, DTLS, SRTP,
+//! RTX and NACK, reports, transport-cc, bandwidth estimate. Above it: packetiser, reorder, layers, tracks, ownership of
+//! SSRCs. Everything here is plain data and `Send`; no type of a dependency but `bytes::Bytes` appears.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::time::Time;
+
+/// One connection to the bridge or to one peer: a machine without clock, socket or thread.
+///
+/// After each `handle_…` or `send_rtp` call, drain [`poll_output`](PeerEngine::poll_output) until it gives `None`, then
+/// wait until [`next_deadline`](PeerEngine::next_deadline) at most. Nothing here fails: what goes wrong for good is
+/// [`Event::Failed`], what is not understood is counted in [`Stats`].
+pub trait PeerEngine: Send {
+    /// Does what a command says.
+    fn handle_command(&mut self, command: Command, now: Time);
+
+    /// Takes one datagram that arrived at the local address `local` (one given by [`Command::AddLocalAddress`]).
+    fn handle_datagram(&mut self, local: SocketAddr, remote: SocketAddr, data: &[u8], now: Time);
+
+    /// Takes notice of the time; to be called at [`next_deadline`](PeerEngine::next_deadline).
+    fn handle_timeout(&mut self, now: Time);
+
+    /// Sends one RTP packet of a stream made with [`Command::AddSender`]; the engine numbers it. Dropped, and counted,
+    /// for an unknown SSRC and before [`Event::Secure`].
+    fn send_rtp(&mut self, packet: &OutgoingRtp, now: Time);
+
+    /// The next thing that the engine wants done.
+    fn poll_output(&mut self) -> Option<Output>;
+
+    /// When the engine wants [`handle_timeout`](PeerEngine::handle_timeout) next, if at all.
+    fn next_deadline(&self) -> Option<Time>;
+
+    /// Our ICE credentials and certificate fingerprint; known from the start, constant for the life of the engine.
+    fn local_transport(&self) -> LocalTransport;
+
+    /// Counters so far.
+    fn stats(&self) -> Stats;
+}
+
+/// What an engine is made from.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// ICE role: `false` towards the bridge (docs/protocol/04 §5), `true` for the initiator of a P2P session.
+    pub controlling: bool,
+    /// Our DTLS certificate.
+    pub identity: Arc<Identity>,
+    /// STUN servers for server-reflexive candidates. (TURN servers will stand beside them.)
+    pub stun_servers: Vec<SocketAddr>,
+    /// Gather and accept loopback addresses; for tests on one machine.
+    pub allow_loopback: bool,
+    /// Payload types and header extensions as negotiated; may be replaced later by [`Command::SetRtp`].
+    pub rtp: RtpConfig,
+    /// SSRC of our own feedback (receiver reports, NACK, PLI, transport-cc).
+    pub feedback_ssrc: u32,
+    /// Bounds of the bandwidth estimate.
+    pub estimate: EstimateBounds,
+}
+
+/// What the engine must know of the negotiated RTP session (docs/protocol/04 §6).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RtpConfig {
+    pub extensions: ExtensionIds,
+    pub payload_types: Vec<PayloadType>,
+}
+
+/// Ids of the RTP header extensions; 0 = not negotiated (docs/protocol/04 §6.4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ExtensionIds {
+    /// `urn:ietf:params:rtp-hdrext:ssrc-audio-level`
+    pub audio_level: u8,
+    /// `http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time`
+    pub abs_send_time: u8,
+    /// `http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01`
+    pub transport_cc: u8,
+}
+
+/// One RTP payload type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PayloadType {
+    pub pt: u8,
+    pub kind: CodecKind,
+    /// RTP clock rate, Hz.
+    pub clock: u32,
+    /// On a retransmission payload type (RFC 4588), the one that it repairs (`apt`).
+    pub repairs: Option<u8>,
+    /// Lost packets are asked for again (`rtcp-fb nack`).
+    pub nack: bool,
+}
+
+/// What a payload type carries, as far as an engine cares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CodecKind {
+    Audio,
+    Video,
+}
+
+/// Bounds of the bandwidth estimate, bit/s.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EstimateBounds {
+    pub initial: u64,
+    pub min: u64,
+    pub max: u64,
+}
+
+impl Default for EstimateBounds {
+    /// 300 kbit/s to begin with, between 30 kbit/s and 10 Mbit/s.
+    fn default() -> Self {
+        EstimateBounds { initial: 300_000, min: 30_000, max: 10_000_000 }
+    }
+}
+
+/// A DTLS certificate with its private key. Made once per process, or per client, and shared by engines.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// X.509, DER.
+    pub certificate: Vec<u8>,
+    /// PKCS #8, DER. Never logged.
+    pub private_key: Vec<u8>,
+    /// Of the certificate, sha-256.
+    pub fingerprint: Fingerprint,
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identity").field("fingerprint", &self.fingerprint).finish_non_exhaustive()
+    }
+}
+
+/// A certificate fingerprint as in XEP-0320: `hash` is `sha-256` and so on, `value` upper-case hexadecimal with colons.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Fingerprint {
+    pub hash: String,
+    pub value: String,
+}
+
+/// ICE user name fragment and password. The password is never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct IceCredentials {
+    pub ufrag: String,
+    pub pwd: String,
+}
+
+impl fmt::Debug for IceCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IceCredentials").field("ufrag", &self.ufrag).finish_non_exhaustive()
+    }
+}
+
+/// Our part of a Jingle transport.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalTransport {
+    pub credentials: IceCredentials,
+    pub fingerprint: Fingerprint,
+}
+
+/// The peer's part of a Jingle transport, and the DTLS role that follows for us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemoteTransport {
+    pub credentials: IceCredentials,
+    /// The peer's certificate must match one of them; none at all refuses the peer.
+    pub fingerprints: Vec<Fingerprint>,
+    /// Ours. Client when our `setup` is `active` (or the peer's `passive`), server in the other case.
+    pub dtls: DtlsRole,
+}
+
+/// Which side of the DTLS handshake we are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DtlsRole {
+    /// `setup="active"`
+    Client,
+    /// `setup="passive"`
+    Server,
+}
+
+/// An ICE candidate over UDP, component 1 (XEP-0176, RFC 8445 §5.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    pub foundation: String,
+    pub priority: u32,
+    pub address: SocketAddr,
+    pub kind: CandidateKind,
+    /// The base of a reflexive or relayed candidate.
+    pub related: Option<SocketAddr>,
+}
+
+/// Where a candidate's address comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CandidateKind {
+    Host,
+    ServerReflexive,
+    PeerReflexive,
+    Relayed,
+}
+
+impl CandidateKind {
+    /// The word of XEP-0176 and of SDP.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            CandidateKind::Host => "host",
+            CandidateKind::ServerReflexive => "srflx",
+            CandidateKind::PeerReflexive => "prflx",
+            CandidateKind::Relayed => "relay",
+        }
+    }
+
+    /// The kind of that word.
+    pub fn parse(s: &str) -> Option<CandidateKind> {
+        Some(match s {
+            "host" => CandidateKind::Host,
+            "srflx" => CandidateKind::ServerReflexive,
+            "prflx" => CandidateKind::PeerReflexive,
+            "relay" => CandidateKind::Relayed,
+            _ => return None,
+        })
+    }
+}
+
+/// What the layers above ask of an engine.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// A UDP socket of ours is bound to this address; gather on it.
+    AddLocalAddress(SocketAddr),
+    /// The socket of this address is gone.
+    RemoveLocalAddress(SocketAddr),
+    /// The peer's credentials, fingerprints and role: checks begin. Once per engine.
+    SetRemote(RemoteTransport),
+    /// A candidate of the peer; may come before [`Command::SetRemote`].
+    AddRemoteCandidate(Candidate),
+    /// Payload types and header extensions after the answer.
+    SetRtp(RtpConfig),
+    /// A stream that we will send.
+    AddSender(Sender),
+    /// Stops a stream; its SSRC gets a BYE.
+    RemoveSender(u32),
+    /// `rtx` carries the repairs of the remote stream `primary` (an FID group or a source map).
+    MapRtx { rtx: u32, primary: u32 },
+    /// A remote SSRC is gone: its state, and that of its repairs, is dropped.
+    Forget(u32),
+    /// Asks the sender of this remote SSRC for a key frame; throttled per SSRC.
+    RequestKeyFrame(u32),
+    /// Ends the connection; outputs that say so come at once, then nothing more.
+    Close,
+}
+
+/// A stream that we send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sender {
+    pub ssrc: u32,
+    /// SSRC and payload type for repairs (RFC 4588); without, repairs are plain repeats.
+    pub rtx: Option<(u32, u8)>,
+    /// The payload type to begin with; packets may change it.
+    pub pt: u8,
+}
+
+/// One RTP packet to send.
+#[derive(Clone, Debug)]
+pub struct OutgoingRtp {
+    pub ssrc: u32,
+    pub pt: u8,
+    /// RTP timestamp.
+    pub ts: u32,
+    pub marker: bool,
+    /// Audio level extension, if negotiated.
+    pub level: Option<AudioLevel>,
+    /// One more header extension, `(id, value)`: the dependency descriptor.
+    pub extra: Option<(u8, Bytes)>,
+    /// At most [`MAX_RTP_PAYLOAD`] bytes.
+    pub payload: Bytes,
+}
+
+/// The largest RTP payload that still leaves room for header, extensions and tags in a 1280-byte IPv6 packet.
+pub const MAX_RTP_PAYLOAD: usize = 1180;
+
+/// RFC 6464: 0 (loudest) to 127 (silence), in −dBov, and whether it is speech.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AudioLevel {
+    pub level: u8,
+    pub voice: bool,
+}
+
+/// What an engine wants done.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// Send this datagram from the socket of `local`.
+    Transmit(Transmit),
+    Event(Event),
+}
+
+/// One datagram to send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transmit {
+    pub local: SocketAddr,
+    pub remote: SocketAddr,
+    pub data: Vec<u8>,
+}
+
+/// What an engine tells.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A local candidate to be told to the peer.
+    Candidate(Candidate),
+    /// No more candidates will come for the addresses given so far.
+    GatheringDone,
+    Ice(IceState),
+    /// DTLS is up, the fingerprint was right: media flows.
+    Secure,
+    Rtp(IncomingRtp),
+    /// The peer wants a key frame of our stream with this SSRC.
+    KeyFrameWanted(u32),
+    SenderReport(SenderReport),
+    /// What the path to the peer carries.
+    Bandwidth(Bandwidth),
+    /// A remote SSRC said goodbye (RTCP BYE).
+    Bye(u32),
+    /// The connection is over for good. Comes at most once.
+    Failed(Failure),
+}
+
+/// Where the connection stands (RFC 8445, as the W3C states it).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum IceState {
+    New,
+    Checking,
+    Connected,
+    /// Nothing authentic came for a while; may come back.
+    Disconnected,
+    Failed,
+    Closed,
+}
+
+/// Why a connection failed for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Failure {
+    /// No path, or the path was lost for too long.
+    Ice,
+    /// The handshake failed or ran out of time.
+    Dtls,
+    /// The peer's certificate is not the one that was signalled.
+    Fingerprint,
+}
+
+/// One RTP packet from the peer, decrypted, repairs undone, duplicates removed, not reordered.
+///
+/// Any SSRC is delivered, also one nobody named yet: who owns it is decided above.
+#[derive(Clone, Debug)]
+pub struct IncomingRtp {
+    pub ssrc: u32,
+    pub pt: u8,
+    /// Sequence number, unwrapped. A stream begins at 65536 or above, so a packet before its first is not negative.
+    pub seq: u64,
+    /// RTP timestamp.
+    pub ts: u32,
+    pub marker: bool,
+    /// It came as a repair (RTX).
+    pub recovered: bool,
+    pub arrival: Time,
+    pub level: Option<AudioLevel>,
+    /// A slice of the received packet.
+    pub payload: Bytes,
+}
+
+/// RTP time of one stream bound to the sender's wall clock (RFC 3550 §6.4.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SenderReport {
+    pub ssrc: u32,
+    /// 32.32 fixed point, seconds since 1900.
+    pub ntp: u64,
+    pub rtp: u32,
+}
+
+impl SenderReport {
+    /// The report's wall time, µs since 1970.
+    pub fn unix_us(&self) -> i64 {
+        let seconds = (self.ntp >> 32) as i64 - NTP_UNIX_OFFSET;
+        seconds * 1_000_000 + (((self.ntp & 0xffff_ffff) * 1_000_000) >> 32) as i64
+    }
+}
+
+/// Seconds from 1900 (NTP) to 1970 (Unix).
+pub const NTP_UNIX_OFFSET: i64 = 2_208_988_800;
+
+/// The estimate for what we send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bandwidth {
+    /// bit/s.
+    pub bps: u64,
+    pub rtt: Option<Duration>,
+    /// Lost packets of the last feedback, in 1/256.
+    pub loss: u8,
+}
+
+/// Counters of one engine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// RTP packets received and authentic, repairs included.
+    pub rtp_in: u64,
+    pub rtp_in_bytes: u64,
+    /// RTP packets sent, repairs not included.
+    pub rtp_out: u64,
+    pub rtp_out_bytes: u64,
+    /// Repairs sent on NACK.
+    pub rtx_out: u64,
+    /// Packets that arrived only as a repair.
+    pub recovered: u64,
+    /// Packets that were there already.
+    pub duplicates: u64,
+    /// Missing packets, asked for as often as we could, that never came.
+    pub unrecovered: u64,
+    /// Sequence numbers asked for, repeats included.
+    pub nacks_out: u64,
+    /// Sequence numbers asked of us.
+    pub nacks_in: u64,
+    pub key_frame_requests_out: u64,
+    pub key_frame_requests_in: u64,
+    pub transport_cc_out: u64,
+    pub transport_cc_in: u64,
+    /// SRTP or SRTCP that is not authentic, or is replayed.
+    pub srtp_errors: u64,
+    /// STUN refused for a wrong user name, integrity or form.
+    pub stun_refused: u64,
+    /// Datagrams, RTCP parts and packets that were not understood or came too early for their kind.
+    pub junk: u64,
+    /// Packets given to `send_rtp` that could not go.
+    pub send_dropped: u64,
+    pub rtt: Option<Duration>,
+    /// Sources known now, both directions.
+    pub streams: u32,
+    /// The path media takes now.
+    pub path: Option<Path>,
+}
+
+/// Local and remote address of the selected pair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Path {
+    pub local: SocketAddr,
+    pub remote: SocketAddr,
+    /// How the local address came to be.
+    pub local_kind: CandidateKind,
+}
+
+/// Whether a candidate address makes sense at all: not unspecified, multicast, broadcast or link-local, port not 0;
+/// loopback only where `loopback` says so.
+pub fn usable_address(a: SocketAddr, loopback: bool) -> bool {
+    if a.port() == 0 || a.ip().is_unspecified() || a.ip().is_multicast() {
+        return false;
+    }
+    match a.ip() {
+        IpAddr::V4(ip) => !ip.is_broadcast() && (loopback || !ip.is_loopback()) && !ip.is_link_local(),
+        // A link-local IPv6 address needs a scope that the wire does not carry.
+        IpAddr::V6(ip) => (loopback || !ip.is_loopback()) && (ip.segments()[0] & 0xffc0) != 0xfe80,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_not_printed() {
+        let c = IceCredentials { ufrag: "uf".into(), pwd: "secret".into() };
+        assert!(!format!("{c:?}").contains("secret"));
+        let fingerprint = Fingerprint { hash: "sha-256".into(), value: "AA".into() };
+        let i = Identity { certificate: vec![1], private_key: vec![213], fingerprint };
+        assert!(!format!("{i:?}").contains("213"));
+    }
+
+    #[test]
+    fn candidate_kinds_read_back() {
+        use CandidateKind::*;
+        for k in [Host, ServerReflexive, PeerReflexive, Relayed] {
+            assert_eq!(CandidateKind::parse(k.as_str()), Some(k));
+        }
+        assert_eq!(CandidateKind::parse("x"), None);
+    }
+
+    #[test]
+    fn senseless_addresses_are_not_usable() {
+        for bad in
+            ["0.0.0.0:1", "1.2.3.4:0", "224.0.0.1:5", "255.255.255.255:5", "169.254.1.1:5", "[fe80::1]:5", "[::]:5"]
+        {
+            assert!(!usable_address(bad.parse().expect(bad), true), "{bad}");
+        }
+        for local in ["127.0.0.1:5", "[::1]:5"] {
+            let a = local.parse().expect(local);
+            assert!(usable_address(a, true) && !usable_address(a, false));
+        }
+        assert!(usable_address("192.0.2.1:5".parse().expect("address"), false));
+    }
+
+    #[test]
+    fn a_sender_report_tells_wall_time() {
+        let sr = SenderReport { ssrc: 1, ntp: ((NTP_UNIX_OFFSET as u64 + 10) << 32) | 0x8000_0000, rtp: 0 };
+        assert_eq!(sr.unix_us(), 10_500_000);
+    }
+}
