@@ -3,6 +3,8 @@
 //! Layers (each uses only those before it): [`wire`] → xmpp → jingle, bridge, [`media`] → conference, engine →
 //! meeting → client → ffi. See `docs/architecture.md`.
 
+#[cfg(feature = "client")]
+pub mod client;
 pub mod env;
 pub mod error;
 pub mod media;
