@@ -38,7 +38,7 @@ enum Key {
     ParticipantUpdated(u64),
     TrackAdded(u64),
     TrackUpdated(u64),
-    KeyFrame(u64, u32),
+    Refresh(u64, u32),
     Bitrate(u64, u32),
     CodecWanted(u64),
 }
@@ -75,7 +75,7 @@ fn rule(event: &Event) -> Rule {
         EventKind::Focus(_) => Rule::Newest(Key::Focus),
         EventKind::Media(_) => Rule::Newest(Key::Media),
         EventKind::BridgeOffered => Rule::Newest(Key::BridgeOffered),
-        EventKind::KeyFrameWanted { track, encoding } => Rule::Level(Key::KeyFrame(track.0, *encoding)),
+        EventKind::KeyFrameWanted { track, encoding } => Rule::Level(Key::Refresh(track.0, *encoding)),
         EventKind::TargetBitrate { track, encoding, .. } => Rule::Level(Key::Bitrate(track.0, *encoding)),
         EventKind::CodecWanted { track, .. } => Rule::Newest(Key::CodecWanted(track.0)),
         EventKind::Bandwidth { .. } => Rule::Level(Key::Bandwidth),
@@ -189,7 +189,7 @@ impl Pending {
                 self.cancel(id, Key::TrackUpdated(t));
                 self.cancel(id, Key::CodecWanted(t));
                 for encoding in 0..MAX_ENCODINGS {
-                    self.cancel(id, Key::KeyFrame(t, encoding));
+                    self.cancel(id, Key::Refresh(t, encoding));
                     self.cancel(id, Key::Bitrate(t, encoding));
                 }
                 if !self.cancel(id, Key::TrackAdded(t)) {
