@@ -9,6 +9,8 @@ pub mod env;
 pub mod error;
 pub mod media;
 pub mod meeting;
+#[cfg(feature = "testkit")]
+pub mod testkit;
 pub mod time;
 pub mod wire;
 
