@@ -82,7 +82,7 @@ impl FocusComponent {
     /// The next piece of the stream. Cancel-safe: bytes already read stay in the stream's buffer.
     async fn read(&mut self) -> io::Result<Piece> {
         loop {
-            if let Some(piece) = self.stream.next().map_err(|e| broken(e.to_string()))? {
+            if let Some(piece) = self.stream.next_piece().map_err(|e| broken(e.to_string()))? {
                 return Ok(piece);
             }
             let mut buffer = [0; 4096];

@@ -202,20 +202,17 @@ impl Focus {
         match &mut self.refusal {
             None => {}
             Some(Refusal::Silent) => return,
+            Some(Refusal::NotReady(0) | Refusal::SessionInvalid(0)) => {}
             Some(Refusal::NotReady(n)) => {
-                if *n > 0 {
-                    *n -= 1;
-                    return self.answer(&request, &room, false, |_| {});
-                }
+                *n -= 1;
+                return self.answer(&request, &room, false, |_| {});
             }
             Some(Refusal::SessionInvalid(n)) => {
-                if *n > 0 {
-                    *n -= 1;
-                    let e = stanza::error_with(iq, &stanza_ns, "modify", "not-acceptable", None, |w| {
-                        w.open("session-invalid", ns::FOCUS).close();
-                    });
-                    return self.out.push_back(e);
-                }
+                *n -= 1;
+                let e = stanza::error_with(iq, &stanza_ns, "modify", "not-acceptable", None, |w| {
+                    w.open("session-invalid", ns::FOCUS).close();
+                });
+                return self.out.push_back(e);
             }
             Some(Refusal::Condition(c)) => {
                 let e = stanza::error(iq, &stanza_ns, stanza::error_type(c), c, None);

@@ -56,7 +56,7 @@ impl XmlStream {
     }
 
     /// The next complete piece, or `None` when more bytes are needed.
-    pub fn next(&mut self) -> Result<Option<Piece>, StreamError> {
+    pub fn next_piece(&mut self) -> Result<Option<Piece>, StreamError> {
         while self.at < self.buffer.len() {
             let b = self.buffer[self.at];
             self.at += 1;
@@ -126,7 +126,7 @@ mod tests {
             let (mut s, mut got) = (XmlStream::default(), Vec::new());
             for chunk in text.as_bytes().chunks(step) {
                 s.push(chunk);
-                while let Some(p) = s.next().unwrap() {
+                while let Some(p) = s.next_piece().unwrap() {
                     got.push(p);
                 }
             }
@@ -148,10 +148,10 @@ mod tests {
     fn an_endless_element_is_refused_at_the_limit() {
         let mut s = XmlStream::default();
         s.push(b"<s><a>");
-        assert!(s.next().unwrap().is_some());
+        assert!(s.next_piece().unwrap().is_some());
         s.push(&vec![b'x'; MAX_ELEMENT_BYTES - 3]);
-        assert_eq!(s.next(), Ok(None));
+        assert_eq!(s.next_piece(), Ok(None));
         s.push(b"x");
-        assert_eq!(s.next(), Err(StreamError::TooLarge));
+        assert_eq!(s.next_piece(), Err(StreamError::TooLarge));
     }
 }
