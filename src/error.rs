@@ -90,6 +90,8 @@ codes! {
     Disconnected = 203 "ERR_DISCONNECTED",
     /// Another login took this one's place (`conflict`).
     Replaced = 204 "ERR_REPLACED",
+    /// The server did not answer in time; the stage says to what.
+    ServerTimeout = 205 "ERR_SERVER_TIMEOUT",
 
     /// Authentication failed; condition and text are the server's.
     Auth = 300 "ERR_AUTH",
