@@ -6,6 +6,7 @@ pub mod extdisco;
 pub mod features;
 pub mod framing;
 pub mod jid;
+pub mod jingle;
 pub mod ns;
 pub mod sasl;
 pub mod sm;
