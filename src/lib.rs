@@ -1,6 +1,6 @@
 //! jmeet: a native Jitsi participant as one library.
 //!
-//! Layers (each uses only those before it): [`wire`] → xmpp → jingle, bridge, [`media`] → conference, engine →
+//! Layers (each uses only those before it): [`wire`] → [`xmpp`] → jingle, bridge, [`media`] → conference, engine →
 //! meeting → client → ffi. See `docs/architecture.md`.
 
 #[cfg(feature = "client")]
@@ -13,6 +13,7 @@ pub mod meeting;
 pub mod testkit;
 pub mod time;
 pub mod wire;
+pub mod xmpp;
 
 pub use env::Env;
 pub use error::{Code, Error, Stage};

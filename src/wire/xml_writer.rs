@@ -103,6 +103,15 @@ impl XmlWriter {
         self.open(name, ns).text(text).close()
     }
 
+    /// Puts in elements that another writer made. They declare their namespaces themselves.
+    pub fn raw(&mut self, xml: &str) -> &mut XmlWriter {
+        if !xml.is_empty() {
+            self.end_tag();
+            self.out.push_str(xml);
+        }
+        self
+    }
+
     /// Closes the innermost open element.
     pub fn close(&mut self) -> &mut XmlWriter {
         if let Some(o) = self.open.pop() {
