@@ -3,9 +3,18 @@
 //! lib-jitsi-meet in a browser joins it too.
 
 pub mod component;
+pub mod deployment;
+pub mod faults;
 pub mod focus;
+pub mod server;
 mod stanza;
 pub mod xml_stream;
+
+pub use deployment::Deployment;
+pub use faults::{Faults, JoinRefusal, Step};
+pub use focus::Refusal;
+pub use server::ServerOptions;
+pub use server::sasl::User;
 
 use crate::time::Time;
 use std::sync::OnceLock;

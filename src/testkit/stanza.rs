@@ -1,6 +1,34 @@
-//! Small helpers over the XML tree for servers: answers and errors (RFC 6120 §8).
+//! Small helpers over the XML tree for servers: relaying a stanza under other addresses, answers and errors (RFC 6120 §8).
 
 use crate::wire::{Element, XmlWriter, ns};
+
+/// Writes `stanza` again in namespace `stanza_ns`, with `from`, `to` and, where given, `id` replaced. All else is kept, so
+/// what a client sends is what the other client gets.
+pub fn relay(stanza: Element<'_>, stanza_ns: &str, from: &str, to: &str, id: Option<&str>) -> String {
+    let mut w = relay_open(stanza, stanza_ns, from, to, id);
+    for child in stanza.children() {
+        child.write_to(&mut w);
+    }
+    w.finish()
+}
+
+/// The opening tag of a relayed stanza: for servers that leave out or add children.
+pub fn relay_open(stanza: Element<'_>, stanza_ns: &str, from: &str, to: &str, id: Option<&str>) -> XmlWriter {
+    let mut w = XmlWriter::new();
+    w.open(stanza.name(), stanza_ns).attr("from", from).attr("to", to);
+    for (name, value) in stanza.attrs() {
+        match name {
+            "from" | "to" => {}
+            "id" => {
+                w.attr("id", id.unwrap_or(value));
+            }
+            _ => {
+                w.attr(name, value);
+            }
+        }
+    }
+    w
+}
 
 /// Opens the result of an IQ request, its addresses turned round.
 pub fn iq_result(request: Element<'_>, stanza_ns: &str) -> XmlWriter {
@@ -55,6 +83,18 @@ pub fn error_type(condition: &str) -> &'static str {
 mod tests {
     use super::*;
     use crate::wire::Document;
+
+    #[test]
+    fn a_relayed_stanza_keeps_all_but_its_addresses() {
+        let d = Document::parse(
+            "<message xmlns='jabber:client' id='1' to='a@b' type='chat'><body>x</body><y xmlns='urn:y'/></message>",
+        )
+        .unwrap();
+        assert_eq!(
+            relay(d.root(), ns::CLIENT, "r@c/n", "d@e/f", None),
+            "<message xmlns='jabber:client' from='r@c/n' to='d@e/f' id='1' type='chat'><body>x</body><y xmlns='urn:y'/></message>"
+        );
+    }
 
     #[test]
     fn an_error_names_condition_and_text() {

@@ -8,7 +8,8 @@
 // `page` defaults to "a"; a page is made at its first command. The commands are the methods of `Participant` in
 // page/page.js: join, send, mute, rename, subject, muteParticipant, kick, participants, state, stats, leave; and here
 // eval {"js":"…"} and close (ends a page without leaving the room, as a crashed tab does). End of input ends all, each
-// page leaving its room. The first line out is {"event":"ready"}.
+// page leaving its room. The first line out is {"event":"ready"}. For a look inside: JMEET_BROWSER_LOG=1 shows the page's
+// console on standard error, JMEET_BROWSER_FRAMES=1 the frames of its WebSocket, in the format of the captures.
 import fs from 'node:fs';
 import http from 'node:http';
 import os from 'node:os';
@@ -65,6 +66,13 @@ async function open(name) {
   const page = await browser.newPage();
   page.on('console', m => process.env.JMEET_BROWSER_LOG && process.stderr.write(`[${name}] ${m.text()}\n`));
   page.on('pageerror', e => event('page_error', name, { text: String(e) }));
+  if (process.env.JMEET_BROWSER_FRAMES) {
+    page.on('websocket', socket => {
+      const show = arrow => ({ payload }) => process.stderr.write(`${name}${arrow} ${payload}\n`);
+      socket.on('framesent', show('>'));
+      socket.on('framereceived', show('<'));
+    });
+  }
   await page.exposeFunction('report', (what, fields) => event(what, name, fields));
   await page.goto(origin);
   return page;

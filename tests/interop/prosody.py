@@ -102,19 +102,19 @@ def make_certificates(folder):
                 "-out", f"{name}.crt", "-days", "2", "-extfile", "ext")
 
 
-def focus_program():
-    """Our focus: `JMEET_FOCUS`, or the example, built when it must be."""
-    given = os.environ.get("JMEET_FOCUS")
+def example_program(name):
+    """One of our example programs: `JMEET_<NAME>` (tests/parts/70-interop sets it), or built when it must be."""
+    given = os.environ.get(f"JMEET_{name.upper()}")
     if given:
         return given
     built = subprocess.run(
-        ["cargo", "build", "-q", "--example", "focus", "--features", "testkit", "--message-format=json"],
+        ["cargo", "build", "-q", "--example", name, "--features", "testkit", "--message-format=json"],
         cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
     for line in built.stdout.splitlines():
         message = json.loads(line)
-        if message.get("reason") == "compiler-artifact" and message["target"]["name"] == "focus" and message.get("executable"):
+        if message.get("reason") == "compiler-artifact" and message["target"]["name"] == name and message.get("executable"):
             return message["executable"]
-    raise RuntimeError("cargo names no focus executable")
+    raise RuntimeError(f"cargo names no executable for {name}")
 
 
 class Rig:
@@ -174,7 +174,7 @@ class Rig:
     def start_focus(self):
         """Starts the focus; after `stop_focus` it is a new one that knows nothing, as a restarted Jicofo is."""
         self._focus = subprocess.Popen(
-            [focus_program(), "--port", str(self.component_port), "--domain", f"focus.{DOMAIN}", "--secret", SECRET],
+            [example_program("focus"), "--port", str(self.component_port), "--domain", f"focus.{DOMAIN}", "--secret", SECRET],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent)
         if self._focus.stdout.readline().strip() != "READY":
             raise RuntimeError(f"the focus did not start\n{self.log()}")

@@ -97,7 +97,12 @@ class Participant {
     on(e.MESSAGE_RECEIVED, (id, text, stamp) => report('message', { endpoint: id, text, delayed: Boolean(stamp) }));
     on(e.PRIVATE_MESSAGE_RECEIVED, (id, text) => report('private_message', { endpoint: id, text }));
     on(e.ENDPOINT_MESSAGE_RECEIVED, (user, payload) => report('endpoint_message', { endpoint: user.getId?.(), payload }));
-    on(e.P2P_STATUS, (_, active) => report('p2p', { active }));
+    on(e.P2P_STATUS, (_, active) => {
+      report('p2p', { active });
+      // This version publishes the mute state of its tracks when a bridge session starts, which is always there beside a
+      // real Jicofo. Here it may be alone with its peer-to-peer session, so it is done for it.
+      conference._updateRoomPresence(conference.getActiveMediaSession());
+    });
     on(e.CONNECTION_INTERRUPTED, () => report('interrupted'));
     on(e.CONNECTION_RESTORED, () => report('restored'));
     on(e.TRACK_ADDED, track => this.trackAdded(track));

@@ -1,0 +1,76 @@
+//! The testkit's deployment as a program, for tests in languages without the testkit's functions, and for trying a client by hand:
+//! `cargo run --example testkit_server --features testkit`.
+//!
+//! Prints one JSON line with `url`, `domain` and `muc`, then obeys lines on standard input, each answered by `ok` or `no`:
+//! `cut WHO`, `silence WHO`, `speak WHO`, `inject WHO XML`, `send-as WHO XML`, `end-stream WHO CONDITION`,
+//! `not-ready N`, `stop-focus`, `start-focus`, `focus-leaves`, `destroy ROOM REASON`, `endpoints ROOM` (which answers with their
+//! ids). WHO is an endpoint id. Stops when its input closes. `--user NAME PASSWORD` asks for a password, `--stun PORT` announces a server.
+
+use jmeet::testkit::{Deployment, Refusal, ServerOptions, User};
+use std::io::{self, BufRead, Write};
+
+fn main() -> io::Result<()> {
+    let mut options = ServerOptions::default();
+    let mut args = std::env::args().skip(1);
+    while let Some(arg) = args.next() {
+        match (arg.as_str(), args.next(), args.len()) {
+            ("--user", Some(name), 1..) => {
+                options.users.push(User { name, password: args.next().unwrap_or_default() });
+            }
+            ("--stun", Some(port), _) => {
+                let port = port.parse().map_err(io::Error::other)?;
+                options.services.push(("stun".into(), "127.0.0.1".into(), port));
+            }
+            _ => return Err(io::Error::other("usage: testkit_server [--user NAME PASSWORD] [--stun PORT]")),
+        }
+    }
+    let kit = Deployment::start(options)?;
+    let values = serde_json::json!({
+        "url": kit.url(), "domain": kit.domain(), "muc": format!("conference.{}", kit.domain()),
+        "focus": format!("focus.{}", kit.domain()),
+    });
+    println!("{values}");
+    io::stdout().flush()?;
+    for line in io::stdin().lock().lines() {
+        let line = line?;
+        let mut words = line.splitn(3, ' ');
+        let (command, who, rest) =
+            (words.next().unwrap_or_default(), words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        let done = match command {
+            "cut" => kit.cut(who),
+            "silence" => kit.silence(who, true),
+            "speak" => kit.silence(who, false),
+            "inject" => kit.inject(who, rest),
+            "send-as" => kit.send_as(who, rest),
+            "end-stream" => kit.end_stream(who, rest),
+            "not-ready" => {
+                kit.refuse_conference(who.parse().ok().map(Refusal::NotReady));
+                true
+            }
+            "stop-focus" => {
+                kit.stop_focus();
+                true
+            }
+            "start-focus" => {
+                kit.start_focus();
+                true
+            }
+            "focus-leaves" => {
+                kit.focus_leaves();
+                true
+            }
+            "destroy" => {
+                kit.destroy_room(who, rest);
+                true
+            }
+            "endpoints" => {
+                println!("{}", kit.endpoints(who).join(" "));
+                continue;
+            }
+            _ => false,
+        };
+        println!("{}", if done { "ok" } else { "no" });
+        io::stdout().flush()?;
+    }
+    Ok(())
+}

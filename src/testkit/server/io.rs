@@ -1,0 +1,191 @@
+//! The server on sockets: WebSockets on loopback (RFC 7395), one task that owns the machine, one per connection. It decides
+//! nothing but how bytes move.
+
+use super::{ConnId, Output, Server};
+use crate::testkit::faults::Step;
+use crate::testkit::wall_clock;
+use futures_util::{SinkExt, StreamExt};
+use std::collections::BTreeMap;
+use std::io;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, oneshot};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
+use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode};
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+
+/// Where the WebSocket is.
+pub const PATH: &str = "/xmpp-websocket";
+/// Frames waiting for a client that does not read; past it the connection is cut.
+pub const MAX_QUEUED_FRAMES: usize = 4096;
+/// Longest frame taken from a client.
+const MAX_FRAME_BYTES: usize = 1 << 20;
+
+/// A call into the machine, made on its task.
+pub type Call = Box<dyn FnOnce(&mut Server, crate::time::Time) + Send>;
+
+pub(crate) enum Input {
+    Upgrade(oneshot::Sender<Upgrade>),
+    Connected(ConnId, mpsc::Sender<Frame>),
+    Text(ConnId, String),
+    Gone(ConnId),
+    Call(Call),
+    Stop,
+}
+
+pub(crate) enum Upgrade {
+    Accept,
+    Status(u16),
+    Silent,
+}
+
+pub(crate) enum Frame {
+    Text(String),
+    Close,
+    Cut,
+}
+
+/// Serves `listener` until [`Input::Stop`].
+pub(crate) async fn serve(
+    listener: TcpListener,
+    mut server: Server,
+    inputs: mpsc::UnboundedSender<Input>,
+    mut from: mpsc::UnboundedReceiver<Input>,
+) {
+    let accepting = tokio::spawn(accept(listener, inputs));
+    let mut connections: BTreeMap<ConnId, mpsc::Sender<Frame>> = BTreeMap::new();
+    loop {
+        let wait = server.next_deadline().map_or(Duration::from_secs(3600), |d| d.since(wall_clock()));
+        let input = tokio::time::timeout(wait, from.recv()).await;
+        let now = wall_clock();
+        match input {
+            Err(_) => server.handle_timeout(now),
+            Ok(None | Some(Input::Stop)) => break,
+            Ok(Some(Input::Upgrade(answer))) => {
+                let decision = if server.faults.silent(Step::Upgrade) {
+                    Upgrade::Silent
+                } else {
+                    server.faults.http_status.map_or(Upgrade::Accept, Upgrade::Status)
+                };
+                // The asker may have gone meanwhile.
+                let _ = answer.send(decision);
+            }
+            Ok(Some(Input::Connected(conn, frames))) => {
+                connections.insert(conn, frames);
+                server.connected(conn);
+            }
+            Ok(Some(Input::Text(conn, text))) => server.receive(conn, &text, now),
+            Ok(Some(Input::Gone(conn))) => {
+                connections.remove(&conn);
+                server.disconnected(conn, now);
+            }
+            Ok(Some(Input::Call(call))) => call(&mut server, now),
+        }
+        while let Some(output) = server.poll_output() {
+            let (conn, frame) = match output {
+                Output::Send(conn, text) => (conn, Frame::Text(text)),
+                Output::Close(conn) => (conn, Frame::Close),
+                Output::Cut(conn) => (conn, Frame::Cut),
+            };
+            let full = connections.get(&conn).is_some_and(|c| c.try_send(frame).is_err());
+            if full {
+                // Dropping the sender ends the connection's task.
+                connections.remove(&conn);
+                server.disconnected(conn, now);
+            }
+        }
+    }
+    accepting.abort();
+}
+
+async fn accept(listener: TcpListener, inputs: mpsc::UnboundedSender<Input>) {
+    let mut next: ConnId = 1;
+    loop {
+        match listener.accept().await {
+            Ok((tcp, _)) => {
+                let conn = next;
+                next += 1;
+                tokio::spawn(connection(tcp, conn, inputs.clone()));
+            }
+            // Out of descriptors, or a client that went before it was accepted: neither ends the server.
+            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    }
+}
+
+async fn connection(tcp: TcpStream, conn: ConnId, inputs: mpsc::UnboundedSender<Input>) {
+    // Every error ends the connection, which is all that a server can do about it.
+    let _ = serve_connection(tcp, conn, &inputs).await;
+    let _ = inputs.send(Input::Gone(conn));
+}
+
+async fn serve_connection(tcp: TcpStream, conn: ConnId, inputs: &mpsc::UnboundedSender<Input>) -> io::Result<()> {
+    tcp.set_nodelay(true)?;
+    let (ask, answer) = oneshot::channel();
+    let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
+    inputs.send(Input::Upgrade(ask)).map_err(|_| gone())?;
+    let status = match answer.await.map_err(|_| gone())? {
+        Upgrade::Accept => None,
+        Upgrade::Status(s) => Some(StatusCode::from_u16(s).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)),
+        // Held open, unread, until the server ends.
+        Upgrade::Silent => {
+            let _held = tcp;
+            return std::future::pending().await;
+        }
+    };
+    let config = WebSocketConfig::default()
+        .read_buffer_size(4096)
+        .max_message_size(Some(MAX_FRAME_BYTES))
+        .max_frame_size(Some(MAX_FRAME_BYTES));
+    let socket = tokio_tungstenite::accept_hdr_async_with_config(
+        tcp,
+        |request: &Request, response: Response| upgrade(request, response, status),
+        Some(config),
+    )
+    .await
+    .map_err(io::Error::other)?;
+    let (mut sink, mut stream) = socket.split();
+    let (frames, mut out) = mpsc::channel(MAX_QUEUED_FRAMES);
+    inputs.send(Input::Connected(conn, frames)).map_err(|_| gone())?;
+    loop {
+        tokio::select! {
+            frame = out.recv() => match frame {
+                Some(Frame::Text(text)) => sink.send(Message::text(text)).await.map_err(io::Error::other)?,
+                Some(Frame::Close) => return sink.close().await.map_err(io::Error::other),
+                Some(Frame::Cut) | None => return Ok(()),
+            },
+            message = stream.next() => match message {
+                Some(Ok(Message::Text(text))) => {
+                    inputs.send(Input::Text(conn, text.as_str().to_owned())).map_err(|_| gone())?;
+                }
+                // Pings are answered by the library; XMPP knows no binary frames.
+                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
+                Some(Ok(Message::Binary(_) | Message::Close(_)) | Err(_)) | None => return Ok(()),
+            },
+        }
+    }
+}
+
+// The library's callback type; an error response is what it asks for.
+#[expect(clippy::result_large_err)]
+fn upgrade(request: &Request, mut response: Response, status: Option<StatusCode>) -> Result<Response, ErrorResponse> {
+    let refuse = |status: StatusCode| {
+        let mut r = ErrorResponse::new(None);
+        *r.status_mut() = status;
+        r
+    };
+    if let Some(status) = status {
+        return Err(refuse(status));
+    }
+    if request.uri().path() != PATH {
+        return Err(refuse(StatusCode::NOT_FOUND));
+    }
+    let protocols = request.headers().get_all("sec-websocket-protocol");
+    let xmpp = protocols.iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(',')).any(|p| p.trim() == "xmpp");
+    if !xmpp {
+        return Err(refuse(StatusCode::BAD_REQUEST));
+    }
+    response.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static("xmpp"));
+    Ok(response)
+}

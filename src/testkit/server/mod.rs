@@ -1,0 +1,516 @@
+//! The server as one machine: streams, rooms and focus joined by a router. Frames of connections in, frames out, in whatever
+//! time it is told; `io.rs` puts it on sockets.
+
+pub mod io;
+mod room;
+mod room_admin;
+pub mod sasl;
+mod session;
+#[cfg(test)]
+mod tests;
+
+use super::faults::{Faults, Step};
+use super::focus::{Focus, FocusOptions};
+use super::stanza;
+use crate::env::Env;
+use crate::time::{Time, earliest};
+use crate::wire::{Document, Element, Jid, XmlLimits, XmlWriter, ns};
+use room::Room;
+pub use room::{Affiliation, DEFAULT_HISTORY};
+use sasl::User;
+use session::{Got, Host, Session};
+use std::collections::{BTreeMap, VecDeque};
+
+/// Rooms at once; a join past it is refused with `resource-constraint`.
+pub const MAX_ROOMS: usize = 4096;
+/// Occupants of one room, unless the options say otherwise.
+pub const DEFAULT_MAX_OCCUPANTS: usize = 512;
+
+/// How a deployment is set up.
+#[derive(Clone, Debug)]
+pub struct ServerOptions {
+    /// XMPP domain. Rooms are at `conference.DOMAIN`, the focus at `focus.DOMAIN`.
+    pub domain: String,
+    /// Users with passwords: then SCRAM and PLAIN are offered. Empty: anonymous login.
+    pub users: Vec<User>,
+    /// Whether stream management is offered.
+    pub stream_management: bool,
+    /// ICE servers told through XEP-0215: type (`stun`, `turn`), host, UDP port.
+    pub services: Vec<(String, String, u16)>,
+    /// Components told as identities of the host: type, address. `end_conference` is served, others only announced.
+    pub components: Vec<(String, String)>,
+    /// Messages that a late joiner gets.
+    pub history: usize,
+    /// Occupants of a room.
+    pub max_occupants: usize,
+}
+
+impl Default for ServerOptions {
+    fn default() -> ServerOptions {
+        let domain = "meet.localhost".to_owned();
+        ServerOptions {
+            components: vec![("end_conference".into(), format!("endconference.{domain}"))],
+            domain,
+            users: Vec::new(),
+            stream_management: true,
+            services: Vec::new(),
+            history: DEFAULT_HISTORY,
+            max_occupants: DEFAULT_MAX_OCCUPANTS,
+        }
+    }
+}
+
+/// A connection, as the driver numbers it.
+pub type ConnId = u64;
+
+/// What the driver must do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Send one text frame.
+    Send(ConnId, String),
+    /// Close the WebSocket properly.
+    Close(ConnId),
+    /// Cut the connection without a word.
+    Cut(ConnId),
+}
+
+/// The server.
+pub struct Server {
+    options: ServerOptions,
+    /// What it does wrong.
+    pub faults: Faults,
+    focus: Option<Focus>,
+    sessions: BTreeMap<ConnId, Session>,
+    by_jid: BTreeMap<String, ConnId>,
+    rooms: BTreeMap<String, Room>,
+    env: Env,
+    out: VecDeque<Output>,
+    muc_domain: String,
+    focus_domain: String,
+}
+
+impl Server {
+    /// A server without connections.
+    pub fn new(options: ServerOptions, env: Env) -> Server {
+        let muc_domain = format!("conference.{}", options.domain);
+        let focus_domain = format!("focus.{}", options.domain);
+        Server {
+            focus: Focus::new(FocusOptions::new(&focus_domain)),
+            options,
+            faults: Faults::default(),
+            sessions: BTreeMap::new(),
+            by_jid: BTreeMap::new(),
+            rooms: BTreeMap::new(),
+            env,
+            out: VecDeque::new(),
+            muc_domain,
+            focus_domain,
+        }
+    }
+
+    /// The focus; `None` while it is down.
+    pub fn focus(&mut self) -> Option<&mut Focus> {
+        self.focus.as_mut()
+    }
+
+    /// Takes the focus down, as a killed one goes: its rooms lose it, requests are answered `service-unavailable`.
+    pub fn stop_focus(&mut self, now: Time) {
+        if let Some(focus) = self.focus.take() {
+            let jid = focus.jid().clone();
+            self.gone(&jid, false, now);
+        }
+    }
+
+    /// A new focus that knows nothing of what was.
+    pub fn start_focus(&mut self) {
+        self.focus = Focus::new(FocusOptions::new(&self.focus_domain));
+    }
+
+    /// A WebSocket was opened.
+    pub fn connected(&mut self, conn: ConnId) {
+        self.sessions.insert(conn, Session::new());
+    }
+
+    /// A text frame arrived.
+    pub fn receive(&mut self, conn: ConnId, text: &str, now: Time) {
+        let Some(session) = self.sessions.get_mut(&conn) else { return };
+        let host = Host {
+            domain: &self.options.domain,
+            users: &self.options.users,
+            stream_management: self.options.stream_management,
+            faults: &self.faults,
+            env: &mut self.env,
+        };
+        let (got, stanza) = session.receive(text, host);
+        self.flush(conn);
+        match got {
+            Got::Nothing => {}
+            Got::Bound => {
+                if let Some(jid) = self.sessions.get(&conn).and_then(|s| s.jid.clone()) {
+                    self.by_jid.insert(jid.as_str().to_owned(), conn);
+                }
+            }
+            Got::Stanza => {
+                let from = self.sessions.get(&conn).and_then(|s| s.jid.clone());
+                if let (Some(from), Some(d)) = (from, stanza) {
+                    // The server, not the client, says whom a stanza is from (RFC 6120 §8.1.2.1).
+                    self.route(d.root(), &from, now);
+                }
+            }
+            Got::Ended(clean) => self.end(conn, clean, now),
+        }
+    }
+
+    /// The socket is gone.
+    pub fn disconnected(&mut self, conn: ConnId, now: Time) {
+        if let Some(jid) = self.sessions.remove(&conn).and_then(|s| s.jid)
+            && self.by_jid.remove(jid.as_str()).is_some()
+        {
+            self.gone(&jid, false, now);
+        }
+    }
+
+    /// Time has come to `now`.
+    pub fn handle_timeout(&mut self, now: Time) {
+        if let Some(focus) = &mut self.focus {
+            focus.handle_timeout(now);
+        }
+        self.run_focus(now);
+    }
+
+    /// When [`Server::handle_timeout`] wants to be called.
+    pub fn next_deadline(&self) -> Option<Time> {
+        earliest(None, self.focus.as_ref().and_then(Focus::next_deadline))
+    }
+
+    /// What the driver must do next.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.out.pop_front()
+    }
+
+    /// The connection of the occupant with this endpoint id, or with this full or bare address.
+    pub fn find(&self, who: &str) -> Option<ConnId> {
+        let by_nick = self.rooms.values().find_map(|r| r.real_of(who));
+        let full = by_nick.map_or(who, Jid::as_str);
+        let bare = || self.by_jid.iter().find(|(j, _)| j.split('/').next() == Some(who)).map(|(_, c)| *c);
+        self.by_jid.get(full).copied().or_else(bare)
+    }
+
+    /// Sends a frame to a client as it stands: stray, spoofed and broken ones too. It is counted as a stanza if it is one.
+    pub fn inject(&mut self, conn: ConnId, text: &str) {
+        if let Some(s) = self.sessions.get_mut(&conn) {
+            if ["<iq", "<message", "<presence"].iter().any(|t| text.starts_with(t)) {
+                s.send(text.to_owned());
+            } else {
+                s.out.push_back(text.to_owned());
+            }
+            self.flush(conn);
+        }
+    }
+
+    /// Handles a stanza as if this client had sent it.
+    pub fn send_as(&mut self, conn: ConnId, text: &str, now: Time) {
+        let from = self.sessions.get(&conn).and_then(|s| s.jid.clone());
+        if let (Some(from), Ok(d)) = (from, Document::parse_with(text, ns::CLIENT, &XmlLimits::default())) {
+            self.route(d.root(), &from, now);
+        }
+    }
+
+    /// Cuts a connection without a word. Its occupants leave with status 333.
+    pub fn cut(&mut self, conn: ConnId, now: Time) {
+        self.out.push_back(Output::Cut(conn));
+        self.disconnected(conn, now);
+    }
+
+    /// Makes a connection silent, or speak again: the socket stays open, nothing passes in either direction.
+    pub fn silence(&mut self, conn: ConnId, silent: bool) {
+        if let Some(s) = self.sessions.get_mut(&conn) {
+            s.silent = silent;
+        }
+    }
+
+    /// Ends a client's stream with a stream error.
+    pub fn end_stream(&mut self, conn: ConnId, condition: &str, now: Time) {
+        if let Some(s) = self.sessions.get_mut(&conn) {
+            s.fail(condition);
+            self.flush(conn);
+            self.end(conn, false, now);
+        }
+    }
+
+    /// Destroys a room (by its local part), as its owner or the end-conference component does.
+    pub fn destroy_room(&mut self, name: &str, reason: &str, now: Time) {
+        let jid = format!("{name}@{}", self.muc_domain);
+        if let Some(room) = self.rooms.get_mut(&jid) {
+            room.destroy(reason, None);
+            self.run_room(&jid, now);
+        }
+    }
+
+    /// The endpoint ids in a room, the focus left out.
+    pub fn endpoints(&self, name: &str) -> Vec<String> {
+        let room = self.rooms.get(&format!("{name}@{}", self.muc_domain));
+        let nicks = room.into_iter().flat_map(|r| r.occupants.keys());
+        nicks.filter(|n| *n != super::focus::NICK).cloned().collect()
+    }
+
+    fn end(&mut self, conn: ConnId, clean: bool, now: Time) {
+        self.out.push_back(Output::Close(conn));
+        if let Some(jid) = self.sessions.remove(&conn).and_then(|s| s.jid) {
+            self.by_jid.remove(jid.as_str());
+            self.gone(&jid, clean, now);
+        }
+    }
+
+    /// A real address is no more: it leaves all rooms.
+    fn gone(&mut self, jid: &Jid, clean: bool, now: Time) {
+        let rooms: Vec<String> =
+            self.rooms.iter().filter(|(_, r)| r.nick_of(jid).is_some()).map(|(j, _)| j.clone()).collect();
+        for room in rooms {
+            if let Some(r) = self.rooms.get_mut(&room) {
+                r.lost(jid, clean);
+            }
+            self.run_room(&room, now);
+        }
+    }
+
+    fn flush(&mut self, conn: ConnId) {
+        if let Some(s) = self.sessions.get_mut(&conn) {
+            let frames = s.out.drain(..).map(|text| Output::Send(conn, text));
+            self.out.extend(frames);
+        }
+    }
+
+    /// Delivers a stanza from a real address.
+    fn route(&mut self, s: Element<'_>, from: &Jid, now: Time) {
+        let to = match s.attr("to") {
+            None => return self.to_host(s, from, now),
+            Some(to) => match Jid::parse(to) {
+                Ok(to) => to,
+                Err(_) => return self.bounce(s, from, "jid-malformed"),
+            },
+        };
+        if to.domain() == self.muc_domain {
+            self.to_room(s, from, &to, now);
+        } else if to.domain() == self.focus_domain {
+            self.to_focus(s, from, now);
+        } else if to.domain() == self.options.domain && to.local().is_none() {
+            self.to_host(s, from, now);
+        } else if self.component("end_conference") == Some(to.domain()) && s.name() == "message" {
+            self.end_conference(s, from, now);
+        } else if self.options.components.iter().any(|(_, a)| a == to.domain()) {
+            self.bounce(s, from, "feature-not-implemented");
+        } else if let Some(conn) = self.by_jid.get(to.as_str()).copied() {
+            self.deliver(conn, stanza::relay(s, ns::CLIENT, from.as_str(), to.as_str(), None));
+        } else {
+            self.bounce(s, from, "service-unavailable");
+        }
+    }
+
+    fn component(&self, kind: &str) -> Option<&str> {
+        self.options.components.iter().find(|(k, _)| k == kind).map(|(_, a)| a.as_str())
+    }
+
+    fn deliver(&mut self, conn: ConnId, text: String) {
+        if let Some(s) = self.sessions.get_mut(&conn) {
+            s.send(text);
+            self.flush(conn);
+        }
+    }
+
+    /// Delivers a stanza that one of the services wrote, by its `to`.
+    fn deliver_text(&mut self, text: &str, now: Time) {
+        let Ok(d) = Document::parse_with(text, ns::CLIENT, &XmlLimits::default()) else { return };
+        let to = d.root().attr("to").unwrap_or_default();
+        if let Some(conn) = self.by_jid.get(to).copied() {
+            self.deliver(conn, text.to_owned());
+        } else if self.focus.as_ref().is_some_and(|f| f.jid().as_str() == to) {
+            if let Some(f) = &mut self.focus {
+                f.handle(d.root(), now);
+            }
+            self.run_focus(now);
+        }
+    }
+
+    fn to_room(&mut self, s: Element<'_>, from: &Jid, to: &Jid, now: Time) {
+        let jid = to.bare_str().to_owned();
+        if to.local().is_none() {
+            return self.to_muc_service(s, from);
+        }
+        let joins = s.name() == "presence" && s.attr("type").is_none();
+        let enters = joins && self.rooms.get(&jid).is_none_or(|r| r.nick_of(from).is_none());
+        let client = self.by_jid.contains_key(from.as_str());
+        if enters && client && self.faults.silent(Step::Join) {
+            return;
+        }
+        if !self.rooms.contains_key(&jid) {
+            if !joins || to.resource().is_none() {
+                return self.bounce(s, from, "item-not-found");
+            }
+            if self.rooms.len() >= MAX_ROOMS {
+                return self.bounce(s, from, "resource-constraint");
+            }
+            let meeting = self.env.hex(32);
+            let room = Room::new(to.bare(), meeting, self.options.history, self.options.max_occupants, now);
+            self.rooms.insert(jid.clone(), room);
+        }
+        // Only clients are refused by the script, never the focus.
+        let refusal = self.faults.refuse_join.clone().filter(|_| enters && client);
+        let refusal = match &mut self.faults.refuse_join_times {
+            _ if refusal.is_none() => None,
+            Some(0) => None,
+            Some(n) => {
+                *n -= 1;
+                refusal
+            }
+            None => refusal,
+        };
+        if let Some(room) = self.rooms.get_mut(&jid) {
+            room.handle(s, from, to.resource(), refusal.as_ref(), now);
+        }
+        self.run_room(&jid, now);
+    }
+
+    fn run_room(&mut self, jid: &str, now: Time) {
+        while let Some(text) = self.rooms.get_mut(jid).and_then(Room::poll_output) {
+            self.deliver_text(&text, now);
+        }
+        if self.rooms.get(jid).is_some_and(Room::is_empty) {
+            self.rooms.remove(jid);
+        }
+    }
+
+    fn to_focus(&mut self, s: Element<'_>, from: &Jid, now: Time) {
+        if self.focus.is_none() {
+            return self.bounce(s, from, "service-unavailable");
+        }
+        let to = s.attr("to").unwrap_or_default();
+        let text = stanza::relay(s, ns::CLIENT, from.as_str(), to, None);
+        if let (Ok(d), Some(focus)) = (Document::parse(&text), &mut self.focus) {
+            focus.handle(d.root(), now);
+        }
+        self.run_focus(now);
+    }
+
+    fn run_focus(&mut self, now: Time) {
+        while let Some(text) = self.focus.as_mut().and_then(Focus::poll_output) {
+            let Ok(d) = Document::parse(&text) else { continue };
+            let root = d.root();
+            match root.attr("from").and_then(|f| Jid::parse(f).ok()) {
+                // Answers from the component's bare domain go straight to whom they are for.
+                Some(from) if from.local().is_some() => self.route(root, &from, now),
+                _ => self.deliver_text(&text, now),
+            }
+        }
+    }
+
+    fn bounce(&mut self, s: Element<'_>, from: &Jid, condition: &str) {
+        if s.attr("type") == Some("error") || (s.name() == "iq" && s.attr("type") == Some("result")) {
+            return;
+        }
+        let mut w = XmlWriter::stanza(s.name());
+        w.attr("type", "error").attr_opt("from", s.attr("to")).attr("to", from.as_str()).attr_opt("id", s.attr("id"));
+        w.open_same("error").attr("type", stanza::error_type(condition)).open(condition, ns::STANZA_ERRORS);
+        let text = w.finish();
+        if let Some(conn) = self.by_jid.get(from.as_str()).copied() {
+            self.deliver(conn, text);
+        }
+    }
+
+    /// `<end_conference/>` from a moderator ends its room (docs/protocol/03 §10.8).
+    fn end_conference(&mut self, m: Element<'_>, from: &Jid, now: Time) {
+        let moderated = |r: &Room| r.nick_of(from).and_then(|n| r.occupants.get(n)).is_some_and(|o| o.moderator);
+        let room = self.rooms.iter().find(|(_, r)| moderated(r)).map(|(j, _)| j.clone());
+        let (Some(room), true) = (room, m.child_named("end_conference").is_some()) else { return };
+        if let Some(r) = self.rooms.get_mut(&room) {
+            r.destroy("The meeting has been terminated", None);
+        }
+        self.run_room(&room, now);
+    }
+
+    fn to_muc_service(&mut self, s: Element<'_>, from: &Jid) {
+        let disco = s.child("query", ns::DISCO_INFO).is_some() && s.attr("type") == Some("get");
+        if s.name() != "iq" || !disco {
+            return self.bounce(s, from, "service-unavailable");
+        }
+        let mut w = self.answer(s, from);
+        w.open("query", ns::DISCO_INFO);
+        w.open_same("identity").attr("category", "conference").attr("type", "text").close();
+        w.open_same("feature").attr("var", ns::MUC);
+        self.reply(from, w);
+    }
+
+    fn answer(&self, iq: Element<'_>, from: &Jid) -> XmlWriter {
+        let mut w = XmlWriter::stanza("iq");
+        w.attr("type", "result")
+            .attr_opt("from", iq.attr("to"))
+            .attr("to", from.as_str())
+            .attr_opt("id", iq.attr("id"));
+        w
+    }
+
+    fn reply(&mut self, to: &Jid, w: XmlWriter) {
+        if let Some(conn) = self.by_jid.get(to.as_str()).copied() {
+            self.deliver(conn, w.finish());
+        }
+    }
+
+    /// A stanza to the server itself: discovery, ping, ICE servers.
+    fn to_host(&mut self, s: Element<'_>, from: &Jid, now: Time) {
+        if s.name() == "presence" {
+            if s.attr("type") == Some("unavailable") && s.attr("to").is_none() {
+                self.gone(from, true, now);
+            }
+            return;
+        }
+        let kind = s.attr("type").unwrap_or_default();
+        if s.name() != "iq" || !matches!(kind, "get" | "set") {
+            return;
+        }
+        let Some(q) = s.children().next() else { return self.bounce(s, from, "bad-request") };
+        let silent = self.faults.silent(Step::Disco);
+        match (kind, q.name(), q.ns()) {
+            ("get", "query", ns::DISCO_INFO) if !silent => {
+                let mut w = self.answer(s, from);
+                w.open("query", ns::DISCO_INFO).attr_opt("node", q.attr("node"));
+                let own = [("server", "im", "jmeet testkit")].into_iter();
+                let components = self.options.components.iter().map(|(k, a)| ("component", k.as_str(), a.as_str()));
+                for (category, kind, name) in own.chain(components) {
+                    w.open_same("identity").attr("category", category).attr("type", kind).attr("name", name).close();
+                }
+                for var in [ns::PING, ns::DISCO_INFO, ns::DISCO_ITEMS, ns::EXTDISCO, ns::EXTDISCO_1] {
+                    w.open_same("feature").attr("var", var).close();
+                }
+                self.reply(from, w);
+            }
+            ("get", "query", ns::DISCO_ITEMS) if !silent => {
+                let mut w = self.answer(s, from);
+                w.open("query", ns::DISCO_ITEMS);
+                for jid in [&self.muc_domain, &self.focus_domain] {
+                    w.open_same("item").attr("jid", jid).close();
+                }
+                self.reply(from, w);
+            }
+            ("get", "services", ns::EXTDISCO | ns::EXTDISCO_1) if !silent => {
+                let mut w = self.answer(s, from);
+                w.open("services", q.ns());
+                for (kind, host, port) in &self.options.services {
+                    w.open_same("service").attr("type", kind).attr("host", host).attr_of("port", port);
+                    w.attr("transport", "udp").close();
+                }
+                self.reply(from, w);
+            }
+            ("get", "query" | "services", ns::DISCO_INFO | ns::DISCO_ITEMS | ns::EXTDISCO | ns::EXTDISCO_1) => {}
+            ("get", "ping", ns::PING) | ("set", "session", ns::SESSION) => {
+                let w = self.answer(s, from);
+                self.reply(from, w);
+            }
+            ("get", "query", "jabber:iq:roster") => {
+                let mut w = self.answer(s, from);
+                w.open("query", "jabber:iq:roster");
+                self.reply(from, w);
+            }
+            _ => self.bounce(s, from, "service-unavailable"),
+        }
+    }
+}

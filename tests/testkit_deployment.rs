@@ -1,0 +1,142 @@
+//! The testkit's deployment on real sockets, spoken to by a bare WebSocket client: what a test relies on before any client of
+//! ours is involved.
+
+use futures_util::{SinkExt, StreamExt};
+use jmeet::testkit::{Deployment, Faults, ServerOptions, Step};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{WebSocketStream, client_async};
+
+const SOON: Duration = Duration::from_secs(10);
+const OPEN: &str = "<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' to='meet.localhost' version='1.0'/>";
+
+struct Client(WebSocketStream<TcpStream>);
+
+async fn upgrade(url: &str) -> Result<Client, Error> {
+    upgrade_to(url, Some("xmpp")).await
+}
+
+async fn upgrade_to(url: &str, protocol: Option<&str>) -> Result<Client, Error> {
+    let mut request = url.into_client_request().unwrap();
+    let tcp = TcpStream::connect(request.uri().authority().unwrap().as_str()).await.unwrap();
+    if let Some(p) = protocol {
+        request.headers_mut().insert("sec-websocket-protocol", p.parse().unwrap());
+    }
+    client_async(request, tcp).await.map(|(socket, _)| Client(socket))
+}
+
+impl Client {
+    async fn send(&mut self, text: &str) {
+        self.0.send(Message::text(text)).await.unwrap();
+    }
+
+    /// The next text frame; `None` when the connection ended.
+    async fn next(&mut self) -> Option<String> {
+        loop {
+            match timeout(SOON, self.0.next()).await.expect("a frame in time") {
+                Some(Ok(Message::Text(t))) => return Some(t.as_str().to_owned()),
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
+                Some(Ok(_)) => {}
+            }
+        }
+    }
+
+    async fn until(&mut self, sign: &str) -> String {
+        while let Some(frame) = self.next().await {
+            if frame.contains(sign) {
+                return frame;
+            }
+        }
+        panic!("the connection ended before {sign}");
+    }
+
+    async fn join(url: &str, room: &str, nick: &str) -> Client {
+        let mut c = upgrade(url).await.unwrap();
+        c.send(OPEN).await;
+        c.until("mechanisms").await;
+        c.send("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='ANONYMOUS'/>").await;
+        c.until("success").await;
+        c.send(OPEN).await;
+        c.send("<iq xmlns='jabber:client' type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>")
+            .await;
+        c.until("<jid>").await;
+        c.send(&format!(
+            "<iq xmlns='jabber:client' type='set' id='c' to='focus.meet.localhost'>\
+             <conference xmlns='http://jitsi.org/protocol/focus' room='{room}@conference.meet.localhost'/></iq>"
+        ))
+        .await;
+        c.until("ready='true'").await;
+        c.send(&format!(
+            "<presence xmlns='jabber:client' to='{room}@conference.meet.localhost/{nick}'><x xmlns='http://jabber.org/protocol/muc'/></presence>"
+        ))
+        .await;
+        c.until("code='110'").await;
+        // The last frame of a join.
+        c.until("<subject").await;
+        c
+    }
+}
+
+#[tokio::test]
+async fn clients_join_over_sockets_and_are_cut_silenced_and_spoken_to() {
+    let kit = Deployment::start(ServerOptions::default()).unwrap();
+    let mut a = Client::join(&kit.url(), "r", "aaaa0000").await;
+    let mut b = Client::join(&kit.url(), "r", "bbbb0000").await;
+    assert!(kit.wait_for_endpoints("r", 2, SOON));
+    assert!(kit.inject("aaaa0000", "<message xmlns='jabber:client' from='spoofed@x'><body>stray</body></message>"));
+    a.until("stray").await;
+    assert!(kit.silence("bbbb0000", true));
+    assert!(kit.send_as(
+        "aaaa0000",
+        "<message to='r@conference.meet.localhost' type='groupchat'><body>unheard</body></message>"
+    ));
+    a.until("unheard").await;
+    assert!(timeout(Duration::from_millis(200), b.0.next()).await.is_err(), "a silenced client hears nothing");
+    assert!(kit.cut("bbbb0000"));
+    assert_eq!(b.next().await, None);
+    a.until("code='333'").await;
+    assert!(kit.end_stream("aaaa0000", "conflict"));
+    a.until("<conflict").await;
+    assert!(kit.wait_for_endpoints("r", 0, SOON));
+    assert!(!kit.cut("aaaa0000"), "nobody of that name is left");
+}
+
+#[tokio::test]
+async fn the_upgrade_is_refused_or_never_answered() {
+    let kit = Deployment::start(ServerOptions::default()).unwrap();
+    kit.set_faults(Faults { http_status: Some(503), ..Faults::default() });
+    match upgrade(&kit.url()).await {
+        Err(Error::Http(r)) => assert_eq!(r.status(), 503),
+        other => panic!("{:?}", other.err()),
+    }
+    kit.set_faults(Faults { silent_at: Some(Step::Upgrade), ..Faults::default() });
+    assert!(timeout(Duration::from_millis(200), upgrade(&kit.url())).await.is_err());
+    kit.set_faults(Faults { silent_at: Some(Step::Auth), ..Faults::default() });
+    let mut c = upgrade(&kit.url()).await.unwrap();
+    c.send(OPEN).await;
+    c.until("mechanisms").await;
+    c.send("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='ANONYMOUS'/>").await;
+    assert!(timeout(Duration::from_millis(200), c.0.next()).await.is_err());
+}
+
+#[tokio::test]
+async fn another_path_or_protocol_is_refused() {
+    let kit = Deployment::start(ServerOptions::default()).unwrap();
+    let status = |r: Result<_, Error>| match r {
+        Err(Error::Http(r)) => r.status().as_u16(),
+        _ => 0,
+    };
+    assert_eq!(status(upgrade(&format!("ws://{}/other", kit.address())).await.map(drop)), 404);
+    assert_eq!(status(upgrade_to(&kit.url(), None).await.map(drop)), 400);
+}
+
+#[test]
+fn a_dropped_deployment_closes_its_port() {
+    let kit = Deployment::start(ServerOptions::default()).unwrap();
+    let address = kit.address();
+    drop(kit);
+    assert!(std::net::TcpStream::connect(address).is_err());
+}
