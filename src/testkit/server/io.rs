@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
+use tokio_tungstenite::tungstenite::handshake::server::{Callback, ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
@@ -138,13 +138,9 @@ async fn serve_connection(tcp: TcpStream, conn: ConnId, inputs: &mpsc::Unbounded
         .read_buffer_size(4096)
         .max_message_size(Some(MAX_FRAME_BYTES))
         .max_frame_size(Some(MAX_FRAME_BYTES));
-    let socket = tokio_tungstenite::accept_hdr_async_with_config(
-        tcp,
-        |request: &Request, response: Response| upgrade(request, response, status),
-        Some(config),
-    )
-    .await
-    .map_err(io::Error::other)?;
+    let socket = tokio_tungstenite::accept_hdr_async_with_config(tcp, Checked { status }, Some(config))
+        .await
+        .map_err(io::Error::other)?;
     let (mut sink, mut stream) = socket.split();
     let (frames, mut out) = mpsc::channel(MAX_QUEUED_FRAMES);
     inputs.send(Input::Connected(conn, frames)).map_err(|_| gone())?;
@@ -167,25 +163,30 @@ async fn serve_connection(tcp: TcpStream, conn: ConnId, inputs: &mpsc::Unbounded
     }
 }
 
-// The library's callback type; an error response is what it asks for.
-#[expect(clippy::result_large_err)]
-fn upgrade(request: &Request, mut response: Response, status: Option<StatusCode>) -> Result<Response, ErrorResponse> {
-    let refuse = |status: StatusCode| {
-        let mut r = ErrorResponse::new(None);
-        *r.status_mut() = status;
-        r
-    };
-    if let Some(status) = status {
-        return Err(refuse(status));
+/// Looks at the upgrade request: path and sub-protocol must be right, or the script wants a refusal.
+struct Checked {
+    status: Option<StatusCode>,
+}
+
+impl Callback for Checked {
+    fn on_request(self, request: &Request, mut response: Response) -> Result<Response, ErrorResponse> {
+        let refuse = |status: StatusCode| {
+            let mut r = ErrorResponse::new(None);
+            *r.status_mut() = status;
+            r
+        };
+        if let Some(status) = self.status {
+            return Err(refuse(status));
+        }
+        if request.uri().path() != PATH {
+            return Err(refuse(StatusCode::NOT_FOUND));
+        }
+        let protocols = request.headers().get_all("sec-websocket-protocol");
+        let mut names = protocols.iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(','));
+        if !names.any(|p| p.trim() == "xmpp") {
+            return Err(refuse(StatusCode::BAD_REQUEST));
+        }
+        response.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static("xmpp"));
+        Ok(response)
     }
-    if request.uri().path() != PATH {
-        return Err(refuse(StatusCode::NOT_FOUND));
-    }
-    let protocols = request.headers().get_all("sec-websocket-protocol");
-    let xmpp = protocols.iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(',')).any(|p| p.trim() == "xmpp");
-    if !xmpp {
-        return Err(refuse(StatusCode::BAD_REQUEST));
-    }
-    response.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static("xmpp"));
-    Ok(response)
 }

@@ -1,6 +1,7 @@
 //! The server as one machine: streams, rooms and focus joined by a router. Frames of connections in, frames out, in whatever
 //! time it is told; `io.rs` puts it on sockets.
 
+mod host;
 pub mod io;
 mod room;
 mod room_admin;
@@ -284,18 +285,18 @@ impl Server {
     /// Delivers a stanza from a real address.
     fn route(&mut self, s: Element<'_>, from: &Jid, now: Time) {
         let to = match s.attr("to") {
-            None => return self.to_host(s, from, now),
+            None => return self.host_stanza(s, from, now),
             Some(to) => match Jid::parse(to) {
                 Ok(to) => to,
                 Err(_) => return self.bounce(s, from, "jid-malformed"),
             },
         };
         if to.domain() == self.muc_domain {
-            self.to_room(s, from, &to, now);
+            self.room_stanza(s, from, &to, now);
         } else if to.domain() == self.focus_domain {
-            self.to_focus(s, from, now);
+            self.focus_stanza(s, from, now);
         } else if to.domain() == self.options.domain && to.local().is_none() {
-            self.to_host(s, from, now);
+            self.host_stanza(s, from, now);
         } else if self.component("end_conference") == Some(to.domain()) && s.name() == "message" {
             self.end_conference(s, from, now);
         } else if self.options.components.iter().any(|(_, a)| a == to.domain()) {
@@ -332,10 +333,10 @@ impl Server {
         }
     }
 
-    fn to_room(&mut self, s: Element<'_>, from: &Jid, to: &Jid, now: Time) {
+    fn room_stanza(&mut self, s: Element<'_>, from: &Jid, to: &Jid, now: Time) {
         let jid = to.bare_str().to_owned();
         if to.local().is_none() {
-            return self.to_muc_service(s, from);
+            return self.muc_service_stanza(s, from);
         }
         let joins = s.name() == "presence" && s.attr("type").is_none();
         let enters = joins && self.rooms.get(&jid).is_none_or(|r| r.nick_of(from).is_none());
@@ -380,7 +381,7 @@ impl Server {
         }
     }
 
-    fn to_focus(&mut self, s: Element<'_>, from: &Jid, now: Time) {
+    fn focus_stanza(&mut self, s: Element<'_>, from: &Jid, now: Time) {
         if self.focus.is_none() {
             return self.bounce(s, from, "service-unavailable");
         }
@@ -414,103 +415,6 @@ impl Server {
         let text = w.finish();
         if let Some(conn) = self.by_jid.get(from.as_str()).copied() {
             self.deliver(conn, text);
-        }
-    }
-
-    /// `<end_conference/>` from a moderator ends its room (docs/protocol/03 §10.8).
-    fn end_conference(&mut self, m: Element<'_>, from: &Jid, now: Time) {
-        let moderated = |r: &Room| r.nick_of(from).and_then(|n| r.occupants.get(n)).is_some_and(|o| o.moderator);
-        let room = self.rooms.iter().find(|(_, r)| moderated(r)).map(|(j, _)| j.clone());
-        let (Some(room), true) = (room, m.child_named("end_conference").is_some()) else { return };
-        if let Some(r) = self.rooms.get_mut(&room) {
-            r.destroy("The meeting has been terminated", None);
-        }
-        self.run_room(&room, now);
-    }
-
-    fn to_muc_service(&mut self, s: Element<'_>, from: &Jid) {
-        let disco = s.child("query", ns::DISCO_INFO).is_some() && s.attr("type") == Some("get");
-        if s.name() != "iq" || !disco {
-            return self.bounce(s, from, "service-unavailable");
-        }
-        let mut w = self.answer(s, from);
-        w.open("query", ns::DISCO_INFO);
-        w.open_same("identity").attr("category", "conference").attr("type", "text").close();
-        w.open_same("feature").attr("var", ns::MUC);
-        self.reply(from, w);
-    }
-
-    fn answer(&self, iq: Element<'_>, from: &Jid) -> XmlWriter {
-        let mut w = XmlWriter::stanza("iq");
-        w.attr("type", "result")
-            .attr_opt("from", iq.attr("to"))
-            .attr("to", from.as_str())
-            .attr_opt("id", iq.attr("id"));
-        w
-    }
-
-    fn reply(&mut self, to: &Jid, w: XmlWriter) {
-        if let Some(conn) = self.by_jid.get(to.as_str()).copied() {
-            self.deliver(conn, w.finish());
-        }
-    }
-
-    /// A stanza to the server itself: discovery, ping, ICE servers.
-    fn to_host(&mut self, s: Element<'_>, from: &Jid, now: Time) {
-        if s.name() == "presence" {
-            if s.attr("type") == Some("unavailable") && s.attr("to").is_none() {
-                self.gone(from, true, now);
-            }
-            return;
-        }
-        let kind = s.attr("type").unwrap_or_default();
-        if s.name() != "iq" || !matches!(kind, "get" | "set") {
-            return;
-        }
-        let Some(q) = s.children().next() else { return self.bounce(s, from, "bad-request") };
-        let silent = self.faults.silent(Step::Disco);
-        match (kind, q.name(), q.ns()) {
-            ("get", "query", ns::DISCO_INFO) if !silent => {
-                let mut w = self.answer(s, from);
-                w.open("query", ns::DISCO_INFO).attr_opt("node", q.attr("node"));
-                let own = [("server", "im", "jmeet testkit")].into_iter();
-                let components = self.options.components.iter().map(|(k, a)| ("component", k.as_str(), a.as_str()));
-                for (category, kind, name) in own.chain(components) {
-                    w.open_same("identity").attr("category", category).attr("type", kind).attr("name", name).close();
-                }
-                for var in [ns::PING, ns::DISCO_INFO, ns::DISCO_ITEMS, ns::EXTDISCO, ns::EXTDISCO_1] {
-                    w.open_same("feature").attr("var", var).close();
-                }
-                self.reply(from, w);
-            }
-            ("get", "query", ns::DISCO_ITEMS) if !silent => {
-                let mut w = self.answer(s, from);
-                w.open("query", ns::DISCO_ITEMS);
-                for jid in [&self.muc_domain, &self.focus_domain] {
-                    w.open_same("item").attr("jid", jid).close();
-                }
-                self.reply(from, w);
-            }
-            ("get", "services", ns::EXTDISCO | ns::EXTDISCO_1) if !silent => {
-                let mut w = self.answer(s, from);
-                w.open("services", q.ns());
-                for (kind, host, port) in &self.options.services {
-                    w.open_same("service").attr("type", kind).attr("host", host).attr_of("port", port);
-                    w.attr("transport", "udp").close();
-                }
-                self.reply(from, w);
-            }
-            ("get", "query" | "services", ns::DISCO_INFO | ns::DISCO_ITEMS | ns::EXTDISCO | ns::EXTDISCO_1) => {}
-            ("get", "ping", ns::PING) | ("set", "session", ns::SESSION) => {
-                let w = self.answer(s, from);
-                self.reply(from, w);
-            }
-            ("get", "query", "jabber:iq:roster") => {
-                let mut w = self.answer(s, from);
-                w.open("query", "jabber:iq:roster");
-                self.reply(from, w);
-            }
-            _ => self.bounce(s, from, "service-unavailable"),
         }
     }
 }
