@@ -1,0 +1,45 @@
+//! Packets of SSRCs that nobody named yet: they wait in a bounded ring until signalling names an owner, or nobody does
+//! (design §5.8). Never a wrong owner.
+
+use super::peer::IncomingRtp;
+use crate::time::Time;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// Packets that wait at most; the oldest goes first.
+pub const MAX_EARLY_PACKETS: usize = 256;
+/// Longest wait.
+pub const EARLY_WAIT: Duration = Duration::from_secs(2);
+
+/// The ring.
+#[derive(Debug, Default)]
+pub struct Early {
+    ring: VecDeque<IncomingRtp>,
+    dropped: u64,
+}
+
+impl Early {
+    /// Keeps a packet.
+    pub fn push(&mut self, p: IncomingRtp, now: Time) {
+        while self.ring.front().is_some_and(|f| self.ring.len() >= MAX_EARLY_PACKETS || now > f.arrival + EARLY_WAIT) {
+            self.ring.pop_front();
+            self.dropped += 1;
+        }
+        self.ring.push_back(p);
+    }
+
+    /// The packets of an SSRC that has an owner now, in order of arrival; too old ones are dropped.
+    pub fn take(&mut self, ssrc: u32, now: Time) -> Vec<IncomingRtp> {
+        let (mine, rest): (VecDeque<_>, VecDeque<_>) = self.ring.drain(..).partition(|p| p.ssrc == ssrc);
+        self.ring = rest;
+        let before = mine.len();
+        let fresh: Vec<_> = mine.into_iter().filter(|p| now <= p.arrival + EARLY_WAIT).collect();
+        self.dropped += (before - fresh.len()) as u64;
+        fresh
+    }
+
+    /// Packets that nobody claimed in time.
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+}

@@ -1,0 +1,63 @@
+//! Whole encoded frames, as programs read and write them (design §5.6).
+
+use super::kind::{Codec, MediaType};
+use super::peer::AudioLevel;
+use bytes::Bytes;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A frame that arrived: what it is, whose, and when.
+#[derive(Clone, Debug)]
+pub struct EncodedFrame {
+    /// Who sent it.
+    pub endpoint_id: Arc<str>,
+    /// Which of their sources, `<endpoint id>-a0` and so on.
+    pub source_name: Arc<str>,
+    pub media: MediaType,
+    pub codec: Codec,
+    /// Simulcast encoding; 0 where there is one.
+    pub encoding: u32,
+    /// Temporal layer, where the payload says so.
+    pub temporal_id: Option<u8>,
+    /// Decodable on its own. Always true for audio.
+    pub key: bool,
+    /// Grows whenever RTP time restarts: a new SSRC, a rejoin. Times are comparable within one.
+    pub timeline: u32,
+    /// RTP time in ticks of the codec's clock, unwrapped.
+    pub rtp_time: u64,
+    /// When its last packet came, µs of the monotonic clock.
+    pub arrival_us: u64,
+    /// When the sender captured it, µs since the epoch, once a sender report was seen.
+    pub capture_unix_us: Option<i64>,
+    pub audio_level: Option<AudioLevel>,
+    /// Packets lost for good since the frame before.
+    pub gap: u32,
+    /// Width and height of a key frame, where the payload says so.
+    pub size: Option<(u16, u16)>,
+    pub data: Bytes,
+}
+
+/// A frame to send.
+#[derive(Clone, Debug)]
+pub struct OutgoingFrame {
+    pub data: Bytes,
+    /// How long it lasts: the next frame's RTP time is that much later. Opus says it itself: `None`.
+    pub duration: Option<Duration>,
+    /// RFC 6464; without it nobody will show us as the speaker (docs/protocol/04 §7).
+    pub audio_level: Option<AudioLevel>,
+    /// Temporal layer of this frame; `None`: no layers.
+    pub temporal_id: Option<u8>,
+}
+
+impl OutgoingFrame {
+    /// An Opus packet. Its duration stands in its first byte; its level counts as speech at medium volume unless set.
+    pub fn audio(data: impl Into<Bytes>) -> OutgoingFrame {
+        let level = AudioLevel { level: 30, voice: true };
+        OutgoingFrame { data: data.into(), duration: None, audio_level: Some(level), temporal_id: None }
+    }
+
+    /// A video frame that is shown for `duration`.
+    pub fn video(data: impl Into<Bytes>, duration: Duration) -> OutgoingFrame {
+        OutgoingFrame { data: data.into(), duration: Some(duration), audio_level: None, temporal_id: None }
+    }
+}

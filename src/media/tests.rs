@@ -1,0 +1,353 @@
+//! The frame pipeline as a whole: sender → (loss, reordering, repeats) → receiver.
+
+use super::early::{EARLY_WAIT, Early, MAX_EARLY_PACKETS};
+use super::frame::{EncodedFrame, OutgoingFrame};
+use super::jitter::{Jitter, MAX_HELD_PACKETS, MAX_SEQUENCE_JUMP};
+use super::kind::{Codec, MediaType};
+use super::peer::{IncomingRtp, NTP_UNIX_OFFSET, OutgoingRtp, SenderReport};
+use super::reader_queue::ReaderQueue;
+use super::receiver::{KEY_FRAME_REQUEST_EVERY, Receiver};
+use super::sender::{SendError, Sender};
+use crate::env::Env;
+use crate::time::Time;
+use std::time::Duration;
+
+const WAIT: Duration = Duration::from_millis(200);
+
+fn ms(n: u64) -> Time {
+    Time::new(1_000_000 + n * 1000, n as i64 * 1000)
+}
+
+fn incoming(p: &OutgoingRtp, seq: u64, at: Time) -> IncomingRtp {
+    IncomingRtp {
+        ssrc: p.ssrc,
+        pt: p.pt,
+        seq,
+        ts: p.ts,
+        marker: p.marker,
+        recovered: false,
+        arrival: at,
+        level: p.level,
+        payload: p.payload.clone(),
+    }
+}
+
+fn video_frame(n: usize, key: bool) -> Vec<u8> {
+    let mut f: Vec<u8> = (0..500 + n * 97 % 4000).map(|i| (i * 31 + n) as u8).collect();
+    f[0] = if key { 0x10 } else { 0x11 };
+    f[3..10].copy_from_slice(&[0x9d, 0x01, 0x2a, 0x40, 0x01, 0xb4, 0x00]);
+    f
+}
+
+fn receiver(media: MediaType) -> Receiver {
+    let name = if media == MediaType::Audio { "aa-a0" } else { "aa-v0" };
+    let mut r = Receiver::new("aa".into(), name.into(), media, WAIT);
+    r.set_payload_types(vec![(111, Codec::Opus), (100, Codec::Vp8)]);
+    r
+}
+
+/// 100 video frames as packets with sequence numbers.
+fn stream(frames: &[Vec<u8>]) -> Vec<IncomingRtp> {
+    let mut s = Sender::new(Codec::Vp8, 7, 100, &mut Env::seeded(1));
+    let (mut out, mut seq) = (vec![], 70_000);
+    for (n, f) in frames.iter().enumerate() {
+        let at = ms(n as u64 * 40);
+        let frame = OutgoingFrame::video(f.clone(), Duration::from_millis(40));
+        s.frame(&frame, at, |p| {
+            out.push(incoming(&p, seq, at));
+            seq += 1;
+        })
+        .unwrap();
+    }
+    out
+}
+
+fn drain(r: &mut Receiver) -> Vec<EncodedFrame> {
+    std::iter::from_fn(|| r.poll_frame()).collect()
+}
+
+#[test]
+fn any_order_within_the_wait_gives_every_frame_once() {
+    let frames: Vec<_> = (0..100).map(|n| video_frame(n, n % 20 == 0)).collect();
+    for seed in 0..50 {
+        let mut env = Env::seeded(seed);
+        let mut packets = stream(&frames);
+        for i in 0..packets.len() {
+            // Never before the first packet: the stream begins with it.
+            let j = (i + env.below(4) as usize).min(packets.len() - 1);
+            if i > 0 {
+                packets.swap(i, j);
+            }
+            if env.below(10) == 0 {
+                let again = packets[i].clone();
+                packets.insert(i + 1, again);
+            }
+        }
+        let mut r = receiver(MediaType::Video);
+        let mut got = vec![];
+        for p in packets {
+            r.packet(p, ms(0));
+            got.extend(drain(&mut r));
+        }
+        assert_eq!(got.len(), frames.len(), "seed {seed}");
+        assert!(got.iter().zip(&frames).all(|(g, f)| g.data == *f), "seed {seed}");
+        assert!(got.windows(2).all(|w| w[1].rtp_time - w[0].rtp_time == 3600), "seed {seed}");
+        assert_eq!(got[0].size, Some((320, 180)));
+        assert!(got.iter().all(|f| f.gap == 0 && f.timeline == 1 && f.temporal_id == Some(0)));
+    }
+}
+
+#[test]
+fn a_lost_packet_costs_frames_up_to_the_next_key_frame_and_asks_for_one() {
+    let frames: Vec<_> = (0..30).map(|n| video_frame(n, n % 10 == 0)).collect();
+    let packets = stream(&frames);
+    let third = packets.iter().position(|p| p.ts == packets[0].ts.wrapping_add(3 * 3600)).unwrap();
+    let mut r = receiver(MediaType::Video);
+    let (mut got, mut asked) = (vec![], 0);
+    for (n, p) in packets.into_iter().enumerate() {
+        if n == third {
+            continue;
+        }
+        let now = p.arrival;
+        r.packet(p, now);
+        asked += usize::from(r.poll_key_frame_request(now).is_some());
+        got.extend(drain(&mut r));
+    }
+    let kept: Vec<&Vec<u8>> = frames[..3].iter().chain(&frames[10..]).collect();
+    assert_eq!(got.len(), kept.len());
+    assert!(got.iter().zip(kept).all(|(g, f)| g.data == *f));
+    assert!(got[3].gap > 0 && got[3].key);
+    assert_eq!(asked, 1);
+    // Frame 3 was one packet and is gone; frames 4 to 9 lean on it.
+    assert_eq!(r.stats().damaged, 6);
+}
+
+#[test]
+fn a_repair_within_the_wait_loses_nothing() {
+    let frames: Vec<_> = (0..10).map(|n| video_frame(n, n == 0)).collect();
+    let mut packets = stream(&frames);
+    let late = packets.remove(4);
+    packets.insert(8, IncomingRtp { recovered: true, ..late });
+    let mut r = receiver(MediaType::Video);
+    let got: Vec<_> = packets
+        .into_iter()
+        .flat_map(|p| {
+            r.packet(p, ms(0));
+            drain(&mut r)
+        })
+        .collect();
+    assert_eq!(got.len(), 10);
+    assert_eq!(r.stats().jitter.lost, 0);
+}
+
+#[test]
+fn a_gap_is_given_up_at_its_deadline_and_not_before() {
+    let mut r = receiver(MediaType::Audio);
+    let mut s = Sender::new(Codec::Opus, 9, 111, &mut Env::seeded(2));
+    let mut packets = vec![];
+    for n in 0..3u64 {
+        s.frame(&OutgoingFrame::audio(vec![0x08, n as u8]), ms(n * 20), |p| {
+            packets.push(incoming(&p, 65_536 + n, ms(n * 20)))
+        })
+        .unwrap();
+    }
+    r.packet(packets[0].clone(), ms(0));
+    r.packet(packets[2].clone(), ms(40));
+    assert_eq!(drain(&mut r).len(), 1);
+    let due = r.next_deadline().unwrap();
+    assert_eq!(due, ms(40) + WAIT);
+    r.handle_timeout(Time::new(due.mono_us - 1, 0));
+    assert!(r.poll_frame().is_none());
+    r.handle_timeout(due);
+    let f = r.poll_frame().unwrap();
+    assert_eq!((f.gap, r.next_deadline()), (1, None));
+    r.packet(packets[1].clone(), due);
+    assert!(r.poll_frame().is_none());
+    assert_eq!(r.stats().jitter.late, 1);
+}
+
+#[test]
+fn audio_keeps_level_time_and_capture_clock() {
+    let mut s = Sender::new(Codec::Opus, 9, 111, &mut Env::seeded(2));
+    let mut r = receiver(MediaType::Audio);
+    let mut ts = 0;
+    s.frame(&OutgoingFrame::audio(vec![0x08, 1]), ms(0), |p| {
+        ts = p.ts;
+        r.packet(incoming(&p, 65_536, ms(0)), ms(0));
+    })
+    .unwrap();
+    r.sender_report(SenderReport { ssrc: 9, ntp: (NTP_UNIX_OFFSET as u64 + 100) << 32, rtp: ts });
+    s.frame(&OutgoingFrame::audio(vec![0x08, 2]), ms(20), |p| r.packet(incoming(&p, 65_537, ms(20)), ms(20))).unwrap();
+    let f = drain(&mut r);
+    assert_eq!(f[0].capture_unix_us, None);
+    assert_eq!(f[1].capture_unix_us, Some(100_020_000));
+    assert_eq!(f[1].rtp_time - f[0].rtp_time, 960);
+    assert_eq!(f[1].audio_level.map(|l| l.level), Some(30));
+}
+
+#[test]
+fn a_new_ssrc_starts_a_new_timeline_and_needs_a_key_frame() {
+    let frames: Vec<_> = (0..4).map(|n| video_frame(n, n == 0)).collect();
+    let mut r = receiver(MediaType::Video);
+    for p in stream(&frames[..2]) {
+        r.packet(p, ms(0));
+    }
+    assert_eq!(drain(&mut r).len(), 2);
+    for p in stream(&frames[2..]) {
+        r.packet(IncomingRtp { ssrc: 8, ..p }, ms(10));
+    }
+    assert!(drain(&mut r).is_empty());
+    assert_eq!(r.poll_key_frame_request(ms(10)), Some(8));
+    assert_eq!(r.poll_key_frame_request(ms(11)), None);
+    assert_eq!(r.poll_key_frame_request(ms(10) + KEY_FRAME_REQUEST_EVERY), Some(8));
+    for p in stream(&frames[..1]) {
+        r.packet(IncomingRtp { ssrc: 8, seq: p.seq + 50, ..p }, ms(900));
+    }
+    r.handle_timeout(ms(900) + WAIT);
+    assert_eq!(drain(&mut r).iter().map(|f| f.timeline).collect::<Vec<_>>(), [2]);
+    assert_eq!(r.poll_key_frame_request(ms(3000)), None);
+}
+
+#[test]
+fn rtp_time_follows_the_clock_over_a_pause_and_durations_otherwise() {
+    let mut s = Sender::new(Codec::Opus, 9, 111, &mut Env::seeded(2));
+    let mut stamps = vec![];
+    // A caller that jitters by some ms, then a mute of 5 s.
+    for at in [0, 25, 38, 5038] {
+        s.frame(&OutgoingFrame::audio(vec![0x08, 1]), ms(at), |p| stamps.push(p.ts)).unwrap();
+    }
+    let steps: Vec<u32> = stamps.windows(2).map(|w| w[1].wrapping_sub(w[0])).collect();
+    assert_eq!(steps, [960, 960, 240_000]);
+}
+
+#[test]
+fn what_is_no_frame_is_refused() {
+    let mut s = Sender::new(Codec::Opus, 9, 111, &mut Env::seeded(2));
+    for bad in [vec![], vec![3], vec![8; 1500]] {
+        assert_eq!(s.frame(&OutgoingFrame::audio(bad), ms(0), |_| panic!("sent")), Err(SendError::Malformed));
+    }
+    let mut s = Sender::new(Codec::Vp8, 9, 100, &mut Env::seeded(2));
+    let empty = OutgoingFrame::video(vec![], Duration::ZERO);
+    assert_eq!(s.frame(&empty, ms(0), |_| panic!("sent")), Err(SendError::Malformed));
+}
+
+#[test]
+fn malformed_and_hostile_packets_cost_counters_and_no_memory() {
+    let mut env = Env::seeded(5);
+    let mut r = receiver(MediaType::Video);
+    for _ in 0..20_000 {
+        let mut payload = vec![0; env.below(8) as usize];
+        env.fill(&mut payload);
+        let p = IncomingRtp {
+            ssrc: env.below(2),
+            pt: [100, 111, 5][env.below(3) as usize],
+            seq: u64::from(env.below(200_000)),
+            ts: env.u32(),
+            marker: env.below(2) == 0,
+            recovered: false,
+            arrival: ms(0),
+            level: None,
+            payload: payload.into(),
+        };
+        r.packet(p, ms(0));
+        drain(&mut r);
+    }
+    assert!(r.stats().malformed > 0 && r.stats().jitter.restarts > 0);
+}
+
+#[test]
+fn the_jitter_buffer_is_bounded_and_a_jump_is_a_restart() {
+    let p = |seq| IncomingRtp {
+        ssrc: 1,
+        pt: 111,
+        seq,
+        ts: 0,
+        marker: false,
+        recovered: false,
+        arrival: ms(0),
+        level: None,
+        payload: bytes::Bytes::from_static(&[8]),
+    };
+    let mut j = Jitter::new(WAIT);
+    j.push(p(1000));
+    assert!(j.pop(ms(0)).is_some());
+    for seq in 1002..1002 + MAX_HELD_PACKETS as u64 - 1 {
+        j.push(p(seq));
+        assert!(j.pop(ms(0)).is_none());
+    }
+    j.push(p(1001 + MAX_HELD_PACKETS as u64));
+    assert_eq!(j.pop(ms(0)).map(|p| (p.0.seq, p.1)), Some((1002, 1)));
+
+    let mut j = Jitter::new(WAIT);
+    j.push(p(1000));
+    j.push(p(1000 + MAX_SEQUENCE_JUMP));
+    assert_eq!(j.stats().restarts, 0);
+    assert_eq!(j.pop(ms(0)).map(|p| p.0.seq), Some(1000));
+    j.push(p(1002 + MAX_SEQUENCE_JUMP));
+    assert_eq!((j.stats().restarts, j.pop(ms(0)).map(|p| p.0.seq)), (1, Some(1002 + MAX_SEQUENCE_JUMP)));
+}
+
+fn frame(source: &str, media: MediaType, key: bool, n: u64) -> EncodedFrame {
+    EncodedFrame {
+        endpoint_id: "aa".into(),
+        source_name: source.into(),
+        media,
+        codec: Codec::Vp8,
+        encoding: 0,
+        temporal_id: None,
+        key,
+        timeline: 1,
+        rtp_time: n,
+        arrival_us: 0,
+        capture_unix_us: None,
+        audio_level: None,
+        gap: 0,
+        size: None,
+        data: bytes::Bytes::new(),
+    }
+}
+
+#[test]
+fn a_full_reader_drops_what_cannot_be_decoded_any_more() {
+    let mut q = ReaderQueue::new(4, false);
+    q.push(frame("a-v0", MediaType::Video, true, 0));
+    q.push(frame("a-v0", MediaType::Video, false, 1));
+    q.push(frame("a-a0", MediaType::Audio, true, 2));
+    q.push(frame("a-v0", MediaType::Video, false, 3));
+    q.push(frame("a-v0", MediaType::Video, false, 4)); // full: 0, 1, 3 and 4 go
+    q.push(frame("a-v0", MediaType::Video, true, 5));
+    let kept: Vec<u64> = std::iter::from_fn(|| q.pop()).map(|f| f.rtp_time).collect();
+    assert_eq!(kept, [2, 5]);
+    assert_eq!((q.stats().dropped, q.stats().delivered, q.stats().queued), (4, 2, 0));
+
+    let mut q = ReaderQueue::new(2, true);
+    for n in 0..4 {
+        q.push(frame("a-a0", MediaType::Audio, true, n));
+    }
+    assert_eq!(std::iter::from_fn(|| q.pop()).map(|f| f.rtp_time).collect::<Vec<_>>(), [0, 1]);
+    assert_eq!(q.stats().dropped, 2);
+}
+
+#[test]
+fn early_packets_wait_for_their_owner_within_bounds() {
+    let p = |ssrc, at| IncomingRtp {
+        ssrc,
+        pt: 111,
+        seq: 1,
+        ts: 0,
+        marker: false,
+        recovered: false,
+        arrival: at,
+        level: None,
+        payload: bytes::Bytes::new(),
+    };
+    let mut e = Early::default();
+    for n in 0..=MAX_EARLY_PACKETS as u32 {
+        e.push(p(n % 2, ms(0)), ms(0));
+    }
+    assert_eq!(e.dropped(), 1);
+    assert_eq!(e.take(0, ms(0)).len() + e.take(1, ms(0)).len(), MAX_EARLY_PACKETS);
+    e.push(p(3, ms(0)), ms(0));
+    assert!(e.take(3, ms(1) + EARLY_WAIT).is_empty());
+    assert_eq!(e.dropped(), 2);
+}
