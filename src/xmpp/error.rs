@@ -78,7 +78,10 @@ impl StreamError {
             StreamError::Disconnected { step, text: t } => text(Code::Disconnected, step.stage(), t),
             StreamError::Timeout(step) => text(Code::ServerTimeout, step.stage(), self),
             StreamError::PingTimeout => text(Code::Disconnected, Stage::Stream, self).with_condition("ping-timeout"),
-            StreamError::ClosedByServer { step, .. } => text(Code::Disconnected, step.stage(), self),
+            StreamError::ClosedByServer { step, see_other_uri } => {
+                let condition = if see_other_uri.is_some() { "see-other-uri" } else { "" };
+                text(Code::Disconnected, step.stage(), self).with_condition(condition)
+            }
             StreamError::Server { step, condition, text: t, domain } => {
                 let (code, t) = match condition.as_str() {
                     "host-unknown" | "host-gone" | "improper-addressing" => {

@@ -12,8 +12,6 @@ pub mod output;
 pub mod ping;
 pub mod scram;
 pub mod stream;
-#[cfg(test)]
-mod stream_tests;
 
 pub use caps::Caps;
 pub use error::{Step, StreamError};

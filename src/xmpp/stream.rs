@@ -6,28 +6,26 @@
 //! send on [`Output::Bound`]. If a handshake fails in which something was sent ahead of the features that invite it, it is tried
 //! once more on a new connection, waiting for each answer.
 
+mod handshake;
+mod session;
+#[cfg(test)]
+mod tests;
+
 use super::auth::Login;
 use super::caps::Caps;
 use super::error::{Step, StreamError};
 use super::iq::{IqError, IqTable, IqToken, Purpose};
 use super::management::Management;
-use super::options::{CLOSE_TIMEOUT, DISCO_TIMEOUT, EXTDISCO_TIMEOUT, StreamOptions};
+use super::options::{CLOSE_TIMEOUT, StreamOptions};
 use super::output::{Input, Output};
 use super::ping::{self, Liveness};
 use crate::env::Env;
 use crate::time::{Time, earliest};
 use crate::wire::features::Features;
 use crate::wire::framing::{self, Framing};
-use crate::wire::sasl::{self, Sasl};
-use crate::wire::sm::{self, Sm};
+use crate::wire::sm;
 use crate::wire::stream_error::{StreamErrorElement, stream_error};
-use crate::wire::{
-    Document, Element, IqType, Jid, Stanza, StanzaKind, XmlError, XmlLimits, XmlWriter, bind, disco, extdisco, ns,
-    stanza,
-};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
-use sha2::{Digest as _, Sha256};
+use crate::wire::{Document, IqType, Jid, Stanza, XmlError, XmlLimits, XmlWriter, ns, stanza};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -192,12 +190,6 @@ impl Stream {
         self.sm.resumable()
     }
 
-    /// The id of the bind request.
-    #[cfg(test)]
-    pub(super) fn bind_id(&self) -> &str {
-        &self.bind_id
-    }
-
     /// What was not understood so far.
     pub fn stats(&self) -> StreamStats {
         self.stats
@@ -258,40 +250,6 @@ impl Stream {
         }
     }
 
-    fn transport_opened(&mut self, now: Time) {
-        if self.phase != Phase::Connect {
-            return;
-        }
-        self.phase = Phase::Auth;
-        self.begin(now);
-        if self.pipelined && self.options.credentials.is_none() {
-            self.ahead = true;
-            self.log_in(Login::Anonymous);
-        }
-    }
-
-    /// Opens the stream: at the start, and again after login.
-    fn begin(&mut self, now: Time) {
-        (self.opened, self.features) = (false, None);
-        self.progress(now);
-        self.send(framing::open(&self.options.domain));
-    }
-
-    fn log_in(&mut self, login: Login) {
-        self.send(login.auth());
-        self.login = Some(login);
-    }
-
-    fn send_bind(&mut self) {
-        self.bind_sent = true;
-        self.send(bind::request(&self.bind_id, self.options.resource.as_deref()));
-    }
-
-    /// The server moved: the next step has its full time.
-    fn progress(&mut self, now: Time) {
-        self.step_deadline = Some(now + self.options.step_timeout);
-    }
-
     fn step(&self) -> Step {
         match self.phase {
             Phase::Connect => Step::Connect,
@@ -318,7 +276,12 @@ impl Stream {
                 return;
             }
             Err(e) => {
-                let condition = if e == XmlError::Restricted { "restricted-xml" } else { "not-well-formed" };
+                let condition = match e {
+                    XmlError::Malformed => "not-well-formed",
+                    XmlError::Restricted => "restricted-xml",
+                    XmlError::UnboundPrefix => "bad-namespace-prefix",
+                    XmlError::TooLarge(_) => "policy-violation",
+                };
                 self.send(stream_error(condition, ""));
                 return self.failed(StreamError::Xml(e), now);
             }
@@ -344,302 +307,6 @@ impl Stream {
             Phase::Auth | Phase::Bind => self.handshake_frame(root, now),
             Phase::Bound => self.bound_frame(document, now),
             Phase::Connect | Phase::Closing | Phase::Ended => {}
-        }
-    }
-
-    fn handshake_frame(&mut self, e: Element<'_>, now: Time) {
-        if !self.opened {
-            return match Framing::read(e) {
-                Some(Ok(Framing::Open { .. })) => {
-                    self.opened = true;
-                    self.progress(now);
-                    if self.phase == Phase::Auth {
-                        self.out.push_back(Output::Opened);
-                    }
-                }
-                Some(Err(e)) => self.failed(StreamError::Open(e), now),
-                _ => self.protocol_error("something came before <open/>", now),
-            };
-        }
-        if let Some(features) = Features::read(e) {
-            self.progress(now);
-            let bind_offered = features.bind;
-            self.features = Some(features);
-            return match self.phase {
-                Phase::Auth => self.choose_login(),
-                _ if !bind_offered => {
-                    let error =
-                        StreamError::Bind { condition: String::new(), text: "binding is not offered".to_owned() };
-                    self.failed(error, now)
-                }
-                _ if !self.bind_sent => self.send_bind(),
-                _ => {}
-            };
-        }
-        if self.features.is_none() {
-            return self.protocol_error("something came before the stream's features", now);
-        }
-        if self.phase == Phase::Bind {
-            return self.bind_frame(e, now);
-        }
-        match (Sasl::read(e), self.login.is_some()) {
-            (Some(Ok(s)), true) => self.sasl(s, now),
-            (Some(_), _) => self.protocol_error("SASL out of turn, or not SASL", now),
-            (None, _) => self.stats.unknown_frames += 1,
-        }
-    }
-
-    /// The features say what the server lets us log in with.
-    fn choose_login(&mut self) {
-        let nonce = self.next_nonce();
-        let features = self.features.clone().unwrap_or_default();
-        let o = &self.options;
-        match Login::choose(&features, o.credentials.as_ref(), o.secrets_allowed, || nonce) {
-            // One sent ahead stands, and so does the first if a confused server lists its features twice.
-            Ok(login) if self.login.is_none() => self.log_in(login),
-            Ok(_) => {}
-            // The server's own list is final: asking again would bring the same.
-            Err(e) => self.fail(e, true),
-        }
-    }
-
-    /// A nonce that was never used: derived from the stream's random key and a counter.
-    fn next_nonce(&mut self) -> String {
-        self.logins += 1;
-        let mut hash = Sha256::new();
-        hash.update(self.nonce_key);
-        hash.update(self.logins.to_be_bytes());
-        STANDARD_NO_PAD.encode(hash.finalize())
-    }
-
-    fn sasl(&mut self, s: Sasl, now: Time) {
-        let Some(login) = &mut self.login else { return };
-        match s {
-            Sasl::Challenge(data) => match login.challenge(&data) {
-                Some(Ok(answer)) => {
-                    self.progress(now);
-                    self.send(sasl::response(&answer));
-                }
-                Some(Err(e)) => self.failed(e, now),
-                None => self.protocol_error("a challenge that the mechanism does not have", now),
-            },
-            Sasl::Success(data) => match login.success(&data) {
-                Ok(()) => {
-                    self.login = None;
-                    self.out.push_back(Output::Authenticated);
-                    self.phase = Phase::Bind;
-                    self.begin(now);
-                    if self.pipelined {
-                        self.ahead = true;
-                        self.send_bind();
-                    }
-                }
-                Err(e) => self.failed(e, now),
-            },
-            Sasl::Failure { condition, text } => self.failed(StreamError::Sasl { condition, text }, now),
-        }
-    }
-
-    fn bind_frame(&mut self, e: Element<'_>, now: Time) {
-        let Some(s) = Stanza::read(e) else {
-            self.stats.unknown_frames += 1;
-            return;
-        };
-        if self.pushed(s) {
-            return;
-        }
-        let answers = s.id() == Some(&self.bind_id) && self.bind_sent;
-        match s.iq_type() {
-            Some(IqType::Result) if answers => match s.payload().and_then(bind::bound_jid) {
-                Some(jid) => self.bound(jid, now),
-                None => {
-                    let text = "the answer holds no address".to_owned();
-                    self.failed(StreamError::Bind { condition: String::new(), text }, now);
-                }
-            },
-            Some(IqType::Error) if answers => {
-                let e = s.error().unwrap_or_default();
-                let condition = e.condition.as_str().to_owned();
-                self.failed(StreamError::Bind { condition, text: e.text }, now);
-            }
-            _ => self.stats.unknown_frames += 1,
-        }
-    }
-
-    fn bound(&mut self, jid: Jid, now: Time) {
-        let features = self.features.take().unwrap_or_default();
-        self.phase = Phase::Bound;
-        self.step_deadline = None;
-        self.jid = Some(jid.clone());
-        self.liveness.start(now);
-        self.out.push_back(Output::Bound { jid });
-        if features.session_required {
-            let timeout = self.options.step_timeout;
-            self.request(None, IqType::Set, &bind::session_payload(), Purpose::Session, timeout, now);
-        }
-        if features.sm {
-            self.send(sm::enable(true));
-            self.sm.requested();
-            self.online_deadline = Some(now + self.options.step_timeout);
-        } else {
-            self.out.push_back(Output::Online { sm: false });
-        }
-        if !self.domain_known {
-            self.ask_services(&disco::info_query(None), Purpose::Disco, DISCO_TIMEOUT, now);
-        }
-        if !self.services_known {
-            let query = extdisco::services_query(ns::EXTDISCO);
-            self.ask_services(&query, Purpose::Services2, EXTDISCO_TIMEOUT, now);
-        }
-    }
-
-    fn bound_frame(&mut self, document: Document, now: Time) {
-        let root = document.root();
-        if let Some(s) = Sm::read(root) {
-            return self.sm_frame(s.ok(), now);
-        }
-        let Some(s) = Stanza::read(root) else {
-            self.stats.unknown_frames += 1;
-            return;
-        };
-        self.sm.received();
-        if self.pushed(s) {
-            return;
-        }
-        match s.iq_type() {
-            Some(IqType::Result | IqType::Error) => {
-                let purpose = self.jid.as_ref().and_then(|own| self.iqs.take(s, own));
-                match purpose {
-                    Some(purpose) => self.answered(purpose, document, now),
-                    None => {
-                        self.stats.stray_answers += 1;
-                        self.out.push_back(Output::Stanza(document));
-                    }
-                }
-            }
-            Some(IqType::Get) => {
-                let ping = s.payload().is_some_and(|p| p.is("ping", ns::PING));
-                let reply = if ping { stanza::result_of(s).map(XmlWriter::finish) } else { self.caps.answer(s) };
-                match reply {
-                    Some(reply) => self.send_counted(reply),
-                    None => self.out.push_back(Output::Stanza(document)),
-                }
-            }
-            _ => self.out.push_back(Output::Stanza(document)),
-        }
-    }
-
-    fn sm_frame(&mut self, s: Option<Sm>, now: Time) {
-        match s {
-            Some(Sm::Enabled { id, max }) => {
-                if self.sm.enabled(id, max) {
-                    self.online(true);
-                }
-            }
-            Some(Sm::Failed { .. }) => {
-                if self.sm.failed() {
-                    self.online(false);
-                }
-            }
-            Some(Sm::Request) => {
-                if let Some(h) = self.sm.h() {
-                    self.send(sm::ack(h));
-                }
-            }
-            Some(Sm::Ack { h }) => {
-                if self.sm.acked(h).is_err() {
-                    self.send(stream_error("undefined-condition", "acknowledged stanzas that were not sent"));
-                    self.protocol_error("the server acknowledged what was not sent", now);
-                }
-            }
-            None => self.stats.unknown_frames += 1,
-        }
-        self.ask_for_ack();
-    }
-
-    fn online(&mut self, sm: bool) {
-        // Said already if the answer came after its time.
-        if self.online_deadline.take().is_some() {
-            self.out.push_back(Output::Online { sm });
-        }
-    }
-
-    /// The domain's unsolicited discovery message (§4.2), whenever it comes. Only the domain itself may send it.
-    fn pushed(&mut self, s: Stanza<'_>) -> bool {
-        if s.kind() != StanzaKind::Message || s.type_str() == "error" {
-            return false;
-        }
-        let from_domain = s.from_str().is_none_or(|f| f == self.options.domain || f == self.options.services());
-        let query = s.element().child("query", ns::DISCO_INFO).and_then(disco::Info::read);
-        let services = s.element().children().find_map(extdisco::read_services);
-        if !from_domain || (query.is_none() && services.is_none()) {
-            return false;
-        }
-        if let Some(info) = query {
-            self.domain_known = true;
-            self.out.push_back(Output::Domain(Some(info)));
-        }
-        self.ice_servers(services.unwrap_or_default());
-        true
-    }
-
-    /// An empty list keeps what is known: the reference would lose its defaults (§9.2).
-    fn ice_servers(&mut self, servers: Vec<extdisco::IceServer>) {
-        if !servers.is_empty() {
-            self.services_known = true;
-            self.out.push_back(Output::IceServers(servers));
-        }
-    }
-
-    /// A request of ours was answered.
-    fn answered(&mut self, purpose: Purpose, document: Document, now: Time) {
-        let answer = Stanza::read(document.root());
-        let error = answer.and_then(Stanza::error);
-        let payload = answer.and_then(Stanza::payload);
-        match purpose {
-            Purpose::Upper(token) => {
-                let result = match error {
-                    Some(e) => Err(IqError::Error(e)),
-                    None => Ok(document),
-                };
-                self.out.push_back(Output::IqAnswer { token, result });
-            }
-            Purpose::Session => {
-                if let Some(e) = error {
-                    let condition = e.condition.as_str().to_owned();
-                    self.failed(StreamError::Bind { condition, text: e.text }, now);
-                }
-            }
-            Purpose::Ping => self.liveness.answered(),
-            Purpose::Disco => {
-                let info = payload.filter(|_| error.is_none()).and_then(disco::Info::read);
-                self.out.push_back(Output::Domain(info));
-            }
-            Purpose::Services2 if error.is_some() => {
-                let query = extdisco::services_query(ns::EXTDISCO_1);
-                self.ask_services(&query, Purpose::Services1, EXTDISCO_TIMEOUT, now);
-            }
-            Purpose::Services2 | Purpose::Services1 => {
-                let servers = payload.filter(|_| error.is_none()).and_then(extdisco::read_services);
-                self.ice_servers(servers.unwrap_or_default());
-            }
-        }
-    }
-
-    /// A request of ours was not answered in time.
-    fn unanswered(&mut self, purpose: Purpose) {
-        match purpose {
-            Purpose::Upper(token) => {
-                self.out.push_back(Output::IqAnswer { token, result: Err(IqError::Timeout) });
-            }
-            Purpose::Session => self.fail(StreamError::Timeout(Step::Bind), true),
-            Purpose::Ping => {
-                if self.liveness.unanswered() {
-                    self.fail(StreamError::PingTimeout, true);
-                }
-            }
-            Purpose::Disco => self.out.push_back(Output::Domain(None)),
-            Purpose::Services2 | Purpose::Services1 => {}
         }
     }
 
@@ -696,22 +363,6 @@ impl Stream {
         }
     }
 
-    fn may_retry(&self) -> bool {
-        matches!(self.phase, Phase::Auth | Phase::Bind) && self.ahead && !self.retried
-    }
-
-    fn retry(&mut self, transport_open: bool, now: Time) {
-        if transport_open {
-            self.send(framing::close());
-            self.out.push_back(Output::CloseTransport);
-        }
-        (self.retried, self.pipelined, self.ahead) = (true, false, false);
-        (self.opened, self.features, self.login, self.bind_sent) = (false, None, None, false);
-        self.phase = Phase::Connect;
-        self.progress(now);
-        self.out.push_back(Output::Reconnect { pipelined: false });
-    }
-
     /// The one failure: whatever happens afterwards is ignored.
     fn fail(&mut self, error: StreamError, transport_open: bool) {
         if self.phase == Phase::Ended {
@@ -747,12 +398,6 @@ impl Stream {
                 self.out.push_back(Output::IqAnswer { token, result: Err(IqError::Disconnected) });
             }
         }
-    }
-
-    /// Asks the domain that has the services.
-    fn ask_services(&mut self, payload: &str, purpose: Purpose, timeout: Duration, now: Time) {
-        let to = Jid::parse(self.options.services()).ok();
-        self.request(to.as_ref(), IqType::Get, payload, purpose, timeout, now);
     }
 
     /// Sends a request and enters it; false when the table is full.
