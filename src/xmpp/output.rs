@@ -40,7 +40,7 @@ pub enum Output {
     CloseTransport,
     /// Make a new connection for the same stream: the first attempt may have failed by sending ahead (design, the flight plan).
     Reconnect { pipelined: bool },
-    /// The server's `<open/>` is here.
+    /// The server's first `<open/>` is here; once per connection.
     Opened,
     /// The login succeeded.
     Authenticated,
@@ -52,7 +52,8 @@ pub enum Output {
     Stanza(Document),
     /// The one answer to a request.
     IqAnswer { token: IqToken, result: IqResult },
-    /// Identities and features of the domain, pushed or asked for; None when the question failed.
+    /// Identities and features of the domain, asked for after `Bound`, or pushed at any time, even before; None when the question
+    /// failed.
     Domain(Option<Info>),
     /// The ICE servers of the deployment; never empty.
     IceServers(Vec<IceServer>),

@@ -212,3 +212,68 @@ fn nothing_secret_reaches_debug_output() {
     text.push_str(&format!("{:?}", Input::Frame("pencil".into())));
     assert!(!text.contains("pencil") && !text.contains("AHVzZXIAcGVuY2ls"), "{text}");
 }
+
+/// Any order of inputs: no panic, at most one last word, nothing after it, no timer that does not move.
+#[test]
+fn any_order_of_inputs_ends_at_most_once() {
+    let frames = [
+        OPEN.to_owned(),
+        OUR_CLOSE.to_owned(),
+        mechanisms(&["ANONYMOUS"]),
+        mechanisms(&["SCRAM-SHA-1"]),
+        bind_features(true),
+        SUCCESS.to_owned(),
+        ENABLED.to_owned(),
+        sasl_failure("not-allowed", ""),
+        server::frame("challenge", "r=x"),
+        "<r xmlns='urn:xmpp:sm:3'/>".to_owned(),
+        "<a xmlns='urn:xmpp:sm:3' h='1'/>".to_owned(),
+        "<failed xmlns='urn:xmpp:sm:3'/>".to_owned(),
+        "<iq xmlns='jabber:client' type='get' id='1'><ping xmlns='urn:xmpp:ping'/></iq>".to_owned(),
+        "<message xmlns='jabber:client' from='meet.example'><query xmlns='http://jabber.org/protocol/disco#info'/></message>"
+            .to_owned(),
+        "<presence xmlns='jabber:client'/>".to_owned(),
+        "<x xmlns='urn:x'/>".to_owned(),
+    ];
+    let mut env = Env::seeded(11);
+    let mut bound = 0;
+    for round in 0..600 {
+        let mut r = if round % 4 == 0 { Rig::with_password(true) } else { Rig::anonymous() };
+        // Most rounds walk the true path for a while, so that every phase meets every input.
+        let path = [OPEN, &mechanisms(&["ANONYMOUS"]), SUCCESS, OPEN, &bind_features(true), &r.bind_result(), ENABLED];
+        r.open();
+        for frame in &path[..env.below(path.len() as u32 + 1) as usize] {
+            r.recv(frame);
+        }
+        bound += u32::from(r.stream.jid().is_some());
+        let mut over = false;
+        for _ in 0..12 {
+            r.told.clear();
+            let sent = match env.below(20) {
+                0 => r.open(),
+                1 => r.lost(),
+                2 => r.pass(Duration::from_millis(u64::from(env.below(20_000)))),
+                3 => {
+                    r.stream.close(r.now);
+                    r.frames()
+                }
+                4 => {
+                    r.stream.send_iq(None, IqType::Get, "<q xmlns='urn:q'/>", STEP, r.now);
+                    // Answered at once when the stream is over; that is no word of the stream's.
+                    while r.stream.poll_output().is_some() {}
+                    Vec::new()
+                }
+                _ => {
+                    let frame = &frames[env.below(frames.len() as u32) as usize];
+                    r.recv(frame)
+                }
+            };
+            assert!(!over || (sent.is_empty() && r.told.is_empty()), "after the last word: {sent:?} {:?}", r.told);
+            let last_words = r.told.iter().filter(|o| matches!(o, Output::Failed(_) | Output::Closed)).count();
+            assert!(last_words <= 1);
+            over |= last_words == 1;
+            assert!(!over || r.stream.next_deadline().is_none());
+        }
+    }
+    assert!(bound > 50, "every phase was met");
+}
