@@ -7,6 +7,7 @@
 pub mod client;
 pub mod env;
 pub mod error;
+pub mod jingle;
 pub mod media;
 pub mod meeting;
 #[cfg(feature = "testkit")]

@@ -1,0 +1,296 @@
+//! What we offer, and how a description of ours is written (docs/protocol/02 §14.3–14.4, §15.3).
+
+use super::types::{Codec, IceCandidate, LocalSource, LocalTransport};
+use crate::wire::jingle::{
+    Action, Candidate, Content, Creator, Description, Feedback, Fingerprint, Group, GroupSemantics, HeaderExtension,
+    Jingle, Media, Parameter, PayloadType, Senders, Setup, Source, Transport,
+};
+
+/// A codec as we describe it.
+#[derive(Debug)]
+pub(super) struct CodecSpec {
+    pub codec: Codec,
+    pub media: Media,
+    pub name: &'static str,
+    pub clock: u32,
+    pub channels: u8,
+    /// Payload type when we choose it.
+    pub pt: u8,
+    /// Payload type of retransmissions when we choose it.
+    pub rtx: Option<u8>,
+    pub parameters: &'static [(&'static str, &'static str)],
+    pub feedback: &'static [(&'static str, Option<&'static str>)],
+}
+
+/// Every codec that this library packetises, best first.
+pub(super) const CODECS: &[CodecSpec] = &[
+    CodecSpec {
+        codec: Codec::Opus,
+        media: Media::Audio,
+        name: "opus",
+        clock: 48_000,
+        channels: 2,
+        pt: 111,
+        rtx: None,
+        parameters: &[("minptime", "10"), ("useinbandfec", "1")],
+        feedback: &[("transport-cc", None)],
+    },
+    CodecSpec {
+        codec: Codec::Vp8,
+        media: Media::Video,
+        name: "VP8",
+        clock: 90_000,
+        channels: 1,
+        pt: 96,
+        rtx: Some(97),
+        parameters: &[],
+        feedback: &[("transport-cc", None), ("ccm", Some("fir")), ("nack", None), ("nack", Some("pli"))],
+    },
+];
+
+pub(super) const AUDIO_LEVEL: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
+pub(super) const ABS_SEND_TIME: &str = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time";
+pub(super) const TRANSPORT_CC: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
+
+/// Header extensions that we know, with the ids that we choose.
+pub(super) const EXTENSIONS: &[(Media, u8, &str)] = &[
+    (Media::Audio, 1, AUDIO_LEVEL),
+    (Media::Audio, 3, ABS_SEND_TIME),
+    (Media::Audio, 5, TRANSPORT_CC),
+    (Media::Video, 3, ABS_SEND_TIME),
+    (Media::Video, 5, TRANSPORT_CC),
+];
+
+/// A payload type of a section, as offered or agreed.
+#[derive(Clone, Debug)]
+pub(super) struct Payload {
+    pub pt: u8,
+    pub spec: &'static CodecSpec,
+    pub rtx: Option<u8>,
+    /// `pt` as text, for the parameter of `rtx`.
+    pub apt: String,
+    pub feedback: Vec<(&'static str, Option<&'static str>)>,
+}
+
+/// One content of a session, named by its SDP mid.
+#[derive(Clone, Debug)]
+pub(super) struct Section {
+    pub mid: String,
+    pub media: Media,
+    pub payloads: Vec<Payload>,
+    pub extensions: Vec<(u8, &'static str)>,
+    /// What the peer does with it; both before it has said so.
+    pub remote: Senders,
+    /// Nothing in common: answered as refused, with the first payload type of the offer, since SDP wants one there.
+    pub refused: Option<(u8, String, u32)>,
+    /// The source of ours that it carries.
+    pub source: Option<LocalSource>,
+}
+
+impl Section {
+    pub(super) fn new(mid: String, media: Media) -> Section {
+        let feedback = |c: &CodecSpec| c.feedback.to_vec();
+        let of = CODECS.iter().filter(|c| c.media == media);
+        Section {
+            mid,
+            media,
+            payloads: of
+                .map(|c| Payload { pt: c.pt, spec: c, rtx: c.rtx, apt: c.pt.to_string(), feedback: feedback(c) })
+                .collect(),
+            extensions: EXTENSIONS.iter().filter(|(m, ..)| *m == media).map(|(_, id, uri)| (*id, *uri)).collect(),
+            remote: Senders::Both,
+            refused: None,
+            source: None,
+        }
+    }
+
+    /// Can take a source of ours: it has none and the peer listens.
+    pub(super) fn is_free(&self, media: Media) -> bool {
+        self.media == media && self.source.is_none() && self.refused.is_none() && self.remote.receives()
+    }
+
+    fn senders(&self) -> Senders {
+        if self.refused.is_some() {
+            return Senders::Rejected;
+        }
+        Senders::of(self.source.is_some(), self.remote.sends())
+    }
+}
+
+/// The sections of an offer: `0` audio, `1` video, then one for each further source.
+pub(super) fn sections(sources: &[LocalSource]) -> Vec<Section> {
+    let mut out = vec![Section::new("0".into(), Media::Audio), Section::new("1".into(), Media::Video)];
+    for s in sources {
+        place(&mut out, s);
+    }
+    out
+}
+
+/// Gives a source its section, a new one when no free one is left; gives back the section's index.
+pub(super) fn place(sections: &mut Vec<Section>, source: &LocalSource) -> usize {
+    let free = sections.iter().position(|s| s.is_free(source.media));
+    let index = free.unwrap_or_else(|| {
+        let mut n = sections.len();
+        while sections.iter().any(|s| s.mid == n.to_string()) {
+            n += 1;
+        }
+        sections.push(Section::new(n.to_string(), source.media));
+        sections.len() - 1
+    });
+    sections[index].source = Some(source.clone());
+    index
+}
+
+/// What a description is written from.
+pub(super) struct Describe<'a> {
+    pub action: Action<'a>,
+    pub sid: &'a str,
+    pub initiator: &'a str,
+    pub responder: Option<&'a str>,
+    pub creator: Creator,
+    pub setup: Setup,
+    pub transport: &'a LocalTransport,
+    pub candidates: &'a [IceCandidate],
+    pub ids: &'a [String],
+    pub sections: &'a [Section],
+}
+
+impl Describe<'_> {
+    /// The whole `jingle` element.
+    pub(super) fn to_xml(&self) -> String {
+        let mut j = Jingle::new(self.action, self.sid);
+        j.initiator = Some(self.initiator);
+        j.responder = self.responder;
+        let bundled = self.sections.iter().filter(|s| s.refused.is_none());
+        j.groups.push(Group { semantics: "BUNDLE", contents: bundled.map(|s| s.mid.as_str()).collect() });
+        for (i, s) in self.sections.iter().enumerate() {
+            // All candidates stand in the first content: the others are bundled with it.
+            let candidates = if i == 0 { self.candidates } else { &[] };
+            j.contents.push(Content {
+                name: &s.mid,
+                creator: Some(self.creator),
+                senders: Some(s.senders()),
+                description: Some(description(s)),
+                transport: Some(transport(self.transport, Some(self.setup), candidates, self.ids)),
+                ..Content::default()
+            });
+            if let Some(source) = &s.source {
+                push_source(&mut j, i as u32, source);
+            }
+        }
+        j.to_xml()
+    }
+}
+
+fn description(s: &Section) -> Description<'_> {
+    let mut d = Description { media: Some(s.media.as_str()), rtcp_mux: true, ..Description::default() };
+    for p in &s.payloads {
+        d.payload_types.push(PayloadType {
+            id: p.pt,
+            name: p.spec.name,
+            clockrate: Some(p.spec.clock),
+            channels: Some(p.spec.channels),
+            parameters: p.spec.parameters.iter().map(|(n, v)| Parameter { name: Some(n), value: v }).collect(),
+            feedback: p.feedback.iter().map(|(kind, subtype)| Feedback { kind, subtype: *subtype }).collect(),
+        });
+    }
+    for p in &s.payloads {
+        if let Some(rtx) = p.rtx {
+            d.payload_types.push(PayloadType {
+                id: rtx,
+                name: "rtx",
+                clockrate: Some(p.spec.clock),
+                channels: Some(1),
+                parameters: vec![Parameter { name: Some("apt"), value: &p.apt }],
+                feedback: Vec::new(),
+            });
+        }
+    }
+    if let Some((pt, name, clock)) = &s.refused {
+        d.payload_types.push(PayloadType {
+            id: *pt,
+            name,
+            clockrate: Some(*clock),
+            channels: Some(1),
+            parameters: Vec::new(),
+            feedback: Vec::new(),
+        });
+    }
+    d.extensions = s.extensions.iter().map(|(id, uri)| HeaderExtension { id: *id, uri, senders: None }).collect();
+    d.extmap_allow_mixed = s.refused.is_none();
+    d
+}
+
+/// Our transport, as every request describes it.
+pub(super) fn transport<'a>(
+    t: &'a LocalTransport,
+    setup: Option<Setup>,
+    candidates: &'a [IceCandidate],
+    ids: &'a [String],
+) -> Transport<'a> {
+    Transport {
+        ufrag: Some(&t.ufrag),
+        pwd: Some(&t.pwd),
+        candidates: candidates.iter().zip(ids).map(|(c, id)| candidate(c, id)).collect(),
+        fingerprints: vec![Fingerprint {
+            hash: &t.hash,
+            value: t.fingerprint.as_str().into(),
+            setup,
+            // In a transport-info the fingerprint says `required` and no role (docs/protocol/02 §9.1).
+            required: setup.is_none().then_some(true),
+            cryptex: None,
+        }],
+        ..Transport::default()
+    }
+}
+
+fn candidate<'a>(c: &'a IceCandidate, id: &'a str) -> Candidate<'a> {
+    Candidate {
+        foundation: c.foundation.as_str().into(),
+        component: 1,
+        protocol: "udp",
+        priority: c.priority,
+        ip: c.address.ip().to_string().into(),
+        port: c.address.port(),
+        kind: c.kind,
+        related: c.related.map(|r| (r.ip().to_string().into(), r.port())),
+        tcp_type: None,
+        generation: Some("0"),
+        network: Some("1"),
+        id: Some(id.into()),
+    }
+}
+
+/// Adds a source with its retransmissions to a content.
+pub(super) fn push_source(j: &mut Jingle<'_>, content: u32, s: &LocalSource) {
+    for ssrc in [Some(s.ssrc), s.rtx].into_iter().flatten() {
+        j.sources.push(Source {
+            media: s.media,
+            ssrc,
+            name: Some(&s.name),
+            owner: None,
+            msid: Some(&s.msid),
+            mid: None,
+            cname: None,
+            video_type: s.video_type,
+            content,
+        });
+    }
+    if let Some(rtx) = s.rtx {
+        j.sources.push_group(s.media, GroupSemantics::Fid, [s.ssrc, rtx], content, None);
+    }
+}
+
+/// A source-add for sources of these sections.
+pub(super) fn source_add(sid: &str, initiator: &str, sections: &[&Section]) -> String {
+    let mut j = Jingle::new(Action::SourceAdd, sid);
+    j.initiator = Some(initiator);
+    for (i, s) in sections.iter().enumerate() {
+        let description = Description { media: Some(s.media.as_str()), ..Description::default() };
+        j.contents.push(Content { name: &s.mid, description: Some(description), ..Content::default() });
+        if let Some(source) = &s.source {
+            push_source(&mut j, i as u32, source);
+        }
+    }
+    j.to_xml()
+}
