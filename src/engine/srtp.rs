@@ -3,6 +3,7 @@
 //! State for an SSRC is made only after a packet of it proved authentic, so forged packets cost no memory; the tables are
 //! bounded by the engine, which forgets streams. The profiles are those that `dimpl` negotiates.
 
+use aes::cipher::consts::U16;
 use aes::cipher::generic_array::GenericArray;
 use aes::cipher::{BlockEncrypt, KeyInit};
 use bytes::{BufMut, BytesMut};
@@ -46,46 +47,28 @@ impl Profile {
     }
 }
 
-enum Block {
-    Aes128(aes::Aes128),
-    Aes256(aes::Aes256),
-}
-
-impl Block {
-    fn new(key: &[u8]) -> Option<Block> {
-        match key.len() {
-            16 => Some(Block::Aes128(aes::Aes128::new(GenericArray::from_slice(key)))),
-            32 => Some(Block::Aes256(aes::Aes256::new(GenericArray::from_slice(key)))),
-            _ => None,
+/// XORs the counter-mode key stream of `iv` (16-bit block counter in its last two bytes) onto `data`.
+fn counter_mode(cipher: &impl BlockEncrypt<BlockSize = U16>, iv: &[u8; 16], data: &mut [u8]) {
+    /// Blocks made at once, so that AES units work in parallel.
+    const AT_ONCE: usize = 8;
+    let mut counter = u16::from_be_bytes([iv[14], iv[15]]);
+    for chunk in data.chunks_mut(16 * AT_ONCE) {
+        let mut blocks = [GenericArray::from(*iv); AT_ONCE];
+        for b in &mut blocks {
+            b[14..].copy_from_slice(&counter.to_be_bytes());
+            counter = counter.wrapping_add(1);
         }
-    }
-
-    /// XORs the counter-mode key stream of `iv` (16-bit block counter in its last two bytes) onto `data`.
-    fn counter_mode(&self, iv: &[u8; 16], data: &mut [u8]) {
-        /// Blocks made at once, so that AES units work in parallel.
-        const AT_ONCE: usize = 8;
-        let mut counter = u16::from_be_bytes([iv[14], iv[15]]);
-        for chunk in data.chunks_mut(16 * AT_ONCE) {
-            let mut blocks = [GenericArray::from(*iv); AT_ONCE];
-            for b in &mut blocks {
-                b[14..].copy_from_slice(&counter.to_be_bytes());
-                counter = counter.wrapping_add(1);
-            }
-            let used = &mut blocks[..chunk.len().div_ceil(16)];
-            match self {
-                Block::Aes128(c) => c.encrypt_blocks(used),
-                Block::Aes256(c) => c.encrypt_blocks(used),
-            }
-            for (d, k) in chunk.iter_mut().zip(used.iter().flatten()) {
-                *d ^= k;
-            }
+        let used = &mut blocks[..chunk.len().div_ceil(16)];
+        cipher.encrypt_blocks(used);
+        for (d, k) in chunk.iter_mut().zip(used.iter().flatten()) {
+            *d ^= k;
         }
     }
 }
 
 enum Keys {
-    Gcm(aead::LessSafeKey),
-    Cm(Block, hmac::Key),
+    Gcm(Box<aead::LessSafeKey>),
+    Cm(Box<(aes::Aes128, hmac::Key)>),
 }
 
 /// One direction of RTP or RTCP.
@@ -105,24 +88,28 @@ struct Index {
 impl Context {
     /// Derives session keys (RFC 3711 §4.3.1, key derivation rate 0); `label` is the one of encryption.
     fn new(profile: Profile, key: &[u8], salt: &[u8], label: u8) -> Option<Context> {
-        let prf = Block::new(key)?;
         let derive = |label: u8, out: &mut [u8]| {
             let mut iv = [0; 16];
             iv[..salt.len()].copy_from_slice(salt);
             iv[7] ^= label;
-            prf.counter_mode(&iv, out);
+            match key.len() {
+                16 => counter_mode(&aes::Aes128::new(GenericArray::from_slice(key)), &iv, out),
+                _ => counter_mode(&aes::Aes256::new(GenericArray::from_slice(key)), &iv, out),
+            }
         };
         let (mut k, mut auth, mut s) = ([0; 32], [0; 20], [0; 14]);
         let k = &mut k[..profile.key_len()];
         derive(label, k);
         derive(label + 1, &mut auth);
         derive(label + 2, &mut s[..profile.salt_len()]);
-        let gcm = |alg, k: &[u8]| Some(Keys::Gcm(aead::LessSafeKey::new(aead::UnboundKey::new(alg, k).ok()?)));
+        let gcm =
+            |alg, k: &[u8]| Some(Keys::Gcm(Box::new(aead::LessSafeKey::new(aead::UnboundKey::new(alg, k).ok()?))));
         let keys = match profile {
             Profile::AeadAes256Gcm => gcm(&aead::AES_256_GCM, k)?,
             Profile::AeadAes128Gcm => gcm(&aead::AES_128_GCM, k)?,
             Profile::Aes128CmHmacSha1_80 => {
-                Keys::Cm(Block::new(k)?, hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &auth))
+                let mac = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &auth);
+                Keys::Cm(Box::new((aes::Aes128::new(GenericArray::from_slice(k)), mac)))
             }
         };
         Some(Context { keys, salt: s })
@@ -165,8 +152,9 @@ impl Context {
                     b.extend_from_slice(&i.tail);
                 }
             }
-            Keys::Cm(block, mac) => {
-                block.counter_mode(&self.cm_iv(i), &mut b[clear..]);
+            Keys::Cm(keys) => {
+                let (cipher, mac) = &**keys;
+                counter_mode(cipher, &self.cm_iv(i), &mut b[clear..]);
                 let tag = cm_tag(mac, b, &[], i.tail);
                 if rtcp {
                     b.extend_from_slice(&i.tail);
@@ -195,12 +183,13 @@ impl Context {
                 };
                 plain.is_ok()
             }
-            Keys::Cm(block, mac) => {
+            Keys::Cm(keys) => {
+                let (cipher, mac) = &**keys;
                 let want = cm_tag(mac, head, body, i.tail);
                 let ok = rtc_crypto::constant_time_eq(&want[..CM_TAG], tag);
                 if ok {
                     out.put_slice(body);
-                    block.counter_mode(&self.cm_iv(i), &mut out[start..]);
+                    counter_mode(cipher, &self.cm_iv(i), &mut out[start..]);
                 }
                 ok
             }
@@ -441,13 +430,13 @@ mod tests {
     /// RFC 3711 appendix B.3: session keys of a master key, cipher key, salt and authentication key.
     #[test]
     fn key_derivation_gives_the_vectors_of_rfc_3711() {
-        let prf = Block::new(&hex("E1F97A0D3E018BE0D64FA32C06DE4139")).expect("key");
+        let prf = aes::Aes128::new(GenericArray::from_slice(&hex("E1F97A0D3E018BE0D64FA32C06DE4139")));
         let salt = hex("0EC675AD498AFEEBB6960B3AABE6");
         let derive = |label: u8, n: usize| {
             let (mut iv, mut out) = ([0; 16], vec![0; n]);
             iv[..14].copy_from_slice(&salt);
             iv[7] ^= label;
-            prf.counter_mode(&iv, &mut out);
+            counter_mode(&prf, &iv, &mut out);
             out
         };
         assert_eq!(derive(0, 16), hex("C61E7A93744F39EE10734AFE3FF7A087"));
@@ -458,11 +447,11 @@ mod tests {
     /// RFC 3711 appendix B.2: AES counter-mode key stream.
     #[test]
     fn counter_mode_gives_the_vectors_of_rfc_3711() {
-        let block = Block::new(&hex("2B7E151628AED2A6ABF7158809CF4F3C")).expect("key");
+        let block = aes::Aes128::new(GenericArray::from_slice(&hex("2B7E151628AED2A6ABF7158809CF4F3C")));
         let mut iv = [0; 16];
         iv[..14].copy_from_slice(&hex("F0F1F2F3F4F5F6F7F8F9FAFBFCFD"));
         let mut out = vec![0; 0xff02 * 16];
-        block.counter_mode(&iv, &mut out);
+        counter_mode(&block, &iv, &mut out);
         assert_eq!(out[..32], hex("E03EAD0935C95E80E166B16DD92B4EB4 D23513162B02D0F72A43A2FE4A5F97AB"));
         assert_eq!(out[0xff00 * 16..][..16], hex("362B7C3C6773516318A077D7FC5073AE"));
     }
@@ -474,7 +463,7 @@ mod tests {
         let mut salt = [0; 14];
         salt[..12].copy_from_slice(&hex("517569642070726f2071756f"));
         let unbound = aead::UnboundKey::new(&aead::AES_128_GCM, &key).expect("key");
-        let c = Context { keys: Keys::Gcm(aead::LessSafeKey::new(unbound)), salt };
+        let c = Context { keys: Keys::Gcm(Box::new(aead::LessSafeKey::new(unbound))), salt };
         let plain =
             hex("8040f17b 8041f8d3 5501a0b2 47616c6c 69612065 7374206f 6d6e6973 20646976 69736120 696e2070 61727465\
              73207472 6573");

@@ -59,12 +59,15 @@ pub(super) enum Fate {
     Twice,
 }
 
+/// For whom, local and remote address there, bytes.
+type Flying = (usize, SocketAddr, SocketAddr, Vec<u8>);
+
 /// Both engines and the air between them.
 pub(super) struct Net {
     pub engines: [Box<dyn PeerEngine>; 2],
     pub addresses: [SocketAddr; 2],
     pub now: Time,
-    air: BTreeMap<(Time, u64), (usize, SocketAddr, SocketAddr, Vec<u8>)>,
+    air: BTreeMap<(Time, u64), Flying>,
     count: u64,
     pub events: [Vec<Event>; 2],
     /// Everything sent, by side.
