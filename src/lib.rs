@@ -5,6 +5,8 @@
 
 #[cfg(feature = "client")]
 pub mod client;
+#[cfg(feature = "media")]
+pub mod engine;
 pub mod env;
 pub mod error;
 pub mod jingle;

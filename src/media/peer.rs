@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::env::Env;
 use crate::time::Time;
 
 /// One connection to the bridge or to one peer: a machine without clock, socket or thread.
@@ -46,6 +47,12 @@ pub trait PeerEngine: Send {
     fn stats(&self) -> Stats;
 }
 
+/// Makes engines: the real ones, or fakes in tests of the layers above.
+pub trait PeerEngineFactory: Send {
+    /// A new engine; ICE credentials and the like are drawn from `env`.
+    fn create(&mut self, config: Config, env: &mut Env, now: Time) -> Result<Box<dyn PeerEngine>, Failure>;
+}
+
 /// What an engine is made from.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -61,6 +68,8 @@ pub struct Config {
     pub rtp: RtpConfig,
     /// SSRC of our own feedback (receiver reports, NACK, PLI, transport-cc).
     pub feedback_ssrc: u32,
+    /// The CNAME of all our streams, as signalled with them.
+    pub cname: String,
     /// Bounds of the bandwidth estimate.
     pub estimate: EstimateBounds,
 }
@@ -346,6 +355,8 @@ pub enum Failure {
     Dtls,
     /// The peer's certificate is not the one that was signalled.
     Fingerprint,
+    /// The peer ended the connection (DTLS close_notify) without a word in signalling.
+    PeerClosed,
 }
 
 /// One RTP packet from the peer, decrypted, repairs undone, duplicates removed, not reordered.
@@ -443,8 +454,9 @@ pub struct Stats {
 pub struct Path {
     pub local: SocketAddr,
     pub remote: SocketAddr,
-    /// How the local address came to be.
+    /// How the address that the peer sees came to be.
     pub local_kind: CandidateKind,
+    pub remote_kind: CandidateKind,
 }
 
 /// Whether a candidate address makes sense at all: not unspecified, multicast, broadcast or link-local, port not 0;

@@ -1,0 +1,378 @@
+//! ICE behind a seam (RFC 8445): webrtc-rs's `rtc-ice` agent, and what it must be guarded from (design §9, X2, X4, X6).
+//!
+//! * A request reaches the agent only if user name and integrity are right: the agent settles role conflicts before it looks.
+//! * Candidates are filtered and bounded here; peers that check from ever new addresses find the table full.
+//! * The agent wakes every 200 ms for ever; once connected it is called once a second.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use rtc_crypto::RTCCryptoProvider;
+use rtc_ice::agent::agent_config::AgentConfig;
+use rtc_ice::agent::{Agent, Event as AgentEvent};
+use rtc_ice::candidate::CandidateConfig;
+use rtc_ice::candidate::candidate_host::CandidateHostConfig;
+use rtc_ice::candidate::candidate_peer_reflexive::CandidatePeerReflexiveConfig;
+use rtc_ice::candidate::candidate_relay::CandidateRelayConfig;
+use rtc_ice::candidate::candidate_server_reflexive::CandidateServerReflexiveConfig;
+use rtc_ice::mdns::MulticastDnsMode;
+use rtc_ice::state::ConnectionState;
+use rtc_shared::{TaggedBytesMut, TransportContext, TransportProtocol};
+use rtc_stun::attributes::ATTR_USERNAME;
+use rtc_stun::integrity::MessageIntegrity;
+use rtc_stun::message::{CLASS_REQUEST, CLASS_SUCCESS_RESPONSE, Getter, Message};
+use rtc_stun::textattrs::Username;
+use rtc_stun::xoraddr::XorMappedAddress;
+use sansio::Protocol;
+
+use super::gather::Gatherer;
+use crate::media::peer::{Candidate, CandidateKind, Config, IceCredentials, IceState, Path, Transmit, usable_address};
+
+/// Local addresses of one engine; more are ignored.
+pub(super) const MAX_LOCAL_ADDRESSES: usize = 8;
+/// Remote candidates, signalled and peer-reflexive; more are ignored.
+pub(super) const MAX_REMOTE_CANDIDATES: usize = 32;
+/// Between two rounds of checks while there is no pair.
+const CHECK_INTERVAL: Duration = Duration::from_millis(50);
+/// Rounds before a pair counts as failed: 10 s. The agent checks a failed pair never again.
+const MAX_CHECKS: u16 = 200;
+/// A direct pair gets this head start over one through a NAT, and over one through a relay.
+const REFLEXIVE_WAIT: Duration = Duration::from_millis(100);
+const RELAY_WAIT: Duration = Duration::from_millis(500);
+/// How often a connected agent is called.
+const CONNECTED_INTERVAL: Duration = Duration::from_secs(1);
+/// An address that passed a check is not looked up again for this long, µs.
+const CHECKED_FOR_US: u64 = 500_000;
+
+/// What ICE wants done or tells.
+pub(super) enum IceOutput {
+    Transmit(Transmit),
+    State(IceState),
+    /// A pair was selected.
+    Selected(SocketAddr, SocketAddr),
+    Candidate(Candidate),
+    GatheringDone,
+}
+
+/// The agent, gathering, and the guard before them.
+pub(super) struct Ice {
+    agent: Agent,
+    provider: Arc<dyn RTCCryptoProvider>,
+    credentials: IceCredentials,
+    controlling: bool,
+    loopback: bool,
+    started: bool,
+    connected: bool,
+    gatherer: Gatherer,
+    locals: Vec<SocketAddr>,
+    remotes: Vec<(SocketAddr, CandidateKind)>,
+    called: Instant,
+    checked: [Option<(SocketAddr, SocketAddr, u64)>; 2],
+    /// Address that the peer sees of a local one, from answers to our checks.
+    seen_as: Vec<(SocketAddr, SocketAddr)>,
+    out: VecDeque<IceOutput>,
+}
+
+/// The crypto that rtc-ice and rtc-stun use for integrity; one per process.
+fn provider() -> Option<Arc<dyn RTCCryptoProvider>> {
+    static PROVIDER: OnceLock<Option<Arc<dyn RTCCryptoProvider>>> = OnceLock::new();
+    PROVIDER.get_or_init(|| rtc_crypto::default_provider().ok()).clone()
+}
+
+impl Ice {
+    /// An agent with credentials of ours. `None` if the agent refuses them (wrong length).
+    pub fn new(config: &Config, credentials: IceCredentials, now: Instant) -> Option<Ice> {
+        let provider = provider()?;
+        let c = AgentConfig {
+            local_ufrag: credentials.ufrag.clone(),
+            local_pwd: credentials.pwd.clone(),
+            is_controlling: config.controlling,
+            multicast_dns_mode: MulticastDnsMode::Disabled,
+            check_interval: CHECK_INTERVAL,
+            max_binding_requests: Some(MAX_CHECKS),
+            srflx_acceptance_min_wait: Some(REFLEXIVE_WAIT),
+            prflx_acceptance_min_wait: Some(Duration::ZERO),
+            relay_acceptance_min_wait: Some(RELAY_WAIT),
+            ..Default::default()
+        };
+        Some(Ice {
+            agent: Agent::new(now, Arc::new(c), provider.clone()).ok()?,
+            provider,
+            credentials,
+            controlling: config.controlling,
+            loopback: config.allow_loopback,
+            started: false,
+            connected: false,
+            gatherer: Gatherer::new(&config.stun_servers),
+            locals: vec![],
+            remotes: vec![],
+            called: now,
+            checked: [None; 2],
+            seen_as: vec![],
+            out: VecDeque::new(),
+        })
+    }
+
+    pub fn credentials(&self) -> &IceCredentials {
+        &self.credentials
+    }
+
+    /// Gathers on an address.
+    pub fn add_local(&mut self, a: SocketAddr, now: Instant, now_us: u64) {
+        if !usable_address(a, self.loopback) || self.locals.contains(&a) || self.locals.len() >= MAX_LOCAL_ADDRESSES {
+            return;
+        }
+        let c = super::gather::host_candidate(a, self.locals.len());
+        self.locals.push(a);
+        if let Some(host) = for_agent(&c) {
+            // The agent refuses nothing but duplicates here.
+            let _ = self.agent.add_local_candidate(host);
+        }
+        self.out.push_back(IceOutput::Candidate(c));
+        self.gatherer.start(a, now_us);
+        self.drain(now, now_us);
+    }
+
+    /// Nothing is sent from this address any more.
+    pub fn remove_local(&mut self, a: SocketAddr) {
+        self.locals.retain(|l| *l != a);
+        self.gatherer.stop(a);
+        self.checked = [None; 2];
+    }
+
+    /// Starts checks.
+    pub fn set_remote(&mut self, c: &IceCredentials, now: Instant, now_us: u64) {
+        if self.started {
+            return;
+        }
+        self.started = true;
+        if self.agent.start_connectivity_checks(now, self.controlling, c.ufrag.clone(), c.pwd.clone()).is_err() {
+            // Only empty credentials are refused: nothing could ever be checked.
+            self.out.push_back(IceOutput::State(IceState::Failed));
+            return;
+        }
+        self.call_agent(now);
+        self.drain(now, now_us);
+    }
+
+    /// A candidate of the peer. Unusable ones, doubles and those past the limit are left out.
+    pub fn add_remote(&mut self, c: &Candidate, now: Instant, now_us: u64) {
+        if !usable_address(c.address, self.loopback)
+            || self.remotes.len() >= MAX_REMOTE_CANDIDATES
+            || self.remotes.iter().any(|r| r.0 == c.address)
+        {
+            return;
+        }
+        let Some(candidate) = for_agent(c) else { return };
+        if self.agent.add_remote_candidate(candidate).unwrap_or(false) {
+            self.remotes.push((c.address, c.kind));
+        }
+        self.call_agent(now);
+        self.drain(now, now_us);
+    }
+
+    /// Takes a STUN datagram; `false` if it was refused.
+    pub fn handle_stun(
+        &mut self,
+        local: SocketAddr,
+        remote: SocketAddr,
+        data: &[u8],
+        now: Instant,
+        now_us: u64,
+    ) -> bool {
+        if !self.locals.contains(&local) {
+            return false;
+        }
+        let mut m = Message { raw: data.to_vec(), ..Default::default() };
+        if m.decode().is_err() {
+            return false;
+        }
+        if m.typ.class == CLASS_SUCCESS_RESPONSE {
+            if self.gatherer.answered(local, remote, &m) {
+                self.drain(now, now_us);
+                return true;
+            }
+        } else if m.typ.class != CLASS_REQUEST || !self.authentic(&mut m) {
+            return false;
+        }
+        let new = !self.remotes.iter().any(|r| r.0 == remote);
+        if new && (self.remotes.len() >= MAX_REMOTE_CANDIDATES || m.typ.class != CLASS_REQUEST) {
+            return false;
+        }
+        let message = BytesMut::from(data);
+        let ok = self.agent.handle_read(TaggedBytesMut { now, transport: transport(local, remote), message }).is_ok();
+        if ok && new {
+            self.remotes.push((remote, CandidateKind::PeerReflexive));
+        }
+        if ok && m.typ.class == CLASS_SUCCESS_RESPONSE {
+            let mut mapped = XorMappedAddress::default();
+            if mapped.get_from(&m).is_ok() {
+                self.seen_as.retain(|s| s.0 != local);
+                self.seen_as.push((local, SocketAddr::new(mapped.ip, mapped.port)));
+            }
+            // A pair is valid: nominate it now and not at the next tick.
+            if !self.connected {
+                self.call_agent(now);
+            }
+        }
+        self.drain(now, now_us);
+        ok
+    }
+
+    /// User name and integrity of a request (RFC 8445 §7.3).
+    fn authentic(&self, m: &mut Message) -> bool {
+        let mut user = Username::new(ATTR_USERNAME, String::new());
+        let ours = user.get_from(m).is_ok() && user.text.split(':').next() == Some(self.credentials.ufrag.as_str());
+        ours && MessageIntegrity::check(m, self.credentials.pwd.as_bytes(), self.provider.crypto()).is_ok()
+    }
+
+    pub fn handle_timeout(&mut self, now: Instant, now_us: u64) {
+        if self.agent_deadline().is_some_and(|t| t <= now) {
+            self.call_agent(now);
+        }
+        self.drain(now, now_us);
+    }
+
+    fn call_agent(&mut self, now: Instant) {
+        self.called = now;
+        // Its only errors are of mDNS, which is off.
+        let _ = self.agent.handle_timeout(now);
+    }
+
+    fn agent_deadline(&mut self) -> Option<Instant> {
+        if !self.started {
+            return None;
+        }
+        let t = self.agent.poll_timeout()?;
+        Some(if self.connected { t.max(self.called + CONNECTED_INTERVAL) } else { t })
+    }
+
+    /// When [`Ice::handle_timeout`] is due: the agent's moment, and the gatherer's.
+    pub fn deadlines(&mut self) -> (Option<Instant>, Option<u64>) {
+        (self.agent_deadline(), self.gatherer.deadline_us())
+    }
+
+    /// Whether media and DTLS from this address count: it passed a connectivity check. Asking also keeps consent alive.
+    #[inline]
+    pub fn is_checked(
+        &mut self,
+        local: SocketAddr,
+        remote: SocketAddr,
+        now_us: u64,
+        now: impl FnOnce() -> Instant,
+    ) -> bool {
+        for c in self.checked.iter().flatten() {
+            if (c.0, c.1) == (local, remote) && now_us.saturating_sub(c.2) < CHECKED_FOR_US {
+                return true;
+            }
+        }
+        let ok = self.locals.contains(&local) && self.agent.is_valid_non_stun_traffic(now(), transport(local, remote));
+        if ok {
+            let same = |c: &Option<(SocketAddr, SocketAddr, u64)>| c.is_some_and(|c| (c.0, c.1) == (local, remote));
+            let slot = self.checked.iter().position(same).unwrap_or_else(|| {
+                self.checked.swap(0, 1);
+                0
+            });
+            self.checked[slot] = Some((local, remote, now_us));
+        }
+        ok
+    }
+
+    /// How a pair came to be.
+    pub fn describe(&self, local: SocketAddr, remote: SocketAddr) -> Path {
+        let seen = self.seen_as.iter().find(|s| s.0 == local).map_or(local, |s| s.1);
+        let local_kind = if seen == local {
+            CandidateKind::Host
+        } else if self.gatherer.reflexive(local).any(|a| a == seen) {
+            CandidateKind::ServerReflexive
+        } else {
+            CandidateKind::PeerReflexive
+        };
+        let remote_kind = self.remotes.iter().find(|r| r.0 == remote).map_or(CandidateKind::PeerReflexive, |r| r.1);
+        Path { local, remote, local_kind, remote_kind }
+    }
+
+    pub fn close(&mut self) {
+        self.started = false;
+        self.gatherer.close();
+        // Cannot fail without mDNS.
+        let _ = self.agent.close();
+        self.out.clear();
+    }
+
+    pub fn poll(&mut self) -> Option<IceOutput> {
+        self.out.pop_front()
+    }
+
+    fn drain(&mut self, now: Instant, now_us: u64) {
+        while let Some(t) = self.agent.poll_write() {
+            let (local, remote) = (t.transport.local_addr, t.transport.peer_addr);
+            if self.locals.contains(&local) {
+                self.out.push_back(IceOutput::Transmit(Transmit { local, remote, data: t.message.into() }));
+            }
+        }
+        while let Some(e) = self.agent.poll_event() {
+            match e.event {
+                AgentEvent::ConnectionStateChange(s) => {
+                    if let Some(s) = state(s) {
+                        self.connected = s == IceState::Connected;
+                        self.called = now;
+                        self.out.push_back(IceOutput::State(s));
+                    }
+                }
+                AgentEvent::SelectedCandidatePairChange(l, r) => {
+                    self.out.push_back(IceOutput::Selected(l.base_addr(), r.addr()));
+                }
+                _ => {}
+            }
+        }
+        self.gatherer.run(now_us, &mut self.out);
+    }
+}
+
+fn state(s: ConnectionState) -> Option<IceState> {
+    Some(match s {
+        ConnectionState::New => IceState::New,
+        ConnectionState::Checking => IceState::Checking,
+        ConnectionState::Connected | ConnectionState::Completed => IceState::Connected,
+        ConnectionState::Disconnected => IceState::Disconnected,
+        ConnectionState::Failed => IceState::Failed,
+        ConnectionState::Closed => IceState::Closed,
+        _ => return None,
+    })
+}
+
+fn transport(local_addr: SocketAddr, peer_addr: SocketAddr) -> TransportContext {
+    TransportContext { local_addr, peer_addr, ecn: None, transport_protocol: TransportProtocol::UDP }
+}
+
+/// The agent's own type of candidate.
+fn for_agent(c: &Candidate) -> Option<rtc_ice::candidate::Candidate> {
+    let base_config = CandidateConfig {
+        network: "udp".into(),
+        address: c.address.ip().to_string(),
+        port: c.address.port(),
+        component: 1,
+        priority: c.priority,
+        foundation: c.foundation.clone(),
+        ..Default::default()
+    };
+    let (rel_addr, rel_port) = c.related.map_or((String::new(), 0), |r| (r.ip().to_string(), r.port()));
+    match c.kind {
+        CandidateKind::Host => CandidateHostConfig { base_config, ..Default::default() }.new_candidate_host(),
+        CandidateKind::ServerReflexive => {
+            CandidateServerReflexiveConfig { base_config, rel_addr, rel_port, ..Default::default() }
+                .new_candidate_server_reflexive()
+        }
+        CandidateKind::PeerReflexive => {
+            CandidatePeerReflexiveConfig { base_config, rel_addr, rel_port }.new_candidate_peer_reflexive()
+        }
+        CandidateKind::Relayed => {
+            CandidateRelayConfig { base_config, rel_addr, rel_port, ..Default::default() }.new_candidate_relay()
+        }
+    }
+    .ok()
+}

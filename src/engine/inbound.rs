@@ -1,0 +1,241 @@
+//! What arrives: RTP and RTCP from checked pairs.
+
+use std::net::SocketAddr;
+
+use bytes::{Buf, Bytes, BytesMut};
+
+use super::outbound::{REPORT_US, TRANSPORT_CC_US, ntp};
+use super::rtcp::{self, Blocks, Part};
+use super::rtp::{Header, Seen, read_extensions, split_rtx};
+use super::stream::Receiver;
+use super::{DEFAULT_CLOCK, Engine, KEY_FRAME_INTERVAL_US, MAX_EARLY, MAX_STREAMS, RX_CHUNK};
+use crate::media::peer::{Bandwidth, Event, IncomingRtp};
+use crate::time::Time;
+
+/// A measured round trip beyond this is a mistake (docs/protocol/04 §9), in 1/65536 s.
+const MAX_RTT: u32 = 7 << 16;
+/// The estimate is told again when it moved by this part, or after this time, µs.
+const TELL_CHANGE: f64 = 0.03;
+const TELL_EVERY_US: u64 = 1_000_000;
+
+impl Engine {
+    #[inline]
+    pub(super) fn on_rtp(&mut self, local: SocketAddr, remote: SocketAddr, b: &[u8], now: Time) {
+        let Some(h) = Header::parse(b) else {
+            self.stats.junk += 1;
+            return;
+        };
+        let Some(srtp) = &mut self.wire.srtp else {
+            // Media may overtake the last flight of the handshake.
+            if self.early.len() < MAX_EARLY {
+                self.early.push((local, remote, b.to_vec()));
+            } else {
+                self.stats.junk += 1;
+            }
+            return;
+        };
+        if self.arena.capacity() < b.len() {
+            // Takes the old chunk again if nobody holds a part of it.
+            self.arena.reserve(RX_CHUNK.max(b.len()));
+        }
+        let Some(newest) = srtp.unprotect(&h, b, &mut self.arena) else {
+            self.stats.srtp_errors += 1;
+            return;
+        };
+        let mut body = self.arena.split();
+        if srtp.received_streams() > MAX_STREAMS {
+            self.evict(h.ssrc);
+        }
+        self.stats.rtp_in += 1;
+        self.stats.rtp_in_bytes += body.len() as u64;
+        if newest {
+            self.follow(local, remote);
+        }
+        let seen = read_extensions(&h, b, &self.wire.ids);
+        if let Some(n) = seen.transport_cc {
+            self.arrivals.arrived(now.mono_us, n, h.ssrc);
+            self.transport_cc_us.get_or_insert(now.mono_us + TRANSPORT_CC_US);
+        }
+        let Some(len) = h.payload_len(&body) else {
+            self.stats.junk += 1;
+            return;
+        };
+        body.truncate(len);
+        self.take(h, seen, body, now);
+    }
+
+    /// Undoes a repair and delivers.
+    #[inline]
+    fn take(&mut self, mut h: Header, seen: Seen, body: BytesMut, now: Time) {
+        let mut payload = body.freeze();
+        let mut pt = self.payload_types[usize::from(h.pt)];
+        let repairs = pt.and_then(|p| p.repairs);
+        if let Some(original_pt) = repairs {
+            // Repairs of a stream that nobody named, and probes on a repair stream, are counted and no more.
+            let Some(&primary) = self.repairs.get(&h.ssrc) else { return };
+            let Some((seq, range)) = split_rtx(&payload) else { return };
+            payload.advance(range.start);
+            (h.pt, h.ssrc, h.seq) = (original_pt & 0x7f, primary, seq);
+            pt = self.payload_types[usize::from(h.pt)];
+        }
+        let recovered = repairs.is_some();
+        let (clock, nack) = pt.map_or((DEFAULT_CLOCK, false), |p| (p.clock, p.nack));
+        let r = self.rx.entry(h.ssrc).or_insert_with(|| Receiver::new(h.seq, now.mono_us, clock));
+        let waiting = r.missing.due_us().is_some();
+        // Padding alone (a probe of the bridge) makes no stream that is worth a repair.
+        r.nackable |= nack && !payload.is_empty();
+        let before = r.missing.given_up;
+        let Some(seq) = r.arrived(now.mono_us, h.seq, h.ts, recovered) else {
+            self.stats.duplicates += 1;
+            return;
+        };
+        self.stats.unrecovered += r.missing.given_up - before;
+        if !waiting && let Some(t) = r.missing.due_us() {
+            self.nack_us = Some(self.nack_us.map_or(t, |n| n.min(t)));
+        }
+        self.report_us.get_or_insert(now.mono_us + REPORT_US);
+        self.stats.recovered += u64::from(recovered);
+        if payload.is_empty() {
+            return;
+        }
+        self.wire.event(Event::Rtp(IncomingRtp {
+            ssrc: h.ssrc,
+            pt: h.pt,
+            seq,
+            ts: h.ts,
+            marker: h.marker,
+            recovered,
+            arrival: now,
+            level: seen.level,
+            payload,
+        }));
+    }
+
+    /// Media goes where the peer's newest authentic packet came from, if the peer leads (design §9, X4). Were we to follow
+    /// while we lead, both sides could chase each other between two pairs for ever.
+    #[inline]
+    fn follow(&mut self, local: SocketAddr, remote: SocketAddr) {
+        if !self.controlling && self.wire.path != Some((local, remote)) {
+            self.wire.path = Some((local, remote));
+        }
+    }
+
+    /// The table is full of SSRCs: the one silent for longest goes, but not the newcomer.
+    fn evict(&mut self, newcomer: u32) {
+        let oldest = self.rx.iter().filter(|(s, _)| **s != newcomer).min_by_key(|(_, r)| r.last_us).map(|(s, _)| *s);
+        match oldest {
+            Some(s) => self.forget(s),
+            // Repair streams nobody mapped.
+            None => {
+                if let Some(srtp) = &mut self.wire.srtp {
+                    srtp.forget(newcomer);
+                }
+            }
+        }
+    }
+
+    /// Drops all state of a remote stream.
+    pub(super) fn forget(&mut self, ssrc: u32) {
+        self.rx.remove(&ssrc);
+        self.key_frames.remove(&ssrc);
+        let Some(srtp) = &mut self.wire.srtp else { return };
+        srtp.forget(ssrc);
+        self.repairs.retain(|rtx, primary| {
+            let gone = *primary == ssrc;
+            if gone {
+                srtp.forget(*rtx);
+            }
+            !gone
+        });
+    }
+
+    pub(super) fn on_rtcp(&mut self, local: SocketAddr, remote: SocketAddr, b: &[u8], now: Time) {
+        let Some(srtp) = &mut self.wire.srtp else {
+            self.stats.junk += 1;
+            return;
+        };
+        let mut plain = BytesMut::with_capacity(b.len() + 8);
+        if srtp.unprotect_rtcp(b, &mut plain).is_none() {
+            self.stats.srtp_errors += 1;
+            return;
+        }
+        if self.wire.path.is_none() {
+            self.wire.path = Some((local, remote));
+        }
+        let plain: Bytes = plain.freeze();
+        for part in rtcp::parts(&plain) {
+            match part {
+                Ok(part) => self.on_part(part, now),
+                Err(rtcp::Malformed) => self.stats.junk += 1,
+            }
+        }
+    }
+
+    fn on_part(&mut self, part: Part<'_>, now: Time) {
+        match part {
+            Part::SenderReport { report, blocks } => {
+                if let Some(r) = self.rx.get_mut(&report.ssrc) {
+                    r.on_sender_report(now.mono_us, report.ntp);
+                    self.wire.event(Event::SenderReport(report));
+                }
+                self.on_blocks(blocks, now);
+            }
+            Part::ReceiverReport { blocks } => self.on_blocks(blocks, now),
+            Part::Nack { media, pairs } => self.resend(media, pairs, now),
+            Part::Pli { media } => self.on_key_frame_wanted(media, now),
+            Part::Fir { entries } => rtcp::fir_ssrcs(entries).for_each(|s| self.on_key_frame_wanted(s, now)),
+            Part::Bye(list) => {
+                for ssrc in rtcp::bye_ssrcs(list).filter(|s| self.rx.contains_key(s)) {
+                    self.wire.event(Event::Bye(ssrc));
+                }
+            }
+            Part::TransportCc(fci) => self.on_transport_cc(fci, now),
+            Part::Other => {}
+        }
+    }
+
+    fn on_blocks(&mut self, blocks: Blocks<'_>, now: Time) {
+        let now = (ntp(now) >> 16) as u32;
+        for b in blocks.iter().filter(|b| b.last_sr != 0 && self.tx.contains_key(&b.ssrc)) {
+            let rtt = now.wrapping_sub(b.last_sr).wrapping_sub(b.delay);
+            if rtt < MAX_RTT {
+                self.rtt_us = Some((u64::from(rtt) * 1_000_000) >> 16);
+                self.rtt_reported = true;
+            }
+        }
+    }
+
+    fn on_key_frame_wanted(&mut self, ssrc: u32, now: Time) {
+        let Some(t) = self.tx.get_mut(&ssrc) else { return };
+        self.stats.key_frame_requests_in += 1;
+        // Peers repeat a request each round trip until the frame is there; one of them is enough.
+        if t.key_frame_wanted_us.is_none_or(|at| now.mono_us.saturating_sub(at) >= KEY_FRAME_INTERVAL_US) {
+            t.key_frame_wanted_us = Some(now.mono_us);
+            self.wire.event(Event::KeyFrameWanted(ssrc));
+        }
+    }
+
+    fn on_transport_cc(&mut self, fci: &[u8], now: Time) {
+        self.stats.transport_cc_in += 1;
+        self.fates.clear();
+        if !self.wire.sending.on_feedback(fci, &mut self.fates) {
+            self.stats.junk += 1;
+        }
+        if let Some(f) = self.fates.iter().rev().find(|f| f.arrival_us.is_some())
+            && !self.rtt_reported
+        {
+            // An upper bound until a report block tells better.
+            self.rtt_us = Some(now.mono_us.saturating_sub(f.sent_us));
+        }
+        self.estimator.on_feedback(now.mono_us, &self.fates, self.rtt_us.unwrap_or(0));
+        let bps = self.estimator.bps();
+        let (told, at) = self.told;
+        let moved = (bps as f64 - told as f64).abs() > TELL_CHANGE * told as f64;
+        if moved || now.mono_us.saturating_sub(at) >= TELL_EVERY_US {
+            self.told = (bps, now.mono_us);
+            let loss = (self.estimator.loss() * 256.0).min(255.0) as u8;
+            let rtt = self.rtt_us.map(std::time::Duration::from_micros);
+            self.wire.event(Event::Bandwidth(Bandwidth { bps, rtt, loss }));
+        }
+    }
+}

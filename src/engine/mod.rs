@@ -1,0 +1,408 @@
+//! Layer 4: the media engine (design §9): ICE, DTLS-SRTP, RTP and RTCP without SDP, without sockets, in virtual time.
+//!
+//! One file per room: [`ice`] and [`gather`], [`dtls`] with [`dtls_crypto`] and [`identity`], [`srtp`], [`rtp`], [`rtcp`],
+//! [`stream`], [`nack`], [`twcc`], [`estimate`]; [`inbound`] and [`outbound`] put them together; this file holds the engine,
+//! its demultiplexer (RFC 7983) and its deadlines. The protocol facts are in docs/protocol/04 §5–§9.
+
+mod dtls;
+mod dtls_crypto;
+mod estimate;
+mod gather;
+mod ice;
+pub mod identity;
+mod inbound;
+mod nack;
+mod outbound;
+mod rtcp;
+mod rtp;
+mod srtp;
+mod ssrc_map;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod twcc;
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+
+use crate::env::Env;
+use crate::media::peer::{
+    Command, Config, Event, Failure, IceCredentials, IceState, Identity, LocalTransport, OutgoingRtp, Output,
+    PayloadType, PeerEngine, PeerEngineFactory, RtpConfig, Stats,
+};
+use crate::time::Time;
+
+use dtls::{DtlsOutput, Link};
+use estimate::Estimator;
+use ice::{Ice, IceOutput};
+use outbound::Wire;
+use ssrc_map::SsrcMap;
+use stream::{Receiver, Transmitter};
+
+/// Remote SSRCs with state, and streams that we send: at most this many each.
+pub const MAX_STREAMS: usize = 1024;
+/// RTP packets that came before the keys, kept.
+pub const MAX_EARLY: usize = 32;
+/// Between two key-frame requests for one SSRC, both ways, µs.
+pub const KEY_FRAME_INTERVAL_US: u64 = 300_000;
+/// Plain payloads are slices of chunks of this size: no allocation per packet, and little memory held by one that is kept.
+const RX_CHUNK: usize = 16 * 1024;
+/// Clock of a payload type that nobody negotiated, Hz.
+const DEFAULT_CLOCK: u32 = 90_000;
+/// Longest datagram that is looked at.
+const MAX_DATAGRAM: usize = 2048;
+const UFRAG_LEN: usize = 8;
+const PWD_LEN: usize = 24;
+
+/// Makes real engines.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Engines;
+
+impl PeerEngineFactory for Engines {
+    fn create(&mut self, config: Config, env: &mut Env, now: Time) -> Result<Box<dyn PeerEngine>, Failure> {
+        Ok(Box::new(Engine::new(config, env, now)?))
+    }
+}
+
+/// The libraries below speak of `Instant`, which only a clock can make: one is read once per process, and every moment is
+/// counted from it. No behaviour depends on it.
+fn instant(us: u64) -> Instant {
+    anchor() + Duration::from_micros(us)
+}
+
+fn micros(i: Instant) -> u64 {
+    i.saturating_duration_since(anchor()).as_nanos().div_ceil(1000) as u64
+}
+
+fn anchor() -> Instant {
+    static ANCHOR: OnceLock<Instant> = OnceLock::new();
+    *ANCHOR.get_or_init(Instant::now)
+}
+
+/// The real engine.
+pub struct Engine {
+    controlling: bool,
+    identity: Arc<Identity>,
+    feedback_ssrc: u32,
+    cname: String,
+    ice: Ice,
+    dtls: Option<Link>,
+    dtls_client: bool,
+    /// Failed or closed: nothing happens any more.
+    over: bool,
+    early: Vec<(SocketAddr, SocketAddr, Vec<u8>)>,
+    wire: Wire,
+    payload_types: Box<[Option<PayloadType>; 128]>,
+    rx: SsrcMap<Receiver>,
+    tx: SsrcMap<Transmitter>,
+    /// Repair SSRC to the one it repairs.
+    repairs: SsrcMap<u32>,
+    /// When a key frame was asked for, and whether to ask again.
+    key_frames: SsrcMap<(u64, bool)>,
+    arena: BytesMut,
+    arrivals: twcc::Arrivals,
+    estimator: Estimator,
+    /// The estimate as last told, and when.
+    told: (u64, u64),
+    rtt_us: Option<u64>,
+    rtt_reported: bool,
+    seed: u64,
+    stats: Stats,
+    asked: Vec<u16>,
+    fates: Vec<twcc::Fate>,
+    // Deadlines, µs.
+    ice_us: Option<u64>,
+    dtls_us: Option<u64>,
+    transport_cc_us: Option<u64>,
+    nack_us: Option<u64>,
+    report_us: Option<u64>,
+    key_frame_us: Option<u64>,
+    /// Wall time minus monotonic time, as last seen.
+    wall_us: i64,
+}
+
+impl Engine {
+    /// A new engine; it does nothing before it gets addresses and the peer's transport.
+    pub fn new(config: Config, env: &mut Env, now: Time) -> Result<Engine, Failure> {
+        let credentials = IceCredentials { ufrag: env.alphanumeric(UFRAG_LEN), pwd: env.alphanumeric(PWD_LEN) };
+        let ice = Ice::new(&config, credentials, instant(now.mono_us)).ok_or(Failure::Ice)?;
+        let wire = Wire {
+            srtp: None,
+            path: None,
+            ids: config.rtp.extensions,
+            sending: twcc::Sending::default(),
+            out: VecDeque::new(),
+        };
+        let mut engine = Engine {
+            controlling: config.controlling,
+            identity: config.identity,
+            feedback_ssrc: config.feedback_ssrc,
+            cname: config.cname,
+            ice,
+            dtls: None,
+            dtls_client: false,
+            over: false,
+            early: vec![],
+            wire,
+            payload_types: Box::new([None; 128]),
+            rx: SsrcMap::default(),
+            tx: SsrcMap::default(),
+            repairs: SsrcMap::default(),
+            key_frames: SsrcMap::default(),
+            arena: BytesMut::new(),
+            arrivals: twcc::Arrivals::default(),
+            estimator: Estimator::new(config.estimate),
+            told: (0, 0),
+            rtt_us: None,
+            rtt_reported: false,
+            seed: env.u64(),
+            stats: Stats::default(),
+            asked: vec![],
+            fates: vec![],
+            ice_us: None,
+            dtls_us: None,
+            transport_cc_us: None,
+            nack_us: None,
+            report_us: None,
+            key_frame_us: None,
+            wall_us: 0,
+        };
+        engine.set_rtp(&config.rtp);
+        engine.see(now);
+        Ok(engine)
+    }
+
+    fn see(&mut self, now: Time) {
+        self.wall_us = now.unix_us - now.mono_us as i64;
+    }
+
+    fn set_rtp(&mut self, rtp: &RtpConfig) {
+        self.wire.ids = rtp.extensions;
+        *self.payload_types = [None; 128];
+        for p in rtp.payload_types.iter().filter(|p| p.pt < 128) {
+            self.payload_types[usize::from(p.pt)] = Some(*p);
+        }
+    }
+
+    /// Sequence numbers start at random (RFC 3550 §5.1); they need not be secret, so one seed serves all.
+    fn next_random(&mut self) -> u32 {
+        self.seed = self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.seed >> 32) as u32
+    }
+
+    // ---- connection
+
+    fn drain_ice(&mut self, now: Time) {
+        while let Some(o) = self.ice.poll() {
+            match o {
+                IceOutput::Transmit(t) => self.wire.out.push_back(Output::Transmit(t)),
+                IceOutput::Candidate(c) => self.wire.event(Event::Candidate(c)),
+                IceOutput::GatheringDone => self.wire.event(Event::GatheringDone),
+                IceOutput::Selected(local, remote) => {
+                    self.wire.path = Some((local, remote));
+                    if let Some(d) = &mut self.dtls {
+                        d.start(instant(now.mono_us));
+                    }
+                }
+                IceOutput::State(s) => {
+                    self.wire.event(Event::Ice(s));
+                    if s == IceState::Failed {
+                        return self.fail(Failure::Ice);
+                    }
+                }
+            }
+        }
+        let (agent, gatherer) = self.ice.deadlines();
+        self.ice_us = [agent.map(micros), gatherer].into_iter().flatten().min();
+        self.drain_dtls(now);
+    }
+
+    fn drain_dtls(&mut self, now: Time) {
+        while let Some(o) = self.dtls.as_mut().and_then(Link::poll) {
+            match o {
+                DtlsOutput::Packet(p) => self.wire.transmit(p),
+                DtlsOutput::Secure(profile, material) => {
+                    let Some(srtp) = srtp::Srtp::new(profile, &material, self.dtls_client) else {
+                        return self.fail(Failure::Dtls);
+                    };
+                    self.wire.srtp = Some(srtp);
+                    self.wire.event(Event::Secure);
+                    for (local, remote, b) in std::mem::take(&mut self.early) {
+                        self.on_rtp(local, remote, &b, now);
+                    }
+                }
+                DtlsOutput::PeerClosed => return self.fail(Failure::PeerClosed),
+                DtlsOutput::Failed(f) => return self.fail(f),
+            }
+        }
+        self.dtls_us = self.dtls.as_ref().and_then(Link::deadline).map(micros);
+    }
+
+    fn fail(&mut self, f: Failure) {
+        if !self.over {
+            self.end();
+            self.wire.event(Event::Failed(f));
+        }
+    }
+
+    /// Silence from here on; what is queued still goes out.
+    fn end(&mut self) {
+        self.over = true;
+        self.ice.close();
+        self.dtls = None;
+        self.early = vec![];
+        (self.ice_us, self.dtls_us, self.transport_cc_us) = (None, None, None);
+        (self.nack_us, self.report_us, self.key_frame_us) = (None, None, None);
+    }
+
+    fn close(&mut self, now: Time) {
+        let ssrcs: Vec<u32> = self.tx.keys().copied().collect();
+        self.say_bye(&ssrcs);
+        if let Some(d) = &mut self.dtls {
+            d.close(instant(now.mono_us));
+        }
+        while let Some(o) = self.dtls.as_mut().and_then(Link::poll) {
+            if let DtlsOutput::Packet(p) = o {
+                self.wire.transmit(p);
+            }
+        }
+        self.end();
+        self.wire.event(Event::Ice(IceState::Closed));
+    }
+}
+
+impl PeerEngine for Engine {
+    fn handle_command(&mut self, command: Command, now: Time) {
+        self.see(now);
+        if self.over {
+            return;
+        }
+        let (at, us) = (instant(now.mono_us), now.mono_us);
+        match command {
+            Command::AddLocalAddress(a) => self.ice.add_local(a, at, us),
+            Command::RemoveLocalAddress(a) => {
+                self.ice.remove_local(a);
+                self.wire.path = self.wire.path.filter(|p| p.0 != a);
+            }
+            Command::SetRemote(r) => {
+                if self.dtls.is_none() {
+                    self.dtls_client = r.dtls == crate::media::peer::DtlsRole::Client;
+                    self.dtls = Some(Link::new(self.identity.clone(), r.dtls, r.fingerprints));
+                    self.ice.set_remote(&r.credentials, at, us);
+                }
+            }
+            Command::AddRemoteCandidate(c) => self.ice.add_remote(&c, at, us),
+            Command::SetRtp(rtp) => self.set_rtp(&rtp),
+            Command::AddSender(s) => {
+                if self.tx.len() < MAX_STREAMS && !self.tx.contains_key(&s.ssrc) {
+                    let random = self.next_random();
+                    self.tx.insert(s.ssrc, Transmitter::new(&s, random));
+                }
+            }
+            Command::RemoveSender(ssrc) => {
+                if self.tx.remove(&ssrc).is_some() {
+                    self.say_bye(&[ssrc]);
+                }
+            }
+            Command::MapRtx { rtx, primary } => {
+                if self.repairs.len() < MAX_STREAMS || self.repairs.contains_key(&rtx) {
+                    self.repairs.insert(rtx, primary);
+                }
+            }
+            Command::Forget(ssrc) => self.forget(ssrc),
+            Command::RequestKeyFrame(ssrc) => self.ask_key_frame(ssrc, now),
+            Command::Close => return self.close(now),
+        }
+        self.drain_ice(now);
+    }
+
+    fn handle_datagram(&mut self, local: SocketAddr, remote: SocketAddr, data: &[u8], now: Time) {
+        self.see(now);
+        if self.over {
+            return;
+        }
+        let us = now.mono_us;
+        if data.len() > MAX_DATAGRAM {
+            self.stats.junk += 1;
+            return;
+        }
+        // RFC 7983 §7, RFC 5761 §4.
+        match data {
+            [0..=3, ..] => {
+                if !self.ice.handle_stun(local, remote, data, instant(us), us) {
+                    self.stats.stun_refused += 1;
+                }
+                self.drain_ice(now);
+            }
+            [20..=63 | 128..=191, ..] if !self.ice.is_checked(local, remote, us, || instant(us)) => {
+                self.stats.junk += 1
+            }
+            [20..=63, ..] => {
+                // A peer that is DTLS client may start on a valid pair before it nominates one: answer there.
+                self.wire.path.get_or_insert((local, remote));
+                if !self.dtls.as_mut().is_some_and(|d| d.handle(data, instant(us))) {
+                    self.stats.junk += 1;
+                }
+                self.drain_dtls(now);
+            }
+            [128..=191, 192..=223, ..] => self.on_rtcp(local, remote, data, now),
+            [128..=191, ..] => self.on_rtp(local, remote, data, now),
+            _ => self.stats.junk += 1,
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Time) {
+        self.see(now);
+        if self.over {
+            return;
+        }
+        let due = |t: Option<u64>| t.is_some_and(|t| t <= now.mono_us);
+        if due(self.dtls_us)
+            && let Some(d) = &mut self.dtls
+        {
+            d.handle_timeout(instant(now.mono_us));
+            self.drain_dtls(now);
+        }
+        if due(self.ice_us) {
+            self.ice.handle_timeout(instant(now.mono_us), now.mono_us);
+            self.drain_ice(now);
+        }
+        self.feedback(now);
+    }
+
+    fn send_rtp(&mut self, packet: &OutgoingRtp, now: Time) {
+        self.see(now);
+        if self.over {
+            self.stats.send_dropped += 1;
+            return;
+        }
+        self.send(packet, now);
+    }
+
+    fn poll_output(&mut self) -> Option<Output> {
+        self.wire.out.pop_front()
+    }
+
+    fn next_deadline(&self) -> Option<Time> {
+        let all = [self.ice_us, self.dtls_us, self.transport_cc_us, self.nack_us, self.report_us, self.key_frame_us];
+        let us = all.into_iter().flatten().min()?;
+        Some(Time::new(us, us as i64 + self.wall_us))
+    }
+
+    fn local_transport(&self) -> LocalTransport {
+        LocalTransport { credentials: self.ice.credentials().clone(), fingerprint: self.identity.fingerprint.clone() }
+    }
+
+    fn stats(&self) -> Stats {
+        Stats {
+            rtt: self.rtt_us.map(Duration::from_micros),
+            streams: (self.rx.len() + self.tx.len()) as u32,
+            path: self.wire.path.map(|(local, remote)| self.ice.describe(local, remote)),
+            ..self.stats
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Loss repair: what the receiver asks for again, and what the sender keeps to answer (RFC 4585 §6.2.1, RFC 4588).
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+/// A gap wider than this is a break in the stream, not a loss: nothing of it is asked for.
+pub(super) const MAX_GAP: u64 = 256;
+/// How often one packet is asked for.
+pub(super) const MAX_TRIES: u8 = 10;
+/// A reordered packet may still arrive in this time, µs.
+pub(super) const REORDER_WAIT_US: u64 = 10_000;
+/// Never ask for the same packet again sooner, µs.
+const MIN_REPEAT_US: u64 = 20_000;
+/// Packets that a sender keeps per stream…
+pub(super) const HISTORY_PACKETS: usize = 1024;
+/// …their payload bytes…
+pub(super) const HISTORY_BYTES: usize = 512 * 1024;
+/// …and their age, µs.
+pub(super) const HISTORY_AGE_US: u64 = 3_000_000;
+
+struct Miss {
+    seq: u64,
+    next_us: u64,
+    tries: u8,
+}
+
+/// Packets of one stream that have not come.
+#[derive(Default)]
+pub(super) struct Missing {
+    /// Ascending.
+    list: Vec<Miss>,
+    pub given_up: u64,
+}
+
+impl Missing {
+    /// Sequence numbers `from..to` were skipped.
+    pub fn gap(&mut self, from: u64, to: u64, now_us: u64) {
+        if to - from > MAX_GAP {
+            self.given_up += self.list.len() as u64;
+            self.list.clear();
+            return;
+        }
+        let over = (self.list.len() + (to - from) as usize).saturating_sub(MAX_GAP as usize);
+        self.given_up += over as u64;
+        self.list.drain(..over);
+        self.list.extend((from..to).map(|seq| Miss { seq, next_us: now_us + REORDER_WAIT_US, tries: 0 }));
+    }
+
+    /// A packet came.
+    #[inline]
+    pub fn arrived(&mut self, seq: u64) {
+        if !self.list.is_empty()
+            && let Ok(i) = self.list.binary_search_by_key(&seq, |m| m.seq)
+        {
+            self.list.remove(i);
+        }
+    }
+
+    /// When something is to be asked for or given up.
+    pub fn due_us(&self) -> Option<u64> {
+        self.list.iter().map(|m| m.next_us).min()
+    }
+
+    /// Appends the sequence numbers to ask for now to `out`.
+    pub fn due(&mut self, now_us: u64, rtt_us: u64, out: &mut Vec<u16>) {
+        let next_us = now_us + (rtt_us + rtt_us / 4).max(MIN_REPEAT_US);
+        let before = self.list.len();
+        self.list.retain_mut(|m| {
+            if m.next_us > now_us {
+                return true;
+            }
+            if m.tries >= MAX_TRIES {
+                return false;
+            }
+            (m.next_us, m.tries) = (next_us, m.tries + 1);
+            out.push(m.seq as u16);
+            true
+        });
+        self.given_up += (before - self.list.len()) as u64;
+    }
+}
+
+/// A packet as it was sent.
+#[derive(Clone)]
+pub(super) struct Sent {
+    pub seq: u16,
+    pub ts: u32,
+    pub pt: u8,
+    pub marker: bool,
+    pub extra: Option<(u8, Bytes)>,
+    pub payload: Bytes,
+    at_us: u64,
+    resent_us: Option<u64>,
+}
+
+/// The last packets of one stream.
+#[derive(Default)]
+pub(super) struct History {
+    sent: VecDeque<Sent>,
+    bytes: usize,
+}
+
+impl History {
+    /// Keeps a packet; sequence numbers are consecutive.
+    pub fn push(
+        &mut self,
+        now_us: u64,
+        (seq, ts, pt, marker): (u16, u32, u8, bool),
+        extra: &Option<(u8, Bytes)>,
+        payload: &Bytes,
+    ) {
+        self.bytes += payload.len();
+        while let Some(s) = self.sent.front()
+            && (self.sent.len() >= HISTORY_PACKETS
+                || self.bytes > HISTORY_BYTES
+                || now_us.saturating_sub(s.at_us) > HISTORY_AGE_US)
+        {
+            self.bytes -= s.payload.len();
+            self.sent.pop_front();
+        }
+        let (extra, payload) = (extra.clone(), payload.clone());
+        self.sent.push_back(Sent { seq, ts, pt, marker, extra, payload, at_us: now_us, resent_us: None });
+    }
+
+    /// A packet to send again. `None` if it is gone, or was sent again less than a round trip ago.
+    pub fn again(&mut self, now_us: u64, seq: u16, rtt_us: u64) -> Option<Sent> {
+        let i = usize::from(seq.wrapping_sub(self.sent.front()?.seq));
+        let s = self.sent.get_mut(i)?;
+        if s.resent_us.is_some_and(|t| now_us.saturating_sub(t) < rtt_us * 9 / 10) {
+            return None;
+        }
+        s.resent_us = Some(now_us);
+        Some(s.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gap_is_asked_for_after_the_reorder_wait_until_it_is_filled() {
+        let mut m = Missing::default();
+        m.gap(65535, 65538, 0);
+        let mut out = vec![];
+        m.due(REORDER_WAIT_US - 1, 0, &mut out);
+        assert!(out.is_empty());
+        m.due(REORDER_WAIT_US, 0, &mut out);
+        assert_eq!(out, [65535, 0, 1]);
+        m.arrived(65536);
+        out.clear();
+        m.due(REORDER_WAIT_US + MIN_REPEAT_US, 0, &mut out);
+        assert_eq!(out, [65535, 1]);
+    }
+
+    #[test]
+    fn a_packet_is_given_up_after_the_last_try() {
+        let (mut m, mut out, mut now) = (Missing::default(), vec![], 0);
+        m.gap(5, 6, 0);
+        while let Some(t) = m.due_us() {
+            now = t;
+            m.due(t, 100_000, &mut out);
+        }
+        assert_eq!((out.len(), m.given_up), (usize::from(MAX_TRIES), 1));
+        assert!(now < 2_000_000);
+    }
+
+    #[test]
+    fn a_gap_at_the_limit_is_repaired_and_one_past_it_is_not() {
+        let (mut m, mut out) = (Missing::default(), vec![]);
+        m.gap(0, MAX_GAP, 0);
+        m.due(u64::MAX / 2, 0, &mut out);
+        assert_eq!(out.len(), MAX_GAP as usize);
+        m.gap(1000, 1001 + MAX_GAP, 0);
+        assert_eq!((m.due_us(), m.given_up), (None, MAX_GAP));
+        // Many small gaps stay inside the same bound.
+        for i in 0..1000u64 {
+            m.gap(i * 2, i * 2 + 1, 0);
+        }
+        assert_eq!(m.list.len(), MAX_GAP as usize);
+    }
+
+    #[test]
+    fn history_is_bounded_by_count_bytes_and_age_and_answers_once_per_round_trip() {
+        let mut h = History::default();
+        let small = Bytes::from_static(&[1; 10]);
+        for i in 0..=HISTORY_PACKETS as u16 {
+            h.push(0, (i, 0, 100, false), &None, &small);
+        }
+        assert!(h.again(0, 0, 0).is_none());
+        assert!(h.again(0, 1, 100).is_some_and(|s| s.seq == 1));
+        assert!(h.again(89, 1, 100).is_none());
+        assert!(h.again(90, 1, 100).is_some());
+        assert!(h.again(0, HISTORY_PACKETS as u16 + 1, 0).is_none());
+        let big = Bytes::from(vec![0; HISTORY_BYTES / 4]);
+        for i in 0..6 {
+            h.push(1, (2000 + i, 0, 100, false), &None, &big);
+        }
+        assert!(h.bytes <= HISTORY_BYTES && h.sent.len() <= 4);
+        h.push(2 + HISTORY_AGE_US, (2006, 0, 100, false), &None, &small);
+        assert_eq!((h.sent.len(), h.bytes), (1, 10));
+    }
+}

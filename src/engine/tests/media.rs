@@ -1,0 +1,250 @@
+//! Media both ways, repairs, feedback, estimate.
+
+use super::*;
+
+#[test]
+fn media_flows_both_ways_with_levels_and_sequence_numbers() {
+    for client in [0, 1] {
+        let mut net = Net::new(client);
+        net.connect();
+        for side in [0, 1] {
+            net.command(side, Command::AddSender(Sender { ssrc: 10 + side as u32, rtx: None, pt: AUDIO }));
+        }
+        for n in 0..150 {
+            for side in [0, 1] {
+                net.send(side, &audio(10 + side as u32, n));
+            }
+            net.run_for(Duration::from_millis(20));
+        }
+        for side in [0, 1] {
+            let got = net.received(side);
+            assert!(got.len() >= 148, "{}", got.len());
+            for (n, p) in got.iter().enumerate() {
+                let want = audio(11 - side as u32, n as u32);
+                assert_eq!((p.ssrc, p.pt, p.ts, p.marker), (want.ssrc, AUDIO, want.ts, want.marker));
+                assert_eq!((&p.payload, p.level, p.recovered), (&want.payload, want.level, false));
+                assert_eq!(p.seq, got[0].seq + n as u64);
+            }
+            let s = net.engines[side].stats();
+            assert_eq!((s.srtp_errors, s.junk, s.duplicates, s.nacks_out), (0, 0, 0, 0));
+            assert!(s.rtt.is_some_and(|r| r.as_millis().abs_diff(60) <= 1), "{:?}", s.rtt);
+            let report =
+                net.events[side].iter().find_map(|e| if let Event::SenderReport(r) = e { Some(*r) } else { None });
+            let report = report.expect("a sender report");
+            assert!(net.now.unix_us - report.unix_us() < 3_000_000);
+        }
+    }
+}
+
+#[test]
+fn lost_packets_are_repaired_by_rtx_and_the_counts_agree() {
+    let mut net = Net::new(0);
+    net.connect();
+    net.command(0, Command::AddSender(Sender { ssrc: 10, rtx: Some((11, RTX)), pt: VIDEO }));
+    net.command(1, Command::MapRtx { rtx: 11, primary: 10 });
+    let mut dice = Dice(3);
+    let (mut lost, packets) = (0, 2000);
+    for n in 0..packets {
+        net.send(0, &video(10, n));
+        let until = net.now + Duration::from_millis(5);
+        let mut fate = |i: usize, b: &[u8]| {
+            // Only first transmissions are lost, and neither the first nor the last of all.
+            let first = i == 0 && is_media(b) && b[1] & 0x7f == VIDEO && n > 0 && n < packets - 1;
+            if first && dice.percent() < 10 {
+                lost += 1;
+                return Fate::Lose;
+            }
+            Fate::Pass
+        };
+        net.run(until, &mut fate, &mut |_| false);
+    }
+    net.run_for(Duration::from_secs(2));
+    let (sender, receiver) = (net.engines[0].stats(), net.engines[1].stats());
+    assert!(lost > 100);
+    assert_eq!((sender.rtx_out, receiver.recovered, receiver.unrecovered), (lost, lost, 0));
+    assert_eq!((sender.nacks_in, receiver.nacks_out, receiver.duplicates), (lost, lost, 0));
+    let mut got = net.received(1);
+    got.sort_by_key(|p| p.seq);
+    assert_eq!(got.len(), packets as usize);
+    for (n, p) in got.iter().enumerate() {
+        assert_eq!((p.seq, p.ts, p.payload[0]), (got[0].seq + n as u64, n as u32 * 3000, n as u8));
+        assert_eq!((p.ssrc, p.pt), (10, VIDEO));
+    }
+}
+
+#[test]
+fn without_rtx_repairs_come_plain() {
+    let mut net = Net::new(0);
+    net.connect();
+    net.command(0, Command::AddSender(Sender { ssrc: 10, rtx: None, pt: VIDEO }));
+    let mut count = 0;
+    for n in 0..100 {
+        net.send(0, &video(10, n));
+        let until = net.now + Duration::from_millis(10);
+        let mut fate = |i: usize, b: &[u8]| {
+            count += u32::from(i == 0 && is_media(b));
+            if i == 0 && is_media(b) && count == 50 { Fate::Lose } else { Fate::Pass }
+        };
+        net.run(until, &mut fate, &mut |_| false);
+    }
+    net.run_for(Duration::from_secs(1));
+    assert_eq!(net.received(1).len(), 100);
+    assert_eq!(net.engines[0].stats().rtx_out, 1);
+}
+
+#[test]
+fn repairs_hold_under_loss_of_everything_both_ways() {
+    let mut net = Net::new(1);
+    net.connect();
+    for side in [0u32, 1] {
+        let rtx = Some((20 + side, RTX));
+        net.command(side as usize, Command::AddSender(Sender { ssrc: 10 + side, rtx, pt: VIDEO }));
+        net.command(1 - side as usize, Command::MapRtx { rtx: 20 + side, primary: 10 + side });
+    }
+    let mut dice = Dice(9);
+    for n in 0..1000 {
+        for side in [0, 1] {
+            net.send(side, &video(10 + side as u32, n));
+        }
+        let until = net.now + Duration::from_millis(10);
+        net.run(until, &mut |_, _| if dice.percent() < 10 { Fate::Lose } else { Fate::Pass }, &mut |_| false);
+    }
+    net.run_for(Duration::from_secs(3));
+    for side in [0, 1] {
+        let s = net.engines[side].stats();
+        // The last packets have no successor that would show their loss.
+        assert!(net.received(side).len() >= 990, "{} {s:?}", net.received(side).len());
+        let mut seqs: Vec<_> = net.received(side).iter().map(|p| p.seq).collect();
+        seqs.sort_unstable();
+        seqs.dedup();
+        assert_eq!(seqs.len(), net.received(side).len(), "nothing is delivered twice");
+    }
+}
+
+#[test]
+fn an_ssrc_that_nobody_named_is_delivered_and_a_forgotten_one_leaves_nothing() {
+    let mut net = Net::new(0);
+    net.connect();
+    for ssrc in 100..110 {
+        net.command(0, Command::AddSender(Sender { ssrc, rtx: None, pt: AUDIO }));
+        net.send(0, &audio(ssrc, 0));
+    }
+    net.run_for(Duration::from_millis(100));
+    assert_eq!(net.received(1).len(), 10);
+    assert_eq!(net.engines[1].stats().streams, 10);
+    (100..110).for_each(|s| net.command(1, Command::Forget(s)));
+    assert_eq!(net.engines[1].stats().streams, 0);
+}
+
+#[test]
+fn media_that_overtakes_the_last_handshake_flight_is_kept() {
+    for client in [0, 1] {
+        let mut net = Net::new(client);
+        let server = 1 - client;
+        let (until, mut first) = (net.now + Duration::from_secs(5), None);
+        for side in [0, 1] {
+            net.command(side, Command::AddSender(Sender { ssrc: 7, rtx: None, pt: AUDIO }));
+        }
+        let up = |n: &Net, side: usize| n.events[side].iter().any(|e| matches!(e, Event::Secure));
+        net.run(until, &mut |_, _| Fate::Pass, &mut |n| up(n, 0) || up(n, 1));
+        let early = if up(&net, client) { client } else { server };
+        // The other side does not hear of DTLS for a while.
+        net.air.retain(|_, d| !is_dtls(&d.3) || d.0 == early);
+        for n in 0..(crate::engine::MAX_EARLY as u32 + 5) {
+            net.send(early, &audio(7, n));
+            first.get_or_insert(net.now);
+        }
+        net.run(until, &mut |_, _| Fate::Pass, &mut |n| n.secure());
+        net.run_for(Duration::from_millis(100));
+        let got = net.received(1 - early).len();
+        assert!((crate::engine::MAX_EARLY..=crate::engine::MAX_EARLY + 5).contains(&got), "client {client}: {got}");
+    }
+}
+
+#[test]
+fn key_frame_requests_are_throttled_but_never_lost() {
+    let mut net = Net::new(0);
+    net.connect();
+    net.command(0, Command::AddSender(Sender { ssrc: 10, rtx: None, pt: VIDEO }));
+    let wanted = |net: &Net| net.events[0].iter().filter(|e| matches!(e, Event::KeyFrameWanted(10))).count();
+    for _ in 0..10 {
+        net.command(1, Command::RequestKeyFrame(10));
+    }
+    net.run_for(Duration::from_millis(100));
+    assert_eq!(wanted(&net), 1);
+    net.run_for(Duration::from_secs(2));
+    assert_eq!(wanted(&net), 2, "asked again within the interval: once more at its end");
+    assert_eq!(net.engines[1].stats().key_frame_requests_out, 2);
+    net.command(1, Command::RequestKeyFrame(10));
+    net.run_for(Duration::from_secs(1));
+    assert_eq!(wanted(&net), 3);
+}
+
+#[test]
+fn removing_a_sender_says_bye_on_the_other_side() {
+    let mut net = Net::new(0);
+    net.connect();
+    net.command(0, Command::AddSender(Sender { ssrc: 10, rtx: None, pt: AUDIO }));
+    net.send(0, &audio(10, 0));
+    net.run_for(Duration::from_millis(100));
+    net.command(0, Command::RemoveSender(10));
+    net.send(0, &audio(10, 1));
+    net.run_for(Duration::from_millis(100));
+    assert!(net.events[1].iter().any(|e| matches!(e, Event::Bye(10))));
+    assert_eq!(net.received(1).len(), 1);
+    assert_eq!(net.engines[0].stats().send_dropped, 1);
+}
+
+#[test]
+fn the_estimate_grows_on_a_free_path_and_is_told() {
+    let mut net = Net::new(0);
+    net.connect();
+    net.command(0, Command::AddSender(Sender { ssrc: 10, rtx: None, pt: VIDEO }));
+    for n in 0..2000 {
+        net.send(0, &video(10, n));
+        net.run_for(Duration::from_millis(10));
+    }
+    let told: Vec<_> =
+        net.events[0].iter().filter_map(|e| if let Event::Bandwidth(b) = e { Some(*b) } else { None }).collect();
+    let last = told.last().expect("an estimate");
+    // 800 kbit/s are sent: it believes no more than one and a half times that.
+    assert!(last.bps > 600_000 && last.bps < 1_350_000, "{last:?}");
+    assert_eq!(last.loss, 0);
+    assert!(net.engines[1].stats().transport_cc_out > 300);
+}
+
+#[test]
+fn a_payload_at_the_limit_goes_and_one_past_it_does_not() {
+    let mut net = Net::new(0);
+    net.connect();
+    net.command(0, Command::AddSender(Sender { ssrc: 10, rtx: Some((11, RTX)), pt: VIDEO }));
+    for (len, sent) in [(MAX_RTP_PAYLOAD, 1), (MAX_RTP_PAYLOAD + 1, 1)] {
+        let mut p = video(10, 0);
+        p.payload = Bytes::from(vec![0; len]);
+        net.send(0, &p);
+        assert_eq!(net.engines[0].stats().rtp_out, sent);
+    }
+    net.run_for(Duration::from_millis(50));
+    let longest = net.sent[0].iter().map(Vec::len).max();
+    assert!(longest.is_some_and(|n| n <= 1232), "{longest:?}");
+}
+
+#[test]
+fn media_goes_where_the_peer_that_leads_sends_from() {
+    let mut net = Net::new(0);
+    net.connect();
+    // The controlled side learns a second pair and hears media on it.
+    let other: SocketAddr = "10.0.0.9:9".parse().expect("address");
+    net.command(0, Command::AddLocalAddress(other));
+    net.run_for(Duration::from_secs(3));
+    net.command(0, Command::AddSender(Sender { ssrc: 10, rtx: None, pt: AUDIO }));
+    net.send(0, &audio(10, 0));
+    while let Some(o) = net.engines[0].poll_output() {
+        if let Output::Transmit(t) = o {
+            let (to, now) = (net.addresses[1], net.now);
+            net.engines[1].handle_datagram(to, other, &t.data, now);
+        }
+    }
+    let path = net.engines[1].stats().path.expect("path");
+    assert!(path.remote == other || net.engines[1].stats().junk > 0, "never from an unchecked address");
+}
