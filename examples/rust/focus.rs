@@ -1,6 +1,6 @@
 //! A conference focus beside a real XMPP server, as an external component (XEP-0114):
 //! `cargo run --example focus --features testkit -- --port 5347 --domain focus.meet.localhost --secret SECRET`.
-//! Prints `READY` once it is authenticated, and serves until the server goes away.
+//! Prints `READY` once it is authenticated, and serves until its standard input closes: then it leaves its rooms.
 
 use jmeet::testkit::component::FocusComponent;
 use std::process::ExitCode;
@@ -26,7 +26,13 @@ fn main() -> ExitCode {
         rt.block_on(async {
             let component = FocusComponent::connect(&host, port, &domain, &secret).await?;
             println!("READY");
-            component.run().await
+            let (input_closed, stop) = tokio::sync::oneshot::channel::<()>();
+            std::thread::spawn(move || {
+                // An unreadable input is a closed one.
+                let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+                drop(input_closed);
+            });
+            component.run(async { drop(stop.await) }).await
         })
     });
     match served {

@@ -59,13 +59,21 @@ impl FocusComponent {
         }
     }
 
-    /// Serves until the server ends the stream. Never returns success: a component that is no longer one is an error.
-    pub async fn run(mut self) -> io::Result<()> {
+    /// Serves until `stop` is done, then leaves all rooms. Before that only an error ends it: a component that is no longer
+    /// one.
+    pub async fn run(mut self, stop: impl Future<Output = ()>) -> io::Result<()> {
+        let mut stop = std::pin::pin!(stop);
         loop {
-            let deadline = self.focus.next_deadline();
-            let now = wall_clock();
-            let wait = deadline.map_or(Duration::from_secs(3600), |d| d.since(now));
-            match tokio::time::timeout(wait, self.read()).await {
+            let wait = self.focus.next_deadline().map_or(Duration::from_secs(3600), |d| d.since(wall_clock()));
+            let piece = tokio::select! {
+                () = &mut stop => {
+                    self.focus.leave_all();
+                    self.flush().await?;
+                    return self.tcp.write_all(b"</stream:stream>").await;
+                }
+                piece = tokio::time::timeout(wait, self.read()) => piece,
+            };
+            match piece {
                 Err(_) => self.focus.handle_timeout(wall_clock()),
                 Ok(Err(e)) => return Err(e),
                 Ok(Ok(Piece::Stanza(s))) if s.starts_with("<stream:error") => return Err(broken(s)),
@@ -73,10 +81,15 @@ impl FocusComponent {
                 Ok(Ok(Piece::Header(_))) => {}
                 Ok(Ok(Piece::End)) => return Err(io::ErrorKind::UnexpectedEof.into()),
             }
-            while let Some(out) = self.focus.poll_output() {
-                self.tcp.write_all(out.as_bytes()).await?;
-            }
+            self.flush().await?;
         }
+    }
+
+    async fn flush(&mut self) -> io::Result<()> {
+        while let Some(out) = self.focus.poll_output() {
+            self.tcp.write_all(out.as_bytes()).await?;
+        }
+        Ok(())
     }
 
     /// The next piece of the stream. Cancel-safe: bytes already read stay in the stream's buffer.

@@ -25,6 +25,7 @@ allow_unencrypted_plain_auth = true
 consider_websocket_secure = true
 consider_bosh_secure = true
 data_path = "{dir}/data"
+certificates = "{dir}/certs"
 plugin_paths = {{}}
 log = {{ {{ levels = {{ min = "{level}" }}, to = "file", filename = "{dir}/prosody.log" }} }}
 interfaces = {{ "127.0.0.1" }}
@@ -47,6 +48,9 @@ external_services = {{
   {{ type = "turn", transport = "udp", host = "127.0.0.1", port = {stun}, secret = "{turn_secret}" }};
 }}
 VirtualHost "{domain}"
+  authentication = "anonymous"
+-- Only for its name in TLS: URLs say localhost.
+VirtualHost "localhost"
   authentication = "anonymous"
 VirtualHost "plain.localhost"
   authentication = "internal_plain"
@@ -143,7 +147,8 @@ class Rig:
 
     def _start(self):
         make_certificates(self.dir)
-        (self.dir / "data").mkdir()
+        for name in ("data", "certs"):
+            (self.dir / name).mkdir()
         more = '"limits";' if self._limits else ""
         (self.dir / "prosody.cfg.lua").write_text(CONFIG.format(
             dir=self.dir, domain=DOMAIN, secret=SECRET, c2s=self.tcp_port, component=self.component_port, more=more,
@@ -175,14 +180,15 @@ class Rig:
         """Starts the focus; after `stop_focus` it is a new one that knows nothing, as a restarted Jicofo is."""
         self._focus = subprocess.Popen(
             [example_program("focus"), "--port", str(self.component_port), "--domain", f"focus.{DOMAIN}", "--secret", SECRET],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent)
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent)
         if self._focus.stdout.readline().strip() != "READY":
             raise RuntimeError(f"the focus did not start\n{self.log()}")
 
     def stop_focus(self):
-        """Kills the focus; it leaves no room properly, the server does that for it."""
-        self._focus.kill()
-        self._focus.wait()
+        """The focus leaves all rooms and ends. (A killed component stays in its rooms: Prosody does not clear up.)"""
+        self._focus.stdin.close()
+        self._focus.wait(10)
+        self._focus.stdout.close()
         self._focus = None
 
     def stop_prosody(self):
@@ -192,6 +198,8 @@ class Rig:
 
     def __exit__(self, *_):
         for process in (self._focus, self._prosody):
+            if process and process.stdin:
+                process.stdin.close()
             if process and process.poll() is None:
                 process.terminate()
                 try:
