@@ -7,6 +7,8 @@
 mod dtls;
 mod dtls_crypto;
 mod estimate;
+#[cfg(any(test, feature = "testkit"))]
+pub mod fake;
 mod gather;
 mod ice;
 pub mod identity;
