@@ -10,6 +10,7 @@ pub mod engine;
 pub mod env;
 pub mod error;
 pub mod jingle;
+pub mod log;
 pub mod media;
 pub mod meeting;
 #[cfg(feature = "testkit")]

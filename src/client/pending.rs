@@ -9,7 +9,7 @@
 
 use super::queue::QueuedEvent;
 use crate::meeting::event::{Event, EventKind, ParticipantKey, TrackKey};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 
 /// Messages of one client that wait at most.
@@ -110,6 +110,8 @@ pub(super) struct Pending {
     next: u64,
     index: HashMap<(u64, Key), u64, BuildHasherDefault<Mix>>,
     clients: HashMap<u64, Client, BuildHasherDefault<Mix>>,
+    /// Objects whose removal must be told, because the program holds a handle.
+    pinned: HashSet<(u64, Key), BuildHasherDefault<Mix>>,
 }
 
 impl Pending {
@@ -122,6 +124,7 @@ impl Pending {
     pub fn forget(&mut self, client: u64) {
         self.clients.remove(&client);
         self.index.retain(|k, _| k.0 != client);
+        self.pinned.retain(|k| k.0 != client);
         self.entries.retain(|e| e.event.as_ref().is_some_and(|e| e.client != client));
         self.live = self.entries.len();
     }
@@ -146,12 +149,12 @@ impl Pending {
 
     /// A handle of this participant is in the program's hands: its left event must be delivered.
     pub fn pin_participant(&mut self, client: u64, key: ParticipantKey) {
-        self.index.remove(&(client, Key::ParticipantJoined(key.0)));
+        self.pinned.insert((client, Key::ParticipantJoined(key.0)));
     }
 
     /// A handle of this track is in the program's hands: its removed event must be delivered.
     pub fn pin_track(&mut self, client: u64, key: TrackKey) {
-        self.index.remove(&(client, Key::TrackAdded(key.0)));
+        self.pinned.insert((client, Key::TrackAdded(key.0)));
     }
 
     /// Adds an event, unless its client is unknown, forgotten or has closed.
@@ -181,7 +184,7 @@ impl Pending {
             }
             Rule::ParticipantLeft(p) => {
                 self.cancel(id, Key::ParticipantUpdated(p));
-                if !self.cancel(id, Key::ParticipantJoined(p)) {
+                if self.pinned.remove(&(id, Key::ParticipantJoined(p))) || !self.cancel(id, Key::ParticipantJoined(p)) {
                     self.append(event);
                 }
             }
@@ -192,7 +195,7 @@ impl Pending {
                     self.cancel(id, Key::Refresh(t, encoding));
                     self.cancel(id, Key::Bitrate(t, encoding));
                 }
-                if !self.cancel(id, Key::TrackAdded(t)) {
+                if self.pinned.remove(&(id, Key::TrackAdded(t))) || !self.cancel(id, Key::TrackAdded(t)) {
                     self.append(event);
                 }
             }
@@ -218,7 +221,6 @@ impl Pending {
                     }
                 }
                 Rule::Level(key) | Rule::Newest(key) | Rule::Begins(key) => {
-                    // A pinned joined event has no entry of its own any more.
                     self.index.remove(&(event.client, key));
                 }
                 Rule::ParticipantLeft(_) | Rule::TrackRemoved(_) | Rule::Closed => {}
@@ -512,7 +514,7 @@ mod tests {
         let mut p = pending();
         let big = "x".repeat(MAX_MESSAGE_BYTES_WAITING + 1);
         push(&mut p, 1, message(&big));
-        assert_eq!(drain(&mut p), std::slice::from_ref(&big));
+        assert_eq!(drain(&mut p), [big.as_str()]);
         push(&mut p, 1, message("a"));
         push(&mut p, 1, message(&big));
         assert_eq!(drain(&mut p), ["overrun 1".to_string(), big]);

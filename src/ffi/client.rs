@@ -1,0 +1,479 @@
+//! `jmeet_client`: one participant: one connection and its main room (design §5.3).
+
+use super::args::{Struct, fault, init, optional, options, out, required, text, truth};
+use super::conference::{Room, jmeet_conference};
+use super::entry::{about, entry};
+use super::error::jmeet_error;
+use super::handle::{Object, Table, get, make, pointer, take};
+use super::participant::{Person, jmeet_participant};
+use super::queue::{Events, jmeet_queue};
+use super::reader::Reading;
+use super::runtime::{Threads, jmeet_runtime};
+use super::status::{jmeet_state, jmeet_status};
+use super::track::{Source, jmeet_track};
+use super::writer::Writing;
+use crate::client::{self as rust, Conference, FREE_LINGER, Queue};
+use crate::error::{Code, Error, Stage};
+use crate::log;
+use crate::meeting::ClientOptions;
+use crate::meeting::event::{Event, EventKind, Participant, ParticipantKey, Track, TrackKey};
+use parking_lot::{Mutex, RwLock};
+use std::collections::{HashMap, HashSet};
+use std::ffi::c_char;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+/// A participant: one connection and its main room.
+///
+/// Functions: `jmeet_client_new`, `jmeet_client_join`, `jmeet_client_conference`, `jmeet_client_state`, `jmeet_client_timeline`,
+/// `jmeet_client_close`, `jmeet_client_free`.
+pub struct jmeet_client {
+    _opaque: [u8; 0],
+}
+
+/// Everything about a participant. `url` and `room` are enough. All strings are UTF-8, NULL or empty for the default, and copied
+/// before `jmeet_client_new` returns.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct jmeet_client_options {
+    pub struct_size: u32,
+    /// Time for all of joining, retries included, in milliseconds; 0: 30 s.
+    pub join_timeout_ms: u32,
+    /// Whose threads drive it; NULL: threads of its own.
+    pub runtime: *mut jmeet_runtime,
+    /// Given back by each of its events (`jmeet_event_user_value`).
+    pub user_value: u64,
+    /// Required: "wss://host/xmpp-websocket", or "ws://" on this machine. "?room=" is added.
+    pub url: *const c_char,
+    /// Required: the room's name, without domain.
+    pub room: *const c_char,
+    /// XMPP domain; default: the host of `url`.
+    pub domain: *const c_char,
+    /// Where rooms are; default: "conference." and the domain.
+    pub muc: *const c_char,
+    /// Where conferences are asked for; default: "focus." and the domain.
+    pub focus: *const c_char,
+    /// Addresses trusted as focus from the start, separated by spaces; those that the server names are added.
+    pub focus_users: *const c_char,
+    /// What others see; at most 512 bytes.
+    pub display_name: *const c_char,
+    /// JWT.
+    pub token: *const c_char,
+    /// Login; default: anonymous. With `password`.
+    pub username: *const c_char,
+    /// With `username`.
+    pub password: *const c_char,
+    /// Password of the room.
+    pub room_password: *const c_char,
+    /// Our own endpoint id, eight lower-case hexadecimal digits: for tests. Default: random.
+    pub nickname: *const c_char,
+    /// Certificates trusted beside the system's, PEM.
+    pub extra_ca_pem: *const c_char,
+    /// Not 0: takes any certificate. Anybody on the path can then read and change everything.
+    pub insecure_skip_tls_verification: u32,
+    /// Not 0: sends passwords and tokens over unencrypted connections that are not loopback.
+    pub insecure_allow_plaintext_secrets: u32,
+    /// Not 0: no media sessions directly with another participant.
+    pub disable_p2p: u32,
+    /// Not 0: media over loopback addresses, for tests on one machine.
+    pub allow_loopback: u32,
+}
+
+// SAFETY: as the trait asks.
+unsafe impl Struct for jmeet_client_options {}
+
+/// How long a client that was freed inside a meeting goes on saying good-bye in its runtime, at most.
+pub const JMEET_FREE_LINGER_MS: u32 = 250;
+/// Requests of one client that may be under way at once; past it a call answers `JMEET_ERR_BUSY`.
+pub const JMEET_MAX_REQUESTS: u32 = 1024;
+
+const _: () = assert!(JMEET_FREE_LINGER_MS as u128 == FREE_LINGER.as_millis());
+const _: () = assert!(JMEET_MAX_REQUESTS as usize == rust::MAX_REQUESTS);
+
+/// Handles of objects that end with the client.
+#[derive(Default)]
+struct Owned {
+    writers: HashSet<usize>,
+    readers: HashSet<usize>,
+}
+
+pub(super) struct Client {
+    /// `None` before it is made and after it is freed.
+    rust: RwLock<Option<rust::Client>>,
+    queue: Queue,
+    user_value: u64,
+    handle: OnceLock<usize>,
+    /// Handle of the main room, once joined.
+    room: OnceLock<usize>,
+    runtime: Option<Arc<Threads>>,
+    participants: Mutex<HashMap<ParticipantKey, usize>>,
+    tracks: Mutex<HashMap<TrackKey, usize>>,
+    owned: Mutex<Owned>,
+}
+
+impl Object for Client {
+    type Handle = jmeet_client;
+
+    fn table() -> &'static Table<Client> {
+        static TABLE: Table<Client> = Table::new(4);
+        &TABLE
+    }
+}
+
+impl Client {
+    pub fn handle(&self) -> usize {
+        self.handle.get().copied().unwrap_or(0)
+    }
+
+    pub fn user_value(&self) -> u64 {
+        self.user_value
+    }
+
+    /// The room's handle, NULL before join.
+    pub fn room(&self) -> *mut jmeet_conference {
+        pointer::<Room>(self.room.get().copied().unwrap_or(0))
+    }
+
+    fn rust(&self) -> Result<rust::Client, Error> {
+        // Freed between the look-up of the handle and now.
+        self.rust.read().clone().ok_or_else(|| fault(Code::InvalidHandle, "the client was freed"))
+    }
+
+    pub fn conference(&self) -> Result<Conference, Error> {
+        Ok(self.rust()?.conference())
+    }
+
+    /// After a defect: CLOSED with the error, and nothing more of this client.
+    pub fn fail(&self, error: Error) {
+        if let Ok(c) = self.rust() {
+            let kind = EventKind::Closed(Some(error));
+            self.queue.push(c.id(), c.user_value(), Event { tag: 0, conference: None, kind });
+            // The queue drops the second CLOSED; what else fails, fails unheard.
+            let _ = c.close(Duration::ZERO);
+        }
+    }
+
+    /// Frees everything of it. Its own handle is gone already.
+    pub fn end(&self) {
+        if let Some(runtime) = &self.runtime {
+            runtime.dismiss(self.handle());
+        }
+        let Some(c) = self.rust.write().take() else { return };
+        // Drops its undelivered events and waits for the callback that looks at one.
+        c.free();
+        let Owned { writers, readers } = std::mem::take(&mut *self.owned.lock());
+        for handle in readers {
+            if let Ok(r) = Reading::table().remove(handle) {
+                r.end();
+            }
+        }
+        // Handles that somebody else freed in between answer an error here: all the same.
+        writers.into_iter().for_each(|h| drop(Writing::table().remove(h)));
+        let (tracks, people) =
+            (std::mem::take(&mut *self.tracks.lock()), std::mem::take(&mut *self.participants.lock()));
+        tracks.into_values().for_each(|h| drop(Source::table().remove(h)));
+        people.into_values().for_each(|h| drop(Person::table().remove(h)));
+        if let Some(room) = self.room.get() {
+            drop(Room::table().remove(*room));
+        }
+        log::write(log::Level::Info, "client", || format!("client {} is freed", c.id()));
+    }
+
+    pub fn own_reader(&self, handle: usize) {
+        self.owned.lock().readers.insert(handle);
+    }
+
+    pub fn disown_reader(&self, handle: usize) {
+        self.owned.lock().readers.remove(&handle);
+    }
+
+    pub fn own_writer(&self, handle: usize) {
+        self.owned.lock().writers.insert(handle);
+    }
+
+    pub fn disown_writer(&self, handle: usize) {
+        self.owned.lock().writers.remove(&handle);
+    }
+
+    /// The handle of a participant that a getter or a message names; `None` once they have left.
+    pub fn participant(self: &Arc<Self>, key: ParticipantKey) -> Option<*mut jmeet_participant> {
+        if let Some(handle) = self.participants.lock().get(&key) {
+            return Some(pointer::<Person>(*handle));
+        }
+        let c = self.rust().ok()?;
+        let room = c.conference();
+        let handle = self.participant_of_event(&*room.participant_by_key(key)?);
+        // Getters are ahead of the queue: from now on the left event comes for certain, and ends the handle. Unless they left just
+        // now, and both events cancelled each other.
+        self.queue.pin_participant(c.id(), key);
+        if room.participant_by_key(key).is_none() {
+            self.release_participant(key);
+            return None;
+        }
+        Some(handle)
+    }
+
+    /// The handle of a participant whose lifecycle event is in the program's hands. NULL when no handle is left.
+    pub fn participant_of_event(self: &Arc<Self>, p: &Participant) -> *mut jmeet_participant {
+        let mut known = self.participants.lock();
+        if let Some(handle) = known.get(&p.key) {
+            return pointer::<Person>(*handle);
+        }
+        let Ok(handle) = make(Arc::new(Person::new(self.clone(), p))) else { return std::ptr::null_mut() };
+        known.insert(p.key, handle.addr());
+        handle
+    }
+
+    pub fn release_participant(&self, key: ParticipantKey) {
+        if let Some(handle) = self.participants.lock().remove(&key) {
+            // Freed with the client meanwhile: all the same.
+            drop(Person::table().remove(handle));
+        }
+    }
+
+    /// The handle of a track that a getter or a frame names; `None` once it is removed.
+    pub fn track(self: &Arc<Self>, key: TrackKey) -> Option<*mut jmeet_track> {
+        if let Some(handle) = self.tracks.lock().get(&key) {
+            return Some(pointer::<Source>(*handle));
+        }
+        let c = self.rust().ok()?;
+        let room = c.conference();
+        let handle = self.track_of_event(&*room.track(key)?);
+        self.queue.pin_track(c.id(), key);
+        if room.track(key).is_none() {
+            self.release_track(key);
+            return None;
+        }
+        Some(handle)
+    }
+
+    pub fn track_or_null(self: &Arc<Self>, key: TrackKey) -> *mut jmeet_track {
+        self.track(key).unwrap_or(std::ptr::null_mut())
+    }
+
+    /// The handle of a track whose lifecycle event is in the program's hands. NULL when no handle is left.
+    pub fn track_of_event(self: &Arc<Self>, t: &Track) -> *mut jmeet_track {
+        self.add_track(t.key, || Source::remote(self.clone(), t.key)).unwrap_or(std::ptr::null_mut())
+    }
+
+    /// The handle of this key, made by `source` if there is none yet.
+    pub fn add_track(&self, key: TrackKey, source: impl FnOnce() -> Source) -> Result<*mut jmeet_track, Error> {
+        let mut known = self.tracks.lock();
+        if let Some(handle) = known.get(&key) {
+            return Ok(pointer::<Source>(*handle));
+        }
+        let handle = make(Arc::new(source()))?;
+        known.insert(key, handle.addr());
+        Ok(handle)
+    }
+
+    /// The removal of a track that the program made must be told.
+    pub fn pin_track(&self, key: TrackKey) {
+        if let Ok(c) = self.rust() {
+            self.queue.pin_track(c.id(), key);
+        }
+    }
+
+    pub fn release_track(&self, key: TrackKey) {
+        if let Some(handle) = self.tracks.lock().remove(&key) {
+            // Freed with the client meanwhile: all the same.
+            drop(Source::table().remove(handle));
+        }
+    }
+}
+
+/// A client handle of C; a panic from here on closes this client.
+pub(super) fn client(handle: *const jmeet_client) -> Result<Arc<Client>, Error> {
+    let c = get::<Client>(handle)?;
+    about(handle.addr());
+    Ok(c)
+}
+
+unsafe fn read_options(o: &jmeet_client_options) -> Result<ClientOptions, Error> {
+    // SAFETY: each is NULL or NUL-terminated by the header's words.
+    unsafe {
+        Ok(ClientOptions {
+            url: text(o.url)?.into(),
+            room: text(o.room)?.into(),
+            domain: optional(o.domain)?,
+            muc: optional(o.muc)?,
+            focus: optional(o.focus)?,
+            focus_users: optional(o.focus_users)?.split_whitespace().map(str::to_owned).collect(),
+            display_name: optional(o.display_name)?,
+            token: optional(o.token)?,
+            username: optional(o.username)?,
+            password: optional(o.password)?,
+            room_password: optional(o.room_password)?,
+            nickname: optional(o.nickname)?,
+            join_timeout: Duration::from_millis(o.join_timeout_ms.into()),
+            extra_ca_pem: optional(o.extra_ca_pem)?.into_bytes(),
+            insecure_skip_tls_verification: truth(o.insecure_skip_tls_verification),
+            insecure_allow_plaintext_secrets: truth(o.insecure_allow_plaintext_secrets),
+            disable_p2p: truth(o.disable_p2p),
+            allow_loopback: truth(o.allow_loopback),
+            user_value: 0,
+        })
+    }
+}
+
+fn new(
+    queue: &Events,
+    o: ClientOptions,
+    user_value: u64,
+    threads: Option<Arc<Threads>>,
+) -> Result<*mut jmeet_client, Error> {
+    let c = Arc::new(Client {
+        rust: RwLock::new(None),
+        queue: queue.queue().clone(),
+        user_value,
+        handle: OnceLock::new(),
+        room: OnceLock::new(),
+        runtime: threads.clone(),
+        participants: Mutex::default(),
+        tracks: Mutex::default(),
+        owned: Mutex::default(),
+    });
+    let handle = make(c.clone())?;
+    c.handle.get_or_init(|| handle.addr());
+    // The driver gives this back with every event: from it the event finds its client.
+    let o = ClientOptions { user_value: handle.addr() as u64, ..o };
+    match rust::Client::new(threads.as_ref().map(|t| t.runtime()), queue.queue(), o) {
+        Ok(made) => {
+            log::write(log::Level::Info, "client", || format!("client {} is made", made.id()));
+            *c.rust.write() = Some(made);
+            if let Some(t) = threads {
+                t.adopt(handle.addr());
+            }
+            Ok(handle)
+        }
+        Err(e) => {
+            drop(Client::table().remove(handle.addr()));
+            Err(e)
+        }
+    }
+}
+
+/// Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn jmeet_client_options_init(options: *mut jmeet_client_options, size: usize) -> jmeet_status {
+    entry!({ init(options, size) })
+}
+
+/// Makes a client whose events go to `queue`. No network yet; without `options.runtime` it starts threads. It is a child of its
+/// runtime, and the queue cannot be freed before it. Any thread; does not block.
+///
+/// Errors: `JMEET_ERR_OPTIONS`, `JMEET_ERR_TOO_LARGE` (the error's text says which), `JMEET_ERR_INVALID_UTF8`, `JMEET_ERR_NULL` (also for
+/// `url` and `room`), `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_INVALID_ARGUMENT`, `JMEET_ERR_UNSUPPORTED`, `JMEET_ERR_RESOURCES`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn jmeet_client_new(
+    queue: *mut jmeet_queue,
+    options: *const jmeet_client_options,
+    client: *mut *mut jmeet_client,
+    error: *mut *mut jmeet_error,
+) -> jmeet_status {
+    entry!(error; {
+        required(client)?;
+        let o = self::options(options)?;
+        let queue = get::<Events>(queue)?;
+        let threads = if o.runtime.is_null() { None } else { Some(get::<Threads>(o.runtime)?) };
+        out(client, new(&queue, read_options(&o)?, o.user_value, threads)?)
+    })
+}
+
+/// Connects and joins the room. Returns at once; a REQUEST_DONE with `tag` (if it is not 0) says that we are in, or the one reason
+/// why not. When it fails CLOSED follows. `room` receives the main room, which is borrowed: it ends with the client. Any thread.
+///
+/// Errors: `JMEET_ERR_STATE`: a client joins once. `JMEET_ERR_CLOSED`, `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn jmeet_client_join(
+    client: *mut jmeet_client,
+    tag: u64,
+    room: *mut *mut jmeet_conference,
+    error: *mut *mut jmeet_error,
+) -> jmeet_status {
+    entry!(error; {
+        required(room)?;
+        let c = self::client(client)?;
+        let rust = c.rust()?;
+        // The handle exists before any event can name it.
+        if c.room.get().is_none() {
+            let made = make(Arc::new(Room::new(c.clone())))?;
+            if c.room.set(made.addr()).is_err() {
+                drop(Room::table().remove(made.addr()));
+            }
+        }
+        rust.join(tag)?;
+        out(room, c.room())
+    })
+}
+
+/// The main room again, as `jmeet_client_join` gave it. Any thread; does not block.
+///
+/// Errors: `JMEET_ERR_STATE`: not joined yet. `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn jmeet_client_conference(
+    client: *const jmeet_client,
+    room: *mut *mut jmeet_conference,
+) -> jmeet_status {
+    entry!({
+        required(room)?;
+        let handle = self::client(client)?.room();
+        if handle.is_null() {
+            return Err(Error::new(Code::State, Stage::None, "not joined yet"));
+        }
+        out(room, handle)
+    })
+}
+
+/// Its `jmeet_state`, which may be ahead of the queue; `JMEET_STATE_UNSPECIFIED` if `client` is none. Any thread; does not block.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn jmeet_client_state(client: *const jmeet_client) -> u32 {
+    entry!(or jmeet_state::JMEET_STATE_UNSPECIFIED as u32; { Ok(self::client(client)?.rust()?.state() as u32) })
+}
+
+/// When a `jmeet_timeline_stage` was reached, on the clock of `jmeet_now_us`; 0: not yet. Any thread; does not block.
+///
+/// Errors: `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn jmeet_client_timeline(
+    client: *const jmeet_client,
+    stage: u32,
+    time_us: *mut u64,
+) -> jmeet_status {
+    entry!({
+        required(time_us)?;
+        let reached = self::client(client)?.rust()?.timeline();
+        out(time_us, reached.iter().find(|(s, _)| *s as u32 == stage).map_or(0, |(_, at)| *at))
+    })
+}
+
+/// Leaves the room, closes the connection and waits at most `timeout_ms` until CLOSED is in the queue; with 0 it returns at once.
+/// Negative counts as 0. Either way CLOSED is delivered, once. Closing again is fine. Blocks up to the timeout; any thread, also
+/// inside a callback.
+///
+/// Errors: `JMEET_ERR_TIMEOUT`: it goes on closing and CLOSED follows. `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn jmeet_client_close(client: *mut jmeet_client, timeout_ms: i32) -> jmeet_status {
+    entry!({
+        let ms = u64::try_from(timeout_ms).unwrap_or(0);
+        self::client(client)?.rust()?.close(Duration::from_millis(ms))
+    })
+}
+
+/// Frees a client with its room, participants, tracks, writers and readers; their handles are invalid from now on, and a reader
+/// that blocks wakes with `JMEET_ERR_CLOSED`. Its undelivered events are dropped, those in the program's hands stay good. Inside a
+/// meeting it says good-bye without waiting: nobody sees a ghost of it. NULL is fine.
+///
+/// When this returns no callback with an event of this client runs or will run, but the one that this was called from. Blocks
+/// while such a callback runs on another thread: never call it while holding a lock that your callback takes. Any thread.
+///
+/// Errors: `JMEET_ERR_INVALID_HANDLE`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn jmeet_client_free(client: *mut jmeet_client) -> jmeet_status {
+    entry!({
+        if let Some(c) = take::<Client>(client)? {
+            c.end();
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,34 @@
+//! Layer 7: the C ABI (design §5.9, §6), on the Rust API alone. The only module with `extern "C"`.
+//!
+//! One file per C object. Each exported function is written out and its body is one call of [`entry`]'s macro (a test reads these
+//! files for that); `include/jmeet.h` is generated from their comments, which are written for C programmers.
+
+// The names here are C's.
+#![allow(non_camel_case_types)]
+// What a body may rely on is in the header's words for its function, once for all.
+#![allow(clippy::missing_safety_doc)]
+// The entry macro opens the block; not every body needs it.
+#![allow(unused_unsafe)]
+
+#[cfg(not(panic = "unwind"))]
+compile_error!("the C ABI catches panics at its border: build it with panic = \"unwind\"");
+
+pub mod args;
+pub mod client;
+pub mod conference;
+mod entry;
+pub mod error;
+pub mod event;
+pub mod event_info;
+pub mod frame;
+mod gate;
+mod handle;
+pub mod log;
+pub mod participant;
+pub mod queue;
+pub mod reader;
+pub mod runtime;
+pub mod status;
+pub mod track;
+pub mod version;
+pub mod writer;

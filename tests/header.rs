@@ -1,0 +1,196 @@
+//! `include/jmeet.h` is what cbindgen makes of `src/ffi` today, and every exported function is one macro call.
+//!
+//! `JMEET_WRITE_HEADER=1 cargo test --test header` writes the header anew.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn sources() -> Vec<PathBuf> {
+    // In the order in which a reader of the header wants them.
+    let order = [
+        "version",
+        "status",
+        "args",
+        "error",
+        "log",
+        "runtime",
+        "queue",
+        "event",
+        "event_info",
+        "client",
+        "conference",
+        "participant",
+        "track",
+        "writer",
+        "reader",
+        "frame",
+    ];
+    order.iter().map(|name| root().join("src/ffi").join(format!("{name}.rs"))).collect()
+}
+
+/// What a field of this type is in an INIT macro.
+fn zero(declaration: &str) -> &'static str {
+    match declaration {
+        d if d.contains('*') => "NULL",
+        d if d.starts_with("jmeet_str ") || d.starts_with("jmeet_bytes ") => "{ NULL, 0 }",
+        d if d.starts_with("bool ") => "false",
+        _ => "0",
+    }
+}
+
+/// An INIT macro for each struct that starts with `struct_size`, naming every field in order: designators are not C++11.
+fn init_macros(header: &str) -> String {
+    let mut out = String::new();
+    for part in header.split("typedef struct {").skip(1) {
+        let Some((body, rest)) = part.split_once("\n} ") else { continue };
+        let name = rest.split(';').next().unwrap_or_default();
+        let mut fields = Vec::new();
+        let mut comment = false;
+        for line in body.lines().map(str::trim).filter(|l| !l.is_empty()) {
+            comment |= line.starts_with("/*");
+            if !comment {
+                fields.push(line.trim_end_matches(';'));
+            }
+            comment &= !line.ends_with("*/");
+        }
+        if fields.first() != Some(&"uint32_t struct_size") {
+            continue;
+        }
+        let values: Vec<&str> = fields[1..].iter().map(|f| zero(f)).collect();
+        let _ = write!(
+            out,
+            "/** A `{name}` with every field at its default. */\n#define {}_INIT \\\n    {{ (uint32_t)sizeof({name}), {} }}\n\n",
+            name.to_uppercase(),
+            values.join(", ")
+        );
+    }
+    out.trim_end().to_owned()
+}
+
+/// A comment of one line takes one line.
+fn one_line_comments(header: &str) -> String {
+    let lines: Vec<&str> = header.lines().collect();
+    let mut out = String::new();
+    let mut n = 0;
+    while n < lines.len() {
+        let text = lines.get(n + 1).and_then(|l| l.trim_start().strip_prefix("* "));
+        let ends = lines.get(n + 2).is_some_and(|l| l.trim() == "*/");
+        match (lines[n].strip_suffix("/**"), text) {
+            (Some(indent), Some(text)) if ends && indent.trim().is_empty() => {
+                let _ = writeln!(out, "{indent}/** {text} */");
+                n += 3;
+            }
+            _ => {
+                out.push_str(lines[n]);
+                out.push('\n');
+                n += 1;
+            }
+        }
+    }
+    out
+}
+
+fn generate() -> String {
+    let config = cbindgen::Config::from_file(root().join("cbindgen.toml")).expect("cbindgen.toml");
+    let mut builder = cbindgen::Builder::new().with_config(config.clone());
+    for source in sources() {
+        builder = builder.with_src(source);
+    }
+    let mut bytes = Vec::new();
+    builder.generate().expect("cbindgen reads src/ffi").write(&mut bytes);
+    let header = String::from_utf8(bytes).expect("UTF-8");
+    // cbindgen has one choice for both; descriptors and sockets are intptr_t, sizes are size_t.
+    let header = header.replace("ptrdiff_t", "intptr_t");
+    let header = one_line_comments(&header);
+    let (body, end) = header.rsplit_once("#endif").expect("an include guard");
+    format!("{}\n\n{}\n\n#endif{end}", body.trim_end(), init_macros(&header))
+}
+
+#[test]
+fn the_committed_header_is_what_the_source_says() {
+    let path = root().join("include/jmeet.h");
+    let header = generate();
+    if std::env::var_os("JMEET_WRITE_HEADER").is_some() {
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("include/");
+        std::fs::write(&path, &header).expect("include/jmeet.h");
+    }
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    for (n, (old, new)) in committed.lines().zip(header.lines()).enumerate() {
+        assert_eq!(old, new, "include/jmeet.h line {}: run JMEET_WRITE_HEADER=1 cargo test --test header", n + 1);
+    }
+    assert_eq!(committed.len(), header.len());
+}
+
+/// Each exported function of a source: its name, comment and body.
+fn functions(path: &Path) -> Vec<(String, String, String)> {
+    let text = std::fs::read_to_string(path).expect("a source file");
+    let mut out = Vec::new();
+    for (at, _) in text.match_indices("#[unsafe(no_mangle)]") {
+        let comment: Vec<&str> = text[..at].lines().rev().take_while(|l| l.starts_with("///")).collect();
+        let item = &text[at..];
+        let name = item.split("fn ").nth(1).and_then(|s| s.split('(').next()).unwrap_or_default();
+        let end = item.find("\n}\n").expect("a function ends");
+        let body = item[..end].split_once("{\n").expect("a body").1;
+        out.push((name.to_owned(), comment.join("\n"), body.to_owned()));
+    }
+    out
+}
+
+fn all_functions() -> Vec<(String, String, String)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(root().join("src/ffi")).expect("src/ffi") {
+        found.extend(functions(&entry.expect("an entry").path()));
+    }
+    assert!(found.len() > 80, "{}", found.len());
+    found
+}
+
+#[test]
+fn every_exported_function_is_one_macro_call() {
+    for (name, _, body) in all_functions() {
+        let body = body.trim();
+        assert!(body.starts_with("entry!(") && body.ends_with(')'), "{name}: {body}");
+        // The parenthesis that opens the macro closes at the very end.
+        let mut depth = 0;
+        let closes = body.char_indices().find(|(_, c)| {
+            depth += match c {
+                '(' => 1,
+                ')' => -1,
+                _ => 0,
+            };
+            *c == ')' && depth == 0
+        });
+        assert_eq!(closes.map(|(at, _)| at), Some(body.len() - 1), "{name}: more than one macro call");
+    }
+}
+
+#[test]
+fn every_exported_function_is_documented_and_named_by_the_rule() {
+    for (name, comment, _) in all_functions() {
+        assert!(name.starts_with("jmeet_"), "{name}");
+        assert!(comment.len() > "/// Reads".len(), "{name} needs words");
+    }
+}
+
+#[test]
+fn extern_c_functions_live_in_ffi_only() {
+    fn walk(dir: &Path, found: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(dir).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                walk(&path, found);
+            } else if std::fs::read_to_string(&path).is_ok_and(|t| t.contains("no_mangle")) {
+                found.push(path);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(&root().join("src"), &mut found);
+    // The testkit has C functions of its own, in its own header.
+    found.retain(|p| !p.starts_with(root().join("src/ffi")) && !p.starts_with(root().join("src/testkit")));
+    assert!(found.is_empty(), "{found:?}");
+}
