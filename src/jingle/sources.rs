@@ -4,7 +4,8 @@
 //! owner than it may is refused and counted, the rest of the request is applied.
 
 use crate::wire::jingle::{GroupSemantics, Media, Source, SourceMap, VideoType, source_owner};
-use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 /// Sources of one endpoint (Jicofo allows 20 SSRCs, which is fewer).
@@ -32,6 +33,19 @@ pub struct RemoteSource {
 }
 
 impl RemoteSource {
+    fn without_ssrcs(&self) -> RemoteSource {
+        RemoteSource {
+            owner: self.owner.clone(),
+            name: self.name.clone(),
+            media: self.media,
+            video_type: self.video_type,
+            msid: self.msid.clone(),
+            mid: self.mid.clone(),
+            ssrcs: Vec::new(),
+            groups: Vec::new(),
+        }
+    }
+
     /// Each SSRC that repairs another: (rtx, primary).
     pub fn repairs(&self) -> impl Iterator<Item = (u32, u32)> {
         self.groups.iter().filter(|(s, _)| *s == GroupSemantics::Fid).map(|(_, m)| (m[1], m[0]))
@@ -69,28 +83,44 @@ struct Endpoint {
 /// The sources of one session.
 #[derive(Debug, Default)]
 pub struct SourceTable {
-    /// By number; the numbers only grow, so that they keep their order.
-    sources: BTreeMap<u32, RemoteSource>,
-    next: u32,
-    by_name: BTreeMap<Arc<str>, u32>,
-    by_ssrc: BTreeMap<u32, u32>,
-    endpoints: BTreeMap<Arc<str>, Endpoint>,
+    /// By number; a freed number is used again.
+    sources: Vec<Option<RemoteSource>>,
+    free: Vec<u32>,
+    // Only looked up, never walked: their order is no one's business.
+    by_name: HashMap<Arc<str>, u32>,
+    by_ssrc: HashMap<u32, u32>,
+    endpoints: HashMap<Arc<str>, Endpoint>,
 }
 
 impl SourceTable {
     /// The source that an SSRC belongs to.
     pub fn by_ssrc(&self, ssrc: u32) -> Option<&RemoteSource> {
-        self.sources.get(self.by_ssrc.get(&ssrc)?)
+        self.get(*self.by_ssrc.get(&ssrc)?)
     }
 
     /// The source of this name.
     pub fn by_name(&self, name: &str) -> Option<&RemoteSource> {
-        self.sources.get(self.by_name.get(name)?)
+        self.get(*self.by_name.get(name)?)
     }
 
-    /// All sources, oldest first.
+    /// All sources.
     pub fn iter(&self) -> impl Iterator<Item = &RemoteSource> {
-        self.sources.values()
+        self.sources.iter().flatten()
+    }
+
+    fn get(&self, number: u32) -> Option<&RemoteSource> {
+        self.sources.get(number as usize)?.as_ref()
+    }
+
+    fn get_mut(&mut self, number: u32) -> Option<&mut RemoteSource> {
+        self.sources.get_mut(number as usize)?.as_mut()
+    }
+
+    fn take(&mut self, number: u32) -> Option<RemoteSource> {
+        let source = self.sources.get_mut(number as usize)?.take()?;
+        self.by_name.remove(&source.name);
+        self.free.push(number);
+        Some(source)
     }
 
     /// Applies a source-add. The change holds what is new: whole sources, or new SSRCs and groups of known ones.
@@ -98,30 +128,31 @@ impl SourceTable {
         let mut change = Change::default();
         // The change's entry of each source touched, by number: the last one first, as SSRCs of a source follow each other.
         let mut touched: Vec<u32> = Vec::new();
+        self.by_ssrc.reserve(map.len().min(MAX_SSRCS));
+        let mut last = None;
         for s in map.iter() {
-            let Some(number) = self.place(&s, by) else {
+            last = self.place(&s, by, last);
+            let Some(number) = last else {
                 change.refused += 1;
                 continue;
             };
-            if self.by_ssrc.contains_key(&s.ssrc) {
-                continue;
-            }
-            self.by_ssrc.insert(s.ssrc, number);
-            let Some(source) = self.sources.get_mut(&number) else { continue };
+            let Entry::Vacant(entry) = self.by_ssrc.entry(s.ssrc) else { continue };
+            entry.insert(number);
+            let Some(source) = self.sources.get_mut(number as usize).and_then(Option::as_mut) else { continue };
             source.ssrcs.push(s.ssrc);
             if let Some(e) = self.endpoints.get_mut(&source.owner) {
                 e.ssrcs += 1;
             }
             let at = touched.iter().rposition(|t| *t == number).unwrap_or_else(|| {
                 touched.push(number);
-                change.sources.push(RemoteSource { ssrcs: Vec::new(), groups: Vec::new(), ..source.clone() });
+                change.sources.push(source.without_ssrcs());
                 touched.len() - 1
             });
             change.sources[at].ssrcs.push(s.ssrc);
         }
         for g in map.groups() {
             let number = g.ssrcs.first().and_then(|s| self.by_ssrc.get(s)).copied();
-            let source = number.and_then(|n| Some((n, self.sources.get_mut(&n)?)));
+            let source = number.and_then(|n| Some((n, self.get_mut(n)?)));
             let Some((number, source)) = source else {
                 change.refused += 1;
                 continue;
@@ -146,7 +177,7 @@ impl SourceTable {
             source.groups.push((g.semantics, g.ssrcs.to_vec()));
             let at = touched.iter().rposition(|t| *t == number).unwrap_or_else(|| {
                 touched.push(number);
-                change.sources.push(RemoteSource { ssrcs: Vec::new(), groups: Vec::new(), ..source.clone() });
+                change.sources.push(source.without_ssrcs());
                 touched.len() - 1
             });
             change.sources[at].groups.push((g.semantics, g.ssrcs.to_vec()));
@@ -154,8 +185,9 @@ impl SourceTable {
         change
     }
 
-    /// The number of the source that `s` belongs to, made when it is new; `None` when it may not be.
-    fn place(&mut self, s: &Source<'_>, by: Authority<'_>) -> Option<u32> {
+    /// The number of the source that `s` belongs to, made when it is new; `None` when it may not be. `last` is the number
+    /// of the SSRC before it, most often the right one.
+    fn place(&mut self, s: &Source<'_>, by: Authority<'_>, last: Option<u32>) -> Option<u32> {
         let owner = match by {
             Authority::Focus => s.owner_id()?,
             Authority::Peer(id) if s.owner_id().is_none_or(|o| o == id) => id,
@@ -176,8 +208,9 @@ impl SourceTable {
         if source_owner(name).is_some_and(|(o, media)| o != owner || media != s.media) {
             return None;
         }
-        let known = self.by_name.get(name).copied();
-        if let Some(source) = known.and_then(|n| self.sources.get(&n))
+        let guess = last.filter(|n| self.get(*n).is_some_and(|s| *s.name == *name));
+        let known = guess.or_else(|| self.by_name.get(name).copied());
+        if let Some(source) = known.and_then(|n| self.get(n))
             && (*source.owner != *owner || source.media != s.media)
         {
             return None;
@@ -203,8 +236,10 @@ impl SourceTable {
         };
         self.endpoints.entry(owner.clone()).or_default().sources += 1;
         let name: Arc<str> = name.into();
-        let number = self.next;
-        self.next += 1;
+        let number = self.free.pop().unwrap_or_else(|| {
+            self.sources.push(None);
+            self.sources.len() as u32 - 1
+        });
         self.by_name.insert(name.clone(), number);
         let source = RemoteSource {
             owner,
@@ -216,7 +251,7 @@ impl SourceTable {
             ssrcs: Vec::new(),
             groups: Vec::new(),
         };
-        self.sources.insert(number, source);
+        self.sources[number as usize] = Some(source);
         Some(number)
     }
 
@@ -226,7 +261,7 @@ impl SourceTable {
         let mut touched: Vec<u32> = Vec::new();
         for s in map.iter() {
             let Some(number) = self.by_ssrc.get(&s.ssrc).copied() else { continue };
-            let Some(source) = self.sources.get_mut(&number) else { continue };
+            let Some(source) = self.sources.get_mut(number as usize).and_then(Option::as_mut) else { continue };
             let allowed = match by {
                 Authority::Focus => s.owner_id().is_none_or(|o| *source.owner == *o),
                 Authority::Peer(id) => *source.owner == *id,
@@ -242,14 +277,14 @@ impl SourceTable {
             let gone: Vec<_> = gone;
             let at = touched.iter().rposition(|t| *t == number).unwrap_or_else(|| {
                 touched.push(number);
-                change.sources.push(RemoteSource { ssrcs: Vec::new(), groups: Vec::new(), ..source.clone() });
+                change.sources.push(source.without_ssrcs());
                 touched.len() - 1
             });
             change.sources[at].ssrcs.push(s.ssrc);
             change.sources[at].groups.extend(gone);
             let (owner, empty) = (source.owner.clone(), source.ssrcs.is_empty());
-            if empty && let Some(source) = self.sources.remove(&number) {
-                self.by_name.remove(&source.name);
+            if empty {
+                self.take(number);
             }
             self.release(&owner, 1, usize::from(empty));
         }
@@ -258,10 +293,10 @@ impl SourceTable {
 
     /// Drops everything of an endpoint: nobody signals that when it leaves (docs/protocol/02 §8.5).
     pub fn remove_owner(&mut self, owner: &str) -> Vec<RemoteSource> {
-        let numbers: Vec<u32> = self.sources.iter().filter(|(_, s)| *s.owner == *owner).map(|(n, _)| *n).collect();
-        let gone: Vec<RemoteSource> = numbers.iter().filter_map(|n| self.sources.remove(n)).collect();
+        let owned = |n: &u32| self.get(*n).is_some_and(|s| *s.owner == *owner);
+        let numbers: Vec<u32> = (0..self.sources.len() as u32).filter(owned).collect();
+        let gone: Vec<RemoteSource> = numbers.iter().filter_map(|n| self.take(*n)).collect();
         for s in &gone {
-            self.by_name.remove(&s.name);
             for ssrc in &s.ssrcs {
                 self.by_ssrc.remove(ssrc);
             }
@@ -272,7 +307,7 @@ impl SourceTable {
 
     /// Empties the table.
     pub fn drain(&mut self) -> Vec<RemoteSource> {
-        std::mem::take(self).sources.into_values().collect()
+        std::mem::take(self).sources.into_iter().flatten().collect()
     }
 
     fn release(&mut self, owner: &str, ssrcs: usize, sources: usize) {

@@ -168,7 +168,7 @@ impl Document {
                             _ => return Err(XmlError::Restricted),
                         },
                     };
-                    b.text(Cow::Owned(String::from(c)), text)?;
+                    b.text(Cow::Borrowed(c.encode_utf8(&mut [0; 4])), text)?;
                 }
                 Event::Decl(_) if !rooted => {}
                 Event::Decl(_) | Event::Comment(_) | Event::PI(_) | Event::DocType(_) => {
@@ -318,6 +318,20 @@ impl Builder<'_> {
 
     fn text(&mut self, t: Cow<'_, str>, base: &str) -> Result<(), XmlError> {
         if t.is_empty() {
+            return Ok(());
+        }
+        let last = self.open.last().map_or(NONE, |(_, last)| *last);
+        if last != NONE && self.doc.nodes[last as usize].ns == TEXT {
+            // Text with references in it comes in pieces, thousands of them where a server escapes quotes: one node.
+            let Span { start, len } = self.doc.nodes[last as usize].name;
+            let (source, end) = (self.doc.source.len(), self.doc.source.len() + self.doc.unescaped.len());
+            let mut joined = Span { start, len: len + t.len() as u32 };
+            if (start as usize) < source {
+                joined.start = end as u32;
+                self.doc.unescaped.push_str(&self.doc.source[start as usize..(start + len) as usize]);
+            }
+            self.doc.unescaped.push_str(&t);
+            self.doc.nodes[last as usize].name = joined;
             return Ok(());
         }
         let name = self.span(t, base);
