@@ -2,9 +2,10 @@
 //! ours is involved.
 
 use futures_util::{SinkExt, StreamExt};
-use jmeet::testkit::{Deployment, Faults, ServerOptions, Step};
+use jmeet::testkit::{Deployment, Faults, LinkOptions, ServerOptions, Step};
+use std::net::SocketAddr;
 use std::time::Duration;
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -131,6 +132,41 @@ async fn another_path_or_protocol_is_refused() {
     };
     assert_eq!(status(upgrade(&format!("ws://{}/other", kit.address())).await.map(drop)), 404);
     assert_eq!(status(upgrade_to(&kit.url(), None).await.map(drop)), 400);
+}
+
+/// Sends the address of `own` as a candidate, and returns the one that the other is shown.
+async fn signal(from: &mut Client, to: &mut Client, nick: &str, own: &UdpSocket) -> SocketAddr {
+    let own = own.local_addr().unwrap();
+    from.send(&format!(
+        "<iq xmlns='jabber:client' type='set' id='j' to='r@conference.meet.localhost/{nick}'><jingle xmlns='urn:xmpp:jingle:1'>\
+         <transport xmlns='urn:xmpp:jingle:transports:ice-udp:1'><candidate ip='{}' port='{}' protocol='udp'/></transport></jingle></iq>",
+        own.ip(),
+        own.port()
+    ))
+    .await;
+    let got = to.until("<candidate").await;
+    let port: u16 = got.split("port='").nth(1).and_then(|p| p.split('\'').next()).unwrap().parse().unwrap();
+    assert_ne!(port, own.port());
+    SocketAddr::new(own.ip(), port)
+}
+
+#[tokio::test]
+async fn media_passes_through_the_link_under_consistent_addresses() {
+    let kit = Deployment::start(ServerOptions::default()).unwrap();
+    kit.set_media_link(LinkOptions::default());
+    let mut a = Client::join(&kit.url(), "r", "aaaa0000").await;
+    let mut b = Client::join(&kit.url(), "r", "bbbb0000").await;
+    let (x, y) = (UdpSocket::bind("127.0.0.1:0").await.unwrap(), UdpSocket::bind("127.0.0.1:0").await.unwrap());
+    let shown = [signal(&mut a, &mut b, "bbbb0000", &x).await, signal(&mut b, &mut a, "aaaa0000", &y).await];
+    let mut buffer = [0; 64];
+    y.send_to(b"check", shown[0]).await.unwrap();
+    assert_eq!(timeout(SOON, x.recv_from(&mut buffer)).await.unwrap().unwrap(), (5, shown[1]));
+    x.send_to(b"answer", shown[1]).await.unwrap();
+    assert_eq!(timeout(SOON, y.recv_from(&mut buffer)).await.unwrap().unwrap(), (6, shown[0]));
+    kit.set_media_link(LinkOptions { loss: 1.0, ..LinkOptions::default() });
+    y.send_to(b"lost", shown[0]).await.unwrap();
+    assert!(timeout(Duration::from_millis(200), x.recv_from(&mut buffer)).await.is_err());
+    assert_eq!((kit.media_counts().passed, kit.media_counts().dropped), (2, 1));
 }
 
 #[test]

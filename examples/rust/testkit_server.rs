@@ -4,13 +4,17 @@
 //! Prints one JSON line with `url`, `domain` and `muc`, then obeys lines on standard input, each answered by `ok` or `no`:
 //! `cut WHO`, `silence WHO`, `speak WHO`, `inject WHO XML`, `send-as WHO XML`, `end-stream WHO CONDITION`,
 //! `not-ready N`, `stop-focus`, `start-focus`, `focus-leaves`, `destroy ROOM REASON`, `endpoints ROOM` (which answers with their
-//! ids). WHO is an endpoint id. Stops when its input closes. `--user NAME PASSWORD` asks for a password, `--stun PORT` announces a server.
+//! ids), `media-link DELAY_MS JITTER_MS LOSS` (a bad link between participants), `media-counts` (passed and dropped). WHO is an endpoint id. Stops when its input closes. `--user NAME PASSWORD` asks
+//! for a password, `--stun PORT` announces a server, `--bind ADDRESS:PORT` listens elsewhere than on loopback.
 
-use jmeet::testkit::{Deployment, Refusal, ServerOptions, User};
+use jmeet::testkit::{Deployment, LinkOptions, Refusal, ServerOptions, User};
 use std::io::{self, BufRead, Write};
+use std::net::SocketAddr;
+use std::time::Duration;
 
 fn main() -> io::Result<()> {
     let mut options = ServerOptions::default();
+    let mut address = SocketAddr::from(([127, 0, 0, 1], 0));
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         match (arg.as_str(), args.next(), args.len()) {
@@ -21,10 +25,15 @@ fn main() -> io::Result<()> {
                 let port = port.parse().map_err(io::Error::other)?;
                 options.services.push(("stun".into(), "127.0.0.1".into(), port));
             }
-            _ => return Err(io::Error::other("usage: testkit_server [--user NAME PASSWORD] [--stun PORT]")),
+            ("--bind", Some(at), _) => address = at.parse().map_err(io::Error::other)?,
+            _ => {
+                return Err(io::Error::other(
+                    "usage: testkit_server [--user NAME PASSWORD] [--stun PORT] [--bind ADDRESS:PORT]",
+                ));
+            }
         }
     }
-    let kit = Deployment::start(options)?;
+    let kit = Deployment::start_on(options, address)?;
     let values = serde_json::json!({
         "url": kit.url(), "domain": kit.domain(), "muc": format!("conference.{}", kit.domain()),
         "focus": format!("focus.{}", kit.domain()),
@@ -62,6 +71,23 @@ fn main() -> io::Result<()> {
             "destroy" => {
                 kit.destroy_room(who, rest);
                 true
+            }
+            "media-link" => {
+                let number = |s: &str| s.parse::<f64>().unwrap_or(0.0);
+                let (jitter, loss) = rest.split_once(' ').unwrap_or((rest, "0"));
+                let ms = |s: &str| Duration::from_secs_f64(number(s).max(0.0) / 1000.0);
+                kit.set_media_link(LinkOptions {
+                    delay: ms(who),
+                    jitter: ms(jitter),
+                    loss: number(loss),
+                    ..LinkOptions::default()
+                });
+                true
+            }
+            "media-counts" => {
+                let counts = kit.media_counts();
+                println!("{} {}", counts.passed, counts.dropped);
+                continue;
             }
             "endpoints" => {
                 println!("{}", kit.endpoints(who).join(" "));

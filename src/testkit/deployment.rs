@@ -3,6 +3,8 @@
 
 use super::faults::Faults;
 use super::focus::{Focus, Refusal};
+use super::link::LinkOptions;
+use super::media_proxy::{MediaCounts, MediaProxy};
 use super::server::io::{self as shell, Input};
 use super::server::{Server, ServerOptions};
 use crate::env::{Env, Random};
@@ -27,17 +29,28 @@ impl Random for OsRandom {
 }
 
 /// A Jitsi deployment in a test tube. Stops when dropped.
-#[derive(Debug)]
 pub struct Deployment {
     address: SocketAddr,
     domain: String,
     inputs: tokio::sync::mpsc::UnboundedSender<Input>,
     thread: Option<JoinHandle<()>>,
+    media: MediaProxy,
+}
+
+impl std::fmt::Debug for Deployment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Deployment").field("address", &self.address).finish_non_exhaustive()
+    }
 }
 
 impl Deployment {
     /// Starts one on a free port of 127.0.0.1.
     pub fn start(options: ServerOptions) -> io::Result<Deployment> {
+        Deployment::start_on(options, SocketAddr::from(([127, 0, 0, 1], 0)))
+    }
+
+    /// Starts one at the given address: for participants in other network namespaces.
+    pub fn start_on(options: ServerOptions, address: SocketAddr) -> io::Result<Deployment> {
         let domain = options.domain.clone();
         let (inputs, from) = tokio::sync::mpsc::unbounded_channel();
         let (started, start) = mpsc::channel();
@@ -48,7 +61,7 @@ impl Deployment {
                 Err(e) => return drop(started.send(Err(e))),
             };
             runtime.block_on(async {
-                let listener = TcpListener::bind("127.0.0.1:0").await;
+                let listener = TcpListener::bind(address).await;
                 let bound = listener.and_then(|l| l.local_addr().map(|a| (l, a)));
                 match bound {
                     Ok((listener, address)) => {
@@ -62,7 +75,7 @@ impl Deployment {
             });
         })?;
         let address = start.recv().map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))??;
-        Ok(Deployment { address, domain, inputs, thread: Some(thread) })
+        Ok(Deployment { address, domain, inputs, thread: Some(thread), media: MediaProxy::default() })
     }
 
     /// The WebSocket URL, without a room.
@@ -156,6 +169,20 @@ impl Deployment {
     /// A new focus, which knows nothing of what was.
     pub fn start_focus(&self) {
         self.with(|s, _| s.start_focus());
+    }
+
+    /// Puts a bad link between participants that meet from now on: their peer-to-peer media passes through it, in both
+    /// directions. Called again it changes the link, also for media under way. It hides real candidates, so server-reflexive
+    /// and relayed ones lead through it too.
+    pub fn set_media_link(&self, link: LinkOptions) {
+        self.media.set_options(link);
+        let proxy = self.media.clone();
+        self.with(|s, _| s.candidates = Some(Box::new(proxy)));
+    }
+
+    /// What the link let pass and what it dropped.
+    pub fn media_counts(&self) -> MediaCounts {
+        self.media.counts()
     }
 
     /// Destroys a room (its name, without domain).

@@ -2,17 +2,23 @@
 //! runs in virtual time as well as on sockets, and scripted faults. A real server, not a mirror of this library's client:
 //! lib-jitsi-meet in a browser joins it too.
 
+mod candidates;
 pub mod component;
 pub mod deployment;
 pub mod faults;
 pub mod focus;
+pub mod link;
+mod media_proxy;
 pub mod server;
 mod stanza;
 pub mod xml_stream;
 
+pub use candidates::MapCandidate;
 pub use deployment::Deployment;
 pub use faults::{Faults, JoinRefusal, Step};
 pub use focus::Refusal;
+pub use link::{Link, LinkOptions};
+pub use media_proxy::MediaCounts;
 pub use server::ServerOptions;
 pub use server::sasl::User;
 

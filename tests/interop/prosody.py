@@ -28,11 +28,11 @@ data_path = "{dir}/data"
 certificates = "{dir}/certs"
 plugin_paths = {{}}
 log = {{ {{ levels = {{ min = "{level}" }}, to = "file", filename = "{dir}/prosody.log" }} }}
-interfaces = {{ "127.0.0.1" }}
-c2s_interfaces = {{ "127.0.0.1" }}
+interfaces = {{ {interfaces} }}
+c2s_interfaces = {{ {interfaces} }}
 component_interfaces = {{ "127.0.0.1" }}
-http_interfaces = {{ "127.0.0.1" }}
-https_interfaces = {{ "127.0.0.1" }}
+http_interfaces = {{ {interfaces} }}
+https_interfaces = {{ {interfaces} }}
 c2s_ports = {{ {c2s} }}
 component_ports = {{ {component} }}
 http_ports = {{ {http} }}
@@ -44,8 +44,8 @@ https_ssl = {{
 http_default_host = "{domain}"
 smacks_hibernation_time = 60
 external_services = {{
-  {{ type = "stun", transport = "udp", host = "127.0.0.1", port = {stun} }};
-  {{ type = "turn", transport = "udp", host = "127.0.0.1", port = {stun}, secret = "{turn_secret}" }};
+  {{ type = "stun", transport = "udp", host = "{stun_host}", port = {stun} }};
+  {{ type = "turn", transport = "udp", host = "{stun_host}", port = {stun}, secret = "{turn_secret}" }};
 }}
 VirtualHost "{domain}"
   authentication = "anonymous"
@@ -123,15 +123,17 @@ def example_program(name):
 
 class Rig:
     """Prosody and, unless `focus=False`, our focus. `limits` switches on Prosody's rate limit (10 kB/s).
-    `stun_port` is what extdisco announces, for a STUN and TURN server that the test starts itself."""
+    `stun_port` and `stun_host` are what extdisco announces, for a STUN and TURN server that the test starts itself.
+    `addresses`: where to listen beside loopback, for participants in other network namespaces."""
 
-    def __init__(self, focus=True, limits=False, stun_port=3478, level="info"):
+    def __init__(self, focus=True, limits=False, stun_port=3478, stun_host="127.0.0.1", addresses=(), level="info"):
         if not shutil.which("prosody"):
             raise RuntimeError("prosody is not installed (tests/run installs it)")
         self.domain, self.muc = DOMAIN, f"conference.{DOMAIN}"
         self.plain_domain, self.hashed_domain = "plain.localhost", "hashed.localhost"
         self.user, self.password = USER, PASSWORD
-        self.stun_port, self.turn_secret = stun_port, "turn-secret"
+        self.stun_host, self.stun_port, self.turn_secret = stun_host, stun_port, "turn-secret"
+        self._interfaces = ", ".join(f'"{a}"' for a in ("127.0.0.1", *addresses))
         self.tcp_port, self.component_port, self.http_port, self.https_port, self.https_other_port = free_ports(5)
         self._with_focus, self._limits, self._level = focus, limits, level
         self._prosody = self._focus = None
@@ -153,6 +155,7 @@ class Rig:
         (self.dir / "prosody.cfg.lua").write_text(CONFIG.format(
             dir=self.dir, domain=DOMAIN, secret=SECRET, c2s=self.tcp_port, component=self.component_port, more=more,
             http=self.http_port, https=self.https_port, https_other=self.https_other_port, stun=self.stun_port,
+            stun_host=self.stun_host, interfaces=self._interfaces,
             turn_secret=self.turn_secret, level=self._level))
         self._as = {}
         if os.getuid() == 0:
@@ -216,9 +219,9 @@ class Rig:
         files = (self.dir / "prosody.out", self.dir / "prosody.log")
         return "\n".join(f.read_text(errors="replace") for f in files if f.exists())
 
-    def url(self, room="", scheme="ws"):
+    def url(self, room="", scheme="ws", host="localhost"):
         port = {"ws": self.http_port, "wss": self.https_port}[scheme]
-        return f"{scheme}://localhost:{port}/xmpp-websocket" + (f"?room={room}" if room else "")
+        return f"{scheme}://{host}:{port}/xmpp-websocket" + (f"?room={room}" if room else "")
 
     def values(self):
         return {
@@ -236,8 +239,11 @@ def main():
     parser.add_argument("--no-focus", action="store_true")
     parser.add_argument("--limits", action="store_true", help="Prosody's rate limit of 10 kB/s")
     parser.add_argument("--stun-port", type=int, default=3478)
+    parser.add_argument("--stun-host", default="127.0.0.1")
+    parser.add_argument("--address", action="append", default=[], help="listen there too")
     options = parser.parse_args()
-    with Rig(focus=not options.no_focus, limits=options.limits, stun_port=options.stun_port) as rig:
+    with Rig(focus=not options.no_focus, limits=options.limits, stun_port=options.stun_port,
+             stun_host=options.stun_host, addresses=options.address) as rig:
         print(json.dumps(rig.values()), flush=True)
         sys.stdin.read()
 

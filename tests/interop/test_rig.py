@@ -53,7 +53,7 @@ class ProsodyRig(unittest.TestCase):
             self.assertIn("type='turn'", services)
         self.assertEqual(self.turn.reflexive(timeout=5)[0], "127.0.0.1")
 
-    def test_a_killed_focus_leaves_and_a_new_one_serves(self):
+    def test_a_stopped_focus_leaves_and_a_new_one_serves(self):
         with Rig() as rig, Wire(rig.url()) as wire:
             wire.login(rig.domain)
             room = f"r@{rig.muc}"

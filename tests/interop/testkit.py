@@ -32,6 +32,10 @@ class Testkit:
     def endpoints(self, room):
         return self.command("endpoints", room).split()
 
+    def media_counts(self):
+        """Datagrams that the bad link let pass, and that it dropped."""
+        return tuple(map(int, self.command("media-counts").split()))
+
     def __getattr__(self, name):
         """`kit.cut(who)`, `kit.stop_focus()`, `kit.inject(who, xml)` ...; what cannot be done is an error."""
         if name.startswith("__"):

@@ -10,6 +10,7 @@ mod session;
 #[cfg(test)]
 mod tests;
 
+use super::candidates::{self, MapCandidate};
 use super::faults::{Faults, Step};
 use super::focus::{Focus, FocusOptions};
 use super::stanza;
@@ -80,6 +81,8 @@ pub struct Server {
     options: ServerOptions,
     /// What it does wrong.
     pub faults: Faults,
+    /// Shows other candidates than participants signal, so that their media goes another way.
+    pub candidates: Option<Box<dyn MapCandidate>>,
     focus: Option<Focus>,
     sessions: BTreeMap<ConnId, Session>,
     by_jid: BTreeMap<String, ConnId>,
@@ -99,6 +102,7 @@ impl Server {
             focus: Focus::new(FocusOptions::new(&focus_domain)),
             options,
             faults: Faults::default(),
+            candidates: None,
             sessions: BTreeMap::new(),
             by_jid: BTreeMap::new(),
             rooms: BTreeMap::new(),
@@ -324,7 +328,11 @@ impl Server {
         let Ok(d) = Document::parse_with(text, ns::CLIENT, &XmlLimits::default()) else { return };
         let to = d.root().attr("to").unwrap_or_default();
         if let Some(conn) = self.by_jid.get(to).copied() {
-            self.deliver(conn, text.to_owned());
+            let text = match &mut self.candidates {
+                Some(map) if candidates::carries_candidates(d.root()) => candidates::rewrite(d.root(), map.as_mut()),
+                _ => text.to_owned(),
+            };
+            self.deliver(conn, text);
         } else if self.focus.as_ref().is_some_and(|f| f.jid().as_str() == to) {
             if let Some(f) = &mut self.focus {
                 f.handle(d.root(), now);

@@ -71,6 +71,36 @@ class OnTestkit(Scenarios, unittest.TestCase):
             b.expect("role", endpoint=b.endpoint, role="moderator")
             self.assertEqual(server.endpoints("next"), [b.endpoint])
 
+    def test_media_goes_through_a_bad_link_and_is_repaired(self):
+        with self.server() as server, Browser() as browser:
+            server.media_link(20, 10, 0.05)
+            a, b = browser.page("a"), browser.page("b")
+            where = dict(url=server.url(), domain=server.domain, room="lossy")
+            a.join(**where)
+            b.join(**where)
+            for page in (a, b):
+                page.expect("p2p", active=True)
+                stats = page.until("decodes what was sent again", lambda s: s["inbound"]["video"].get("framesDecoded", 0) > 30
+                                   and s["outbound"]["video"].get("retransmittedPacketsSent", 0) > 0)
+                self.assertGreater(stats["selected"][0]["rtt"], 0.03)
+            passed, dropped = server.media_counts()
+            self.assertTrue(0.01 < dropped / (passed + dropped) < 0.12, (passed, dropped))
+
+    def test_a_third_participant_ends_peer_to_peer_until_it_leaves(self):
+        with self.server() as server, Browser() as browser:
+            a, b, c = (browser.page(n) for n in "abc")
+            where = dict(url=server.url(), domain=server.domain, room="three", media=["audio"])
+            a.join(**where)
+            b.join(**where)
+            for page in (a, b):
+                page.expect("p2p", active=True)
+            c.join(**where)
+            for page in (a, b):
+                page.expect("p2p", active=False)
+            c.leave()
+            for page in (a, b):
+                page.expect("p2p", active=True)
+
     def test_a_closed_tab_leaves_the_room(self):
         with self.server() as server, Browser() as browser:
             a, b = browser.page("a"), browser.page("b")
