@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 /// Contents of one description that are looked at.
 pub(super) const MAX_CONTENTS: usize = 64;
 /// Fingerprints of one transport that are kept.
-const MAX_FINGERPRINTS: usize = 8;
+pub(super) const MAX_FINGERPRINTS: usize = 8;
 /// Longest ICE user name fragment or password, as RFC 8839 §5.4 bounds them.
 const MAX_CREDENTIAL_BYTES: usize = 256;
 
