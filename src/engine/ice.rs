@@ -70,6 +70,8 @@ pub(super) struct Ice {
     locals: Vec<SocketAddr>,
     remotes: Vec<(SocketAddr, CandidateKind)>,
     called: Instant,
+    /// Pairs that authentic STUN came on; at most the product of both limits.
+    valid: Vec<(SocketAddr, SocketAddr)>,
     checked: [Option<(SocketAddr, SocketAddr, u64)>; 2],
     /// Address that the peer sees of a local one, from answers to our checks.
     seen_as: Vec<(SocketAddr, SocketAddr)>,
@@ -110,6 +112,7 @@ impl Ice {
             locals: vec![],
             remotes: vec![],
             called: now,
+            valid: vec![],
             checked: [None; 2],
             seen_as: vec![],
             out: VecDeque::new(),
@@ -140,6 +143,7 @@ impl Ice {
     pub fn remove_local(&mut self, a: SocketAddr) {
         self.locals.retain(|l| *l != a);
         self.gatherer.stop(a);
+        self.valid.retain(|v| v.0 != a);
         self.checked = [None; 2];
     }
 
@@ -167,10 +171,10 @@ impl Ice {
             return;
         }
         let Some(candidate) = for_agent(c) else { return };
+        // The agent checks it at its next call, which is due at once: candidates that come together share one round.
         if self.agent.add_remote_candidate(candidate).unwrap_or(false) {
             self.remotes.push((c.address, c.kind));
         }
-        self.call_agent(now);
         self.drain(now, now_us);
     }
 
@@ -207,15 +211,14 @@ impl Ice {
         if ok && new {
             self.remotes.push((remote, CandidateKind::PeerReflexive));
         }
+        if ok && !self.valid.contains(&(local, remote)) {
+            self.valid.push((local, remote));
+        }
         if ok && m.typ.class == CLASS_SUCCESS_RESPONSE {
             let mut mapped = XorMappedAddress::default();
             if mapped.get_from(&m).is_ok() {
                 self.seen_as.retain(|s| s.0 != local);
                 self.seen_as.push((local, SocketAddr::new(mapped.ip, mapped.port)));
-            }
-            // A pair is valid: nominate it now and not at the next tick.
-            if !self.connected {
-                self.call_agent(now);
             }
         }
         self.drain(now, now_us);
@@ -255,7 +258,7 @@ impl Ice {
         (self.agent_deadline(), self.gatherer.deadline_us())
     }
 
-    /// Whether media and DTLS from this address count: it passed a connectivity check. Asking also keeps consent alive.
+    /// Whether media and DTLS from this address count: authentic STUN came from there. Asking also keeps consent alive.
     #[inline]
     pub fn is_checked(
         &mut self,
@@ -269,7 +272,8 @@ impl Ice {
                 return true;
             }
         }
-        let ok = self.locals.contains(&local) && self.agent.is_valid_non_stun_traffic(now(), transport(local, remote));
+        let ok = self.valid.contains(&(local, remote))
+            && self.agent.is_valid_non_stun_traffic(now(), transport(local, remote));
         if ok {
             let same = |c: &Option<(SocketAddr, SocketAddr, u64)>| c.is_some_and(|c| (c.0, c.1) == (local, remote));
             let slot = self.checked.iter().position(same).unwrap_or_else(|| {

@@ -81,7 +81,6 @@ impl Engine {
         let recovered = repairs.is_some();
         let (clock, nack) = pt.map_or((DEFAULT_CLOCK, false), |p| (p.clock, p.nack));
         let r = self.rx.entry(h.ssrc).or_insert_with(|| Receiver::new(h.seq, now.mono_us, clock));
-        let waiting = r.missing.due_us().is_some();
         // Padding alone (a probe of the bridge) makes no stream that is worth a repair.
         r.nackable |= nack && !payload.is_empty();
         let before = r.missing.given_up;
@@ -90,7 +89,7 @@ impl Engine {
             return;
         };
         self.stats.unrecovered += r.missing.given_up - before;
-        if !waiting && let Some(t) = r.missing.due_us() {
+        if let Some(t) = r.missing.fresh_us.take() {
             self.nack_us = Some(self.nack_us.map_or(t, |n| n.min(t)));
         }
         self.report_us.get_or_insert(now.mono_us + REPORT_US);

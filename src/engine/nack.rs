@@ -30,6 +30,8 @@ struct Miss {
 pub(super) struct Missing {
     /// Ascending.
     list: Vec<Miss>,
+    /// When the newest gap is to be asked for, until somebody took note.
+    pub fresh_us: Option<u64>,
     pub given_up: u64,
 }
 
@@ -44,7 +46,9 @@ impl Missing {
         let over = (self.list.len() + (to - from) as usize).saturating_sub(MAX_GAP as usize);
         self.given_up += over as u64;
         self.list.drain(..over);
-        self.list.extend((from..to).map(|seq| Miss { seq, next_us: now_us + REORDER_WAIT_US, tries: 0 }));
+        let next_us = now_us + REORDER_WAIT_US;
+        self.fresh_us = Some(next_us);
+        self.list.extend((from..to).map(|seq| Miss { seq, next_us, tries: 0 }));
     }
 
     /// A packet came.

@@ -209,6 +209,7 @@ fn candidates_and_addresses_are_bounded_and_filtered() {
             now,
         );
     }
+    e.handle_timeout(now);
     let mut targets = std::collections::HashSet::new();
     while let Some(o) = e.poll_output() {
         if let Output::Transmit(t) = o {
