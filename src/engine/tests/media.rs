@@ -229,22 +229,37 @@ fn a_payload_at_the_limit_goes_and_one_past_it_does_not() {
     assert!(longest.is_some_and(|n| n <= 1232), "{longest:?}");
 }
 
-#[test]
-fn media_goes_where_the_peer_that_leads_sends_from() {
-    let mut net = Net::new(0);
-    net.connect();
-    // The controlled side learns a second pair and hears media on it.
-    let other: SocketAddr = "10.0.0.9:9".parse().expect("address");
-    net.command(0, Command::AddLocalAddress(other));
-    net.run_for(Duration::from_secs(3));
-    net.command(0, Command::AddSender(Sender { ssrc: 10, rtx: None, pt: AUDIO }));
-    net.send(0, &audio(10, 0));
+/// Hands what side 0 sends to side 1 as if it came from `from`.
+fn deliver_from(net: &mut Net, from: SocketAddr) {
     while let Some(o) = net.engines[0].poll_output() {
         if let Output::Transmit(t) = o {
             let (to, now) = (net.addresses[1], net.now);
-            net.engines[1].handle_datagram(to, other, &t.data, now);
+            net.engines[1].handle_datagram(to, from, &t.data, now);
         }
     }
-    let path = net.engines[1].stats().path.expect("path");
-    assert!(path.remote == other || net.engines[1].stats().junk > 0, "never from an unchecked address");
+}
+
+#[test]
+fn media_goes_where_the_peer_that_leads_sends_from() {
+    let mut net = Net::new(0);
+    let second: SocketAddr = "10.0.0.9:9".parse().expect("address");
+    net.command(0, Command::AddLocalAddress(second));
+    net.connect();
+    net.run_for(Duration::from_secs(1));
+    net.command(0, Command::AddSender(Sender { ssrc: 10, rtx: None, pt: AUDIO }));
+    let path = |net: &Net| net.engines[1].stats().path.expect("path").remote;
+    let first = path(&net);
+    let other = if first == second { net.addresses[0] } else { second };
+    net.send(0, &audio(10, 0));
+    deliver_from(&mut net, other);
+    assert_eq!(path(&net), other, "the pair was checked");
+    net.send(0, &audio(10, 1));
+    deliver_from(&mut net, first);
+    assert_eq!(path(&net), first);
+    // Never to an address that was not checked.
+    let stranger = "10.0.0.66:6".parse().expect("address");
+    net.send(0, &audio(10, 2));
+    deliver_from(&mut net, stranger);
+    assert_eq!(path(&net), first);
+    assert_eq!(net.engines[1].stats().junk, 1);
 }
