@@ -4,7 +4,8 @@ use super::command::{Command, ReaderKey};
 use super::event::{Event, TrackKey};
 use crate::error::Error;
 use crate::media::{EncodedFrame, OutgoingFrame};
-use std::net::{IpAddr, SocketAddr};
+use std::fmt;
+use std::net::SocketAddr;
 
 /// One attempt at a connection. A late event of an older one is ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,7 +16,6 @@ pub struct ConnectionKey(pub u32);
 pub struct SocketsKey(pub u64);
 
 /// Into the machine.
-#[derive(Debug)]
 pub enum Input<'a> {
     /// A deadline may have passed.
     Timer,
@@ -23,25 +23,27 @@ pub enum Input<'a> {
     /// The socket is open and upgraded.
     Opened(ConnectionKey),
     /// One frame of text.
-    Text(ConnectionKey, &'a str),
+    Text(ConnectionKey, String),
     /// The connection could not be made, or is lost.
     Lost(ConnectionKey, Error),
     /// Answer to [`Output::OpenSockets`]; empty when none could be opened.
     Sockets(SocketsKey, Vec<SocketAddr>),
-    /// A datagram; decrypted in place, so its bytes are spoilt.
-    Datagram { sockets: SocketsKey, local: IpAddr, local_port: u16, remote: SocketAddr, data: &'a mut [u8] },
+    /// Answer to [`Output::Resolve`]; empty when the name has no address.
+    Resolved(Vec<SocketAddr>),
+    Datagram { sockets: SocketsKey, local: SocketAddr, remote: SocketAddr, data: &'a [u8] },
     /// A frame for a local track.
     Frame(TrackKey, OutgoingFrame),
 }
 
 /// Out of the machine.
-#[derive(Debug)]
 pub enum Output {
     /// Open a connection. The URL and the token are secrets.
     Connect { connection: ConnectionKey, url: String, token: String },
     Send { connection: ConnectionKey, text: String },
-    /// Close it once everything is sent.
+    /// Close it once everything is sent. Nothing of it comes in any more.
     CloseConnection(ConnectionKey),
+    /// Look up the address of a STUN server.
+    Resolve { host: String, port: u16 },
     /// Bind one socket per usable address.
     OpenSockets(SocketsKey),
     CloseSockets(SocketsKey),
@@ -53,4 +55,23 @@ pub enum Output {
     ReaderEnded(ReaderKey),
     /// What a writer of this track is told from now on.
     Writer { track: TrackKey, muted: bool, ready: bool },
+}
+
+impl fmt::Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Neither URLs nor stanzas: both carry secrets.
+        f.write_str(match self {
+            Output::Connect { .. } => "Connect",
+            Output::Send { .. } => "Send",
+            Output::CloseConnection(_) => "CloseConnection",
+            Output::Resolve { .. } => "Resolve",
+            Output::OpenSockets(_) => "OpenSockets",
+            Output::CloseSockets(_) => "CloseSockets",
+            Output::Transmit { .. } => "Transmit",
+            Output::Event(_) => "Event",
+            Output::Frame(..) => "Frame",
+            Output::ReaderEnded(_) => "ReaderEnded",
+            Output::Writer { .. } => "Writer",
+        })
+    }
 }
