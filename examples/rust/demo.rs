@@ -113,7 +113,9 @@ impl Stage {
             EventKind::Media(MediaState::Connected { endpoint_id }) => {
                 self.say(who, format!("is connected to {endpoint_id} peer to peer"))
             }
-            EventKind::Media(MediaState::Ended { reason, .. }) => self.say(who, format!("peer to peer ended: {reason}")),
+            EventKind::Media(MediaState::Ended { reason, .. }) => {
+                self.say(who, format!("peer to peer ended: {reason}"))
+            }
             EventKind::KeyFrameWanted { .. } => self.people[who].key_frame.store(true, Ordering::Relaxed),
             EventKind::Closed(None) => self.say(who, "has left"),
             _ => {}
@@ -127,7 +129,7 @@ fn main() -> Result<(), Failure> {
         None => Some(Deployment::start(Default::default())?),
         Some(_) => None,
     };
-    let url = args.url.clone().or(deployment.as_ref().map(|d| d.url().to_owned())).unwrap_or_default();
+    let url = args.url.clone().or(deployment.as_ref().map(|d| d.url())).unwrap_or_default();
     let domain = match &deployment {
         Some(d) => d.domain().to_owned(),
         None => args.domain.clone(),
@@ -181,7 +183,9 @@ fn main() -> Result<(), Failure> {
     std::thread::sleep(TALK);
     for muted in [true, false] {
         stage.people[0].camera.set_muted(muted, 0)?;
-        stage.until("the mute", |who, kind, _| who == 1 && matches!(kind, EventKind::TrackUpdated(t) if t.muted == muted))?;
+        stage.until("the mute", |who, kind, _| {
+            who == 1 && matches!(kind, EventKind::TrackUpdated(t) if t.muted == muted)
+        })?;
     }
     std::thread::sleep(TALK);
     stop.store(true, Ordering::Relaxed);
@@ -201,9 +205,10 @@ fn main() -> Result<(), Failure> {
     stage.until("the end", |who, kind, _| who == 0 && matches!(kind, EventKind::Closed(None)))?;
 
     report(&stage, &timelines)?;
-    let heard = stage.people.iter().all(|p| {
-        p.counts.audio_in.load(Ordering::Relaxed) > 0 && p.counts.video_in.load(Ordering::Relaxed) > 0
-    });
+    let heard = stage
+        .people
+        .iter()
+        .all(|p| p.counts.audio_in.load(Ordering::Relaxed) > 0 && p.counts.video_in.load(Ordering::Relaxed) > 0);
     if heard { Ok(()) } else { Err("somebody received nothing".into()) }
 }
 
@@ -217,7 +222,8 @@ fn start_media(stage: &Stage, stop: &Arc<AtomicBool>) -> Result<Vec<std::thread:
         let (counts, stopping) = (p.counts.clone(), stop.clone());
         threads.push(std::thread::spawn(move || listen(&reader, &counts, &stopping)));
 
-        let (microphone, packets, counts, stopping) = (p.microphone.clone(), audio.clone(), p.counts.clone(), stop.clone());
+        let (microphone, packets, counts, stopping) =
+            (p.microphone.clone(), audio.clone(), p.counts.clone(), stop.clone());
         threads.push(std::thread::spawn(move || {
             let mut due = Instant::now();
             for packet in packets.iter().cycle() {

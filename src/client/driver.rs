@@ -3,8 +3,8 @@
 //! One task per client. Every wake-up handles what is there within a budget, then drains the machine's outputs; it sleeps until
 //! the machine's one next deadline.
 
-use super::clock::{instant, now, os_env};
 use super::client::FREE_LINGER;
+use super::clock::{instant, now, os_env};
 use super::reader::ReaderShared;
 use super::shared::{Shared, ToDriver};
 use super::udp::{self, RECEIVE_BUFFER, SendBatch, Udp};
@@ -13,10 +13,13 @@ use super::writer::WriterShared;
 use crate::error::{Code, Error, Stage};
 use crate::meeting::event::{Event, EventKind, TrackKey};
 use crate::meeting::io::{ConnectionKey, Input, Output, SocketsKey};
+use crate::meeting::machine::Engines;
 use crate::meeting::{ClientOptions, Command, Meeting, ReaderKey};
+use futures_util::stream::FuturesUnordered;
 use futures_util::{Sink, Stream};
 use std::collections::HashMap;
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -30,22 +33,24 @@ const READ_BUDGET: usize = 32;
 /// Messages from handles handled per wake-up.
 const MESSAGE_BUDGET: usize = 64;
 
-type Connecting = Pin<Box<dyn Future<Output = Result<WebSocket, Error>> + Send>>;
+type Lookup = Pin<Box<dyn Future<Output = Vec<SocketAddr>> + Send>>;
+type Connecting = Pin<Box<dyn Future<Output = Result<Box<WebSocket>, Error>> + Send>>;
 
 enum Connection {
     None,
     Connecting(ConnectionKey, Connecting),
-    Open { key: ConnectionKey, socket: Box<WebSocket>, flushing: bool, closing: bool },
+    Open { key: ConnectionKey, socket: Box<WebSocket>, flushing: bool },
 }
 
 /// Why the task woke.
 enum Wake {
     Message(ToDriver),
     HandlesGone,
-    Connected(ConnectionKey, Result<WebSocket, Error>),
+    Connected(ConnectionKey, Result<Box<WebSocket>, Error>),
     Text(ConnectionKey, Message),
     Lost(ConnectionKey, Error),
     Readable(usize, usize),
+    Resolved(Vec<SocketAddr>),
     Timer,
 }
 
@@ -58,8 +63,10 @@ pub(crate) struct Driver {
     sockets: Vec<(SocketsKey, Vec<Arc<Udp>>)>,
     readers: HashMap<ReaderKey, Arc<ReaderShared>>,
     writers: HashMap<TrackKey, Arc<WriterShared>>,
+    lookups: FuturesUnordered<Lookup>,
     batch: SendBatch,
     buffer: Vec<u8>,
+    farewells: Vec<tokio::task::JoinHandle<()>>,
     closed: bool,
     freed: bool,
 }
@@ -73,7 +80,7 @@ impl Driver {
     ) -> Result<Driver, Error> {
         let host = websocket::host(&options.url);
         let secrets = options.insecure_allow_plaintext_secrets || websocket::secrets_allowed(&options.url);
-        let meeting = Meeting::new(options.clone(), &host, secrets, os_env())?;
+        let meeting = Meeting::new(options.clone(), &host, secrets, engines(), os_env())?;
         Ok(Driver {
             meeting,
             options,
@@ -83,8 +90,10 @@ impl Driver {
             sockets: Vec::new(),
             readers: HashMap::new(),
             writers: HashMap::new(),
+            lookups: FuturesUnordered::new(),
             batch: SendBatch::default(),
             buffer: Vec::new(),
+            farewells: Vec::new(),
             closed: false,
             freed: false,
         })
@@ -123,7 +132,10 @@ impl Driver {
                 break;
             }
         }
-        self.flush_connection().await;
+        for f in self.farewells.drain(..) {
+            // A farewell that panicked is one not said.
+            let _ = f.await;
+        }
         for r in self.readers.values() {
             r.end();
         }
@@ -153,16 +165,13 @@ impl Driver {
                     return Poll::Ready(Wake::Connected(*key, r));
                 }
             }
-            Connection::Open { key, socket, flushing, closing } => {
+            Connection::Open { key, socket, flushing } => {
                 if *flushing {
                     match Pin::new(&mut **socket).poll_flush(cx) {
                         Poll::Ready(Ok(())) => *flushing = false,
                         Poll::Ready(Err(e)) => return Poll::Ready(Wake::Lost(*key, websocket::broken(&e))),
                         Poll::Pending => {}
                     }
-                }
-                if *closing && !*flushing && Pin::new(&mut **socket).poll_close(cx).is_ready() {
-                    return Poll::Ready(Wake::Lost(*key, gone()));
                 }
                 match Pin::new(&mut **socket).poll_next(cx) {
                     Poll::Ready(Some(Ok(m))) => return Poll::Ready(Wake::Text(*key, m)),
@@ -171,6 +180,9 @@ impl Driver {
                     Poll::Pending => {}
                 }
             }
+        }
+        if let Poll::Ready(Some(found)) = Pin::new(&mut self.lookups).poll_next(cx) {
+            return Poll::Ready(Wake::Resolved(found));
         }
         if let Some(sleep) = sleep
             && sleep.as_mut().poll(cx).is_ready()
@@ -182,6 +194,7 @@ impl Driver {
 
     fn on_wake(&mut self, wake: Wake) {
         match wake {
+            Wake::Resolved(found) => self.meeting.handle(Input::Resolved(found), now()),
             Wake::Timer => self.meeting.handle(Input::Timer, now()),
             Wake::Message(m) => {
                 self.on_message(m);
@@ -194,14 +207,16 @@ impl Driver {
             }
             Wake::HandlesGone => self.on_message(ToDriver::Free),
             Wake::Connected(key, Ok(socket)) => {
-                self.connection = Connection::Open { key, socket: Box::new(socket), flushing: false, closing: false };
+                self.connection = Connection::Open { key, socket, flushing: false };
                 self.meeting.handle(Input::Opened(key), now());
             }
             Wake::Connected(key, Err(e)) | Wake::Lost(key, e) => {
                 self.connection = Connection::None;
                 self.meeting.handle(Input::Lost(key, e), now());
             }
-            Wake::Text(key, Message::Text(text)) => self.meeting.handle(Input::Text(key, text.as_str()), now()),
+            Wake::Text(key, Message::Text(text)) => {
+                self.meeting.handle(Input::Text(key, text.as_str().to_owned()), now())
+            }
             // Pings are answered by the WebSocket layer; a close frame is followed by the end of the stream.
             Wake::Text(_, Message::Ping(_)) => {
                 if let Connection::Open { flushing, .. } = &mut self.connection {
@@ -217,11 +232,11 @@ impl Driver {
         let (key, socket) = (self.sockets[s].0, self.sockets[s].1[n].clone());
         self.buffer.resize(RECEIVE_BUFFER, 0);
         let (meeting, buffer) = (&mut self.meeting, &mut self.buffer);
-        let (local, local_port) = (socket.local.ip(), socket.local.port());
+        let local = socket.local;
         for _ in 0..READ_BUDGET {
             let at = now();
             let read = socket.receive(buffer, |remote, data| {
-                meeting.handle(Input::Datagram { sockets: key, local, local_port, remote, data }, at);
+                meeting.handle(Input::Datagram { sockets: key, local, remote, data }, at);
             });
             // WouldBlock ends the batch; another error is a datagram lost, or an ICMP answer that ICE will notice by itself.
             if read.is_err() {
@@ -278,16 +293,13 @@ impl Driver {
                         extra_ca_pem: self.options.extra_ca_pem.clone(),
                         insecure_tls: self.options.insecure_skip_tls_verification,
                     };
-                    self.connection = Connection::Connecting(connection, Box::pin(websocket::connect(target)));
+                    self.connection = Connection::Connecting(
+                        connection,
+                        Box::pin(async { websocket::connect(target).await.map(Box::new) }),
+                    );
                 }
                 Output::Send { connection, text } => self.send(connection, text),
-                Output::CloseConnection(connection) => match &mut self.connection {
-                    Connection::Open { key, closing, flushing, .. } if *key == connection => {
-                        (*closing, *flushing) = (true, true);
-                    }
-                    Connection::Connecting(key, _) if *key == connection => self.connection = Connection::None,
-                    _ => {}
-                },
+                Output::CloseConnection(connection) => self.close(connection),
                 Output::OpenSockets(key) => {
                     let ips = udp::local_addresses(self.options.allow_loopback);
                     let opened: Vec<Arc<Udp>> = ips.into_iter().filter_map(|ip| Udp::bind(ip).ok()).collect();
@@ -300,6 +312,14 @@ impl Driver {
                         self.batch.flush(&s);
                     }
                     self.sockets.retain(|s| s.0 != key);
+                }
+                Output::Resolve { host, port } => {
+                    let lookup = async move {
+                        let found = tokio::net::lookup_host((host, port)).await;
+                        // A server without an address is a server less; host candidates still work.
+                        found.map(Iterator::collect).unwrap_or_default()
+                    };
+                    self.lookups.push(Box::pin(lookup));
                 }
                 Output::ReaderEnded(key) => {
                     if let Some(r) = self.readers.remove(&key) {
@@ -345,18 +365,39 @@ impl Driver {
         }
     }
 
-    /// Gives what was written last (the leave, the close) its chance to get out.
-    async fn flush_connection(&mut self) {
-        if let Connection::Open { socket, .. } = &mut self.connection {
-            let flush = poll_fn(|cx| Pin::new(&mut **socket).poll_flush(cx));
-            // Nobody is left to be told: the meeting is over.
-            let _ = tokio::time::timeout(FREE_LINGER, flush).await;
-            let close = poll_fn(|cx| Pin::new(&mut **socket).poll_close(cx));
-            let _ = tokio::time::timeout(FREE_LINGER, close).await;
+    /// The connection is done with: a task of its own gives what was written last (the leave, the close) its chance to get out.
+    fn close(&mut self, connection: ConnectionKey) {
+        match std::mem::replace(&mut self.connection, Connection::None) {
+            Connection::Open { key, mut socket, .. } if key == connection => {
+                let farewell = async move {
+                    // Nobody is left to be told: for the meeting this connection is over.
+                    let _ =
+                        tokio::time::timeout(FREE_LINGER, poll_fn(|cx| Pin::new(&mut *socket).poll_close(cx))).await;
+                };
+                // Outside a runtime (a client that closes before it joined) there is no connection either.
+                if let Ok(rt) = tokio::runtime::Handle::try_current() {
+                    self.farewells.push(rt.spawn(farewell));
+                }
+            }
+            Connection::Connecting(key, _) if key == connection => {}
+            other => self.connection = other,
         }
     }
 }
 
 fn gone() -> Error {
     Error::new(Code::Disconnected, Stage::Stream, "the server closed the connection")
+}
+
+/// How this build makes engines; none without media. One certificate serves the process.
+fn engines() -> Option<Engines> {
+    #[cfg(feature = "media")]
+    {
+        use std::sync::OnceLock;
+        static IDENTITY: OnceLock<Option<Arc<crate::media::peer::Identity>>> = OnceLock::new();
+        let identity = IDENTITY.get_or_init(|| crate::engine::identity::generate().map(Arc::new)).clone()?;
+        Some(Engines { factory: Box::new(crate::engine::Engines), identity })
+    }
+    #[cfg(not(feature = "media"))]
+    None
 }

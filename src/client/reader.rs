@@ -24,7 +24,11 @@ struct State {
 
 impl ReaderShared {
     pub fn new(queue: ReaderQueue) -> ReaderShared {
-        ReaderShared { state: Mutex::new(State { queue, ended: false }), arrived: Condvar::new(), wake: Wake::default() }
+        ReaderShared {
+            state: Mutex::new(State { queue, ended: false }),
+            arrived: Condvar::new(),
+            wake: Wake::default(),
+        }
     }
 
     /// A frame from the driver.

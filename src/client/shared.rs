@@ -6,7 +6,9 @@ use super::reader::ReaderShared;
 use super::writer::WriterShared;
 use crate::error::{Code, Error, Stage};
 use crate::media::OutgoingFrame;
-use crate::meeting::event::{ClientState, Event, EventKind, Participant, ParticipantKey, TimelineStage, Track, TrackKey};
+use crate::meeting::event::{
+    ClientState, Event, EventKind, Participant, ParticipantKey, TimelineStage, Track, TrackKey,
+};
 use crate::meeting::{Command, ReaderKey};
 use parking_lot::{Condvar, Mutex};
 use std::collections::BTreeMap;

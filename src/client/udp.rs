@@ -85,9 +85,9 @@ impl Udp {
     fn send(&self, to: SocketAddr, contents: &[u8], segment: Option<usize>) {
         let transmit = Transmit { destination: to, ecn: None, contents, segment_size: segment, src_ip: None };
         // A datagram that the system does not take is a lost one: media repairs itself, and ICE notices a dead path.
-        let _ = self.socket.try_io(tokio::io::Interest::WRITABLE, || {
-            self.state.try_send(UdpSockRef::from(&self.socket), &transmit)
-        });
+        let _ = self
+            .socket
+            .try_io(tokio::io::Interest::WRITABLE, || self.state.try_send(UdpSockRef::from(&self.socket), &transmit));
     }
 }
 

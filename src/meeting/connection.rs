@@ -4,7 +4,7 @@ use super::event::{ClientState, EventKind, ParticipantLeft, TimelineStage};
 use super::io::{ConnectionKey, Output};
 use super::machine::{Asker, LEAVE_TIMEOUT, MAX_STUN_SERVERS, Meeting, Phase};
 use super::url;
-use crate::conference::{self, Room, RoomConfig};
+use crate::conference::{self, IqFailure, Room, RoomConfig};
 use crate::error::{Code, Error, Stage};
 use crate::jingle;
 use crate::time::Time;
@@ -146,7 +146,13 @@ impl Meeting {
         match self.iqs.remove(&token) {
             Some(Asker::Room(token)) => {
                 if let Some(r) = &mut self.room {
-                    r.on_iq_answer(token, result.as_ref().map(Document::root), now);
+                    let answer = match &result {
+                        Ok(d) => Ok(d.root()),
+                        Err(IqError::Error(e)) => Err(IqFailure::Refused(e.clone())),
+                        Err(IqError::Timeout) => Err(IqFailure::Timeout),
+                        Err(IqError::Disconnected | IqError::Busy) => Err(IqFailure::Disconnected),
+                    };
+                    r.on_iq_answer(token, answer, now);
                 }
             }
             Some(Asker::Jingle(token)) => {

@@ -30,7 +30,12 @@ pub enum Input<'a> {
     Sockets(SocketsKey, Vec<SocketAddr>),
     /// Answer to [`Output::Resolve`]; empty when the name has no address.
     Resolved(Vec<SocketAddr>),
-    Datagram { sockets: SocketsKey, local: SocketAddr, remote: SocketAddr, data: &'a [u8] },
+    Datagram {
+        sockets: SocketsKey,
+        local: SocketAddr,
+        remote: SocketAddr,
+        data: &'a [u8],
+    },
     /// A frame for a local track.
     Frame(TrackKey, OutgoingFrame),
 }
@@ -38,23 +43,42 @@ pub enum Input<'a> {
 /// Out of the machine.
 pub enum Output {
     /// Open a connection. The URL and the token are secrets.
-    Connect { connection: ConnectionKey, url: String, token: String },
-    Send { connection: ConnectionKey, text: String },
+    Connect {
+        connection: ConnectionKey,
+        url: String,
+        token: String,
+    },
+    Send {
+        connection: ConnectionKey,
+        text: String,
+    },
     /// Close it once everything is sent. Nothing of it comes in any more.
     CloseConnection(ConnectionKey),
     /// Look up the address of a STUN server.
-    Resolve { host: String, port: u16 },
+    Resolve {
+        host: String,
+        port: u16,
+    },
     /// Bind one socket per usable address.
     OpenSockets(SocketsKey),
     CloseSockets(SocketsKey),
-    Transmit { sockets: SocketsKey, local: SocketAddr, remote: SocketAddr, data: Vec<u8> },
+    Transmit {
+        sockets: SocketsKey,
+        local: SocketAddr,
+        remote: SocketAddr,
+        data: Vec<u8>,
+    },
     Event(Event),
     /// A frame for a reader.
     Frame(ReaderKey, EncodedFrame),
     /// The reader will get no more: its track is gone.
     ReaderEnded(ReaderKey),
     /// What a writer of this track is told from now on.
-    Writer { track: TrackKey, muted: bool, ready: bool },
+    Writer {
+        track: TrackKey,
+        muted: bool,
+        ready: bool,
+    },
 }
 
 impl fmt::Debug for Output {

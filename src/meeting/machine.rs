@@ -87,6 +87,7 @@ pub struct Meeting {
     /// The end that is being carried out: `None` inside: we left.
     pub(super) ending: Option<Option<Error>>,
     pub(super) reached: BTreeSet<TimelineStage>,
+    pub(super) visitors: bool,
     /// Endpoint id of the newest session's other side.
     pub(super) last_peer: String,
     pub(super) out: VecDeque<Output>,
@@ -131,7 +132,8 @@ impl Meeting {
     ) -> Result<Meeting, Error> {
         options.check()?;
         let names = Names::new(&options, host)?;
-        if !secrets_allowed && !(options.token.is_empty() && options.room_password.is_empty()) {
+        let secrets = !options.token.is_empty() || !options.room_password.is_empty();
+        if secrets && !secrets_allowed {
             let text = "a token or room password would go over an unencrypted connection";
             return Err(Error::new(Code::Insecure, Stage::None, text));
         }
@@ -164,6 +166,7 @@ impl Meeting {
             leave_deadline: None,
             ending: None,
             reached: BTreeSet::new(),
+            visitors: false,
             last_peer: String::new(),
             out: VecDeque::new(),
             env,
@@ -256,6 +259,9 @@ impl Meeting {
         }
         if let Some(m) = self.media.as_mut().filter(|m| due(m.next_deadline())) {
             m.handle_timeout(now);
+            if due(m.silent_until.take_if(|s| *s <= now)) {
+                self.jingle.media_failed(m.key);
+            }
         }
     }
 

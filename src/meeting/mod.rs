@@ -14,8 +14,6 @@ pub mod options;
 mod room;
 mod session;
 mod sessions;
-#[cfg(all(test, feature = "testkit"))]
-mod tests;
 mod tracks;
 mod url;
 

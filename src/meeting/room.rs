@@ -88,7 +88,12 @@ impl Meeting {
                 self.emit(EventKind::Focus(present));
                 self.tell_jingle(now);
             }
-            RoomEvent::Properties(_) => self.tell_jingle(now),
+            RoomEvent::Properties(p) => {
+                // With visitors in, only the bridge reaches everybody (docs/protocol/03 §8.1).
+                let count = p.iter().find(|p| p.0 == "visitor-count").and_then(|p| p.1.parse::<u64>().ok());
+                self.visitors = count.unwrap_or(0) > 0;
+                self.tell_jingle(now);
+            }
             RoomEvent::RequestDone { request, error } => {
                 if let Some(tag) = self.requests.remove(&request) {
                     self.done(tag, error.map(|e| e.to_error()));
@@ -130,7 +135,7 @@ impl Meeting {
             own: Some(room.own_occupant().clone()),
             focus: room.focus_occupant().cloned(),
             participants: participants.collect(),
-            visitors: room.has_visitors(),
+            visitors: self.visitors,
             needs_bridge: false,
         };
         self.jingle.set_conference(conference, now);

@@ -11,7 +11,8 @@ use crate::jingle::{Codec as JingleCodec, Negotiated, NegotiatedPayload, RemoteS
 use crate::media::early::Early;
 use crate::media::kind::{Codec, MediaType};
 use crate::media::peer::{
-    Command, CodecKind, ExtensionIds, IncomingRtp, PayloadType, PeerEngine, RtpConfig, Sender as EngineSender, SenderReport,
+    CodecKind, Command, ExtensionIds, IncomingRtp, PayloadType, PeerEngine, RtpConfig, Sender as EngineSender,
+    SenderReport,
 };
 use crate::media::receiver::Receiver;
 use crate::media::sender::{SendError, Sender};
@@ -49,6 +50,8 @@ pub struct MediaSession {
     pub secure: bool,
     /// The peer wants our video (docs/protocol/02 §13).
     pub video_wanted: bool,
+    /// The peer closed the connection; the session is given up then, unless signalling ends it first.
+    pub silent_until: Option<Time>,
     /// Our description may go out: the engine has had its sockets.
     pub described: bool,
     negotiated: Option<Negotiated>,
@@ -81,6 +84,7 @@ impl MediaSession {
             peer,
             secure: false,
             video_wanted: true,
+            silent_until: None,
             described: false,
             negotiated: None,
             incoming: Vec::new(),
@@ -170,8 +174,7 @@ impl MediaSession {
                 self.by_ssrc.insert(*ssrc, at);
             }
             let all = ssrcs.clone();
-            self.incoming[at] =
-                Some(Incoming { owner: s.owner.clone(), name: s.name.clone(), media, receiver, ssrcs });
+            self.incoming[at] = Some(Incoming { owner: s.owner.clone(), name: s.name.clone(), media, receiver, ssrcs });
             for ssrc in all {
                 for p in self.early.take(ssrc, now) {
                     self.deliver(at, p, now);
@@ -253,7 +256,7 @@ impl MediaSession {
     /// When to call [`MediaSession::handle_timeout`].
     pub fn next_deadline(&self) -> Option<Time> {
         let gaps = self.incoming.iter().flatten().filter_map(|i| i.receiver.next_deadline()).min();
-        earliest(self.engine.next_deadline(), gaps)
+        earliest(earliest(self.engine.next_deadline(), gaps), self.silent_until)
     }
 }
 

@@ -16,6 +16,10 @@ use crate::time::Time;
 use crate::wire::jingle::CandidateType;
 use crate::wire::stanza::IqType;
 use std::net::SocketAddr;
+use std::time::Duration;
+
+/// How long signalling may lag behind a peer that closed the media connection.
+pub const PEER_CLOSED_WAIT: Duration = Duration::from_secs(3);
 
 impl Meeting {
     pub(super) fn on_jingle(&mut self, output: jingle::Output, now: Time) {
@@ -247,12 +251,15 @@ impl Meeting {
                 }
             }
             peer::Event::Failed(Failure::Ice) => self.jingle.ice_failed(session),
+            // A peer that leaves closes DTLS first; signalling tells the reason a moment later.
+            peer::Event::Failed(Failure::PeerClosed) => m.silent_until = Some(now + PEER_CLOSED_WAIT),
             peer::Event::Failed(_) => self.jingle.media_failed(session),
         }
     }
 
     pub(super) fn send_frame(&mut self, track: TrackKey, frame: &OutgoingFrame, now: Time) {
-        let Some(media) = self.tracks.local_mut(track).filter(|t| !t.muted).map(|t| t.options.codec.media_type()) else {
+        let Some(media) = self.tracks.local_mut(track).filter(|t| !t.muted).map(|t| t.options.codec.media_type())
+        else {
             return;
         };
         let first = self.media.as_mut().is_some_and(|m| m.send(track, frame, now).unwrap_or(false));
@@ -347,9 +354,9 @@ fn to_engine(c: IceCandidate) -> Candidate {
         address: c.address,
         kind: match c.kind {
             CandidateType::Host => CandidateKind::Host,
-            CandidateType::Srflx => CandidateKind::ServerReflexive,
-            CandidateType::Prflx => CandidateKind::PeerReflexive,
-            CandidateType::Relay => CandidateKind::Relayed,
+            CandidateType::ServerReflexive => CandidateKind::ServerReflexive,
+            CandidateType::PeerReflexive => CandidateKind::PeerReflexive,
+            CandidateType::Relayed => CandidateKind::Relayed,
         },
         related: c.related,
     }
@@ -362,9 +369,9 @@ fn to_jingle(c: &Candidate) -> IceCandidate {
         address: c.address,
         kind: match c.kind {
             CandidateKind::Host => CandidateType::Host,
-            CandidateKind::ServerReflexive => CandidateType::Srflx,
-            CandidateKind::PeerReflexive => CandidateType::Prflx,
-            CandidateKind::Relayed => CandidateType::Relay,
+            CandidateKind::ServerReflexive => CandidateType::ServerReflexive,
+            CandidateKind::PeerReflexive => CandidateType::PeerReflexive,
+            CandidateKind::Relayed => CandidateType::Relayed,
         },
         related: c.related,
     }

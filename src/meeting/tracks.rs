@@ -114,7 +114,13 @@ impl Tracks {
     }
 
     /// Applies what presence says of a remote track; the track as it is now, when that changed it.
-    pub fn update_remote(&mut self, endpoint: &str, name: &str, muted: bool, video_type: VideoType) -> Option<Arc<Track>> {
+    pub fn update_remote(
+        &mut self,
+        endpoint: &str,
+        name: &str,
+        muted: bool,
+        video_type: VideoType,
+    ) -> Option<Arc<Track>> {
         let t = self.remote.get_mut(&(endpoint.to_owned(), name.to_owned()))?;
         if t.muted == muted && t.video_type == video_type {
             return None;
@@ -202,7 +208,10 @@ mod tests {
         let first = t.add_remote(make("aa-a0")).unwrap();
         assert!(t.add_remote(make("aa-a0")).is_none());
         assert!(t.update_remote("aa", "aa-a0", false, VideoType::Camera).is_none());
-        assert_eq!(t.update_remote("aa", "aa-a0", true, VideoType::Camera).map(|t| (t.key, t.muted)), Some((first.key, true)));
+        assert_eq!(
+            t.update_remote("aa", "aa-a0", true, VideoType::Camera).map(|t| (t.key, t.muted)),
+            Some((first.key, true))
+        );
         assert_eq!(t.remove_endpoint("aa").len(), 1);
         assert_ne!(t.add_remote(make("aa-a0")).unwrap().key, first.key);
     }
