@@ -115,8 +115,8 @@ fn obey(room: &Conference, writers: Option<&(Writer, Writer)>, received: &Mutex<
                     r.dump = Some((file, 0));
                 }
                 // Senders make key frames when asked, and seldom else.
-                let remote = room.tracks().into_iter().filter(|t| !t.local && t.media == MediaType::Video);
-                remote.map(|t| room.request_key_frame(t.key)).collect()
+                let mut remote = room.tracks().into_iter().filter(|t| !t.local && t.media == MediaType::Video);
+                remote.try_for_each(|t| room.request_key_frame(t.key))
             }
             ("leave", _) => break,
             _ => {

@@ -32,7 +32,7 @@ pub use crate::wire::muc::MucRole;
 
 use crate::time::earliest;
 use crate::wire::message::{RoomMessage, group_text, private_text};
-use crate::wire::{Element, Jid, Stanza, StanzaKind, disco, muc, ns};
+use crate::wire::{Element, Jid, Stanza, StanzaError, StanzaKind, disco, muc, ns};
 use crate::{Env, Time};
 use presence_out::{Node, PresenceOut};
 use request::{Requester, Verdict};
@@ -80,10 +80,12 @@ pub enum IqKind {
 }
 
 /// Why an iq has no answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IqFailure {
     Timeout,
     Disconnected,
+    /// It was answered by an error.
+    Refused(StanzaError),
 }
 
 /// What the room wants done, in this order.
@@ -116,11 +118,11 @@ pub enum RoomEvent {
     Joined {
         role: MucRole,
     },
-    MemberJoined(Member),
+    MemberJoined(Box<Member>),
     /// With the `CHANGED_…` bits.
-    MemberUpdated(Member, u32),
+    MemberUpdated(Box<Member>, u32),
     MemberLeft {
-        member: Member,
+        member: Box<Member>,
         reason: String,
         kicked: bool,
         /// Its connection broke (status 333).

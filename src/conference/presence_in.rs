@@ -53,7 +53,7 @@ impl Room {
         };
         let endpoint_id = member.endpoint_id.clone();
         if known && change.bits != 0 {
-            self.event(RoomEvent::MemberUpdated(member, change.bits));
+            self.event(RoomEvent::MemberUpdated(Box::new(member), change.bits));
         }
         if known && change.sources {
             self.event(RoomEvent::Sources { endpoint_id });
@@ -106,7 +106,7 @@ impl Room {
                 reason: if said.is_empty() { status } else { said.to_owned() },
                 kicked: user.has(307) && !vanished,
                 vanished,
-                member: gone.member,
+                member: Box::new(gone.member),
             });
         }
         self.review_focus(now);
@@ -150,14 +150,19 @@ impl Room {
         match (was, member) {
             (false, true) => {
                 let endpoint_id = copy.endpoint_id.clone();
-                self.event(RoomEvent::MemberJoined(copy));
+                self.event(RoomEvent::MemberJoined(Box::new(copy)));
                 if sources {
                     self.event(RoomEvent::Sources { endpoint_id });
                 }
             }
             (true, false) => {
                 let member = copy;
-                self.event(RoomEvent::MemberLeft { member, reason: String::new(), kicked: false, vanished: false });
+                self.event(RoomEvent::MemberLeft {
+                    member: Box::new(member),
+                    reason: String::new(),
+                    kicked: false,
+                    vanished: false,
+                });
             }
             _ => {}
         }

@@ -78,6 +78,7 @@ impl Requester {
         let iq = match answer {
             Ok(iq) => iq,
             Err(IqFailure::Timeout) => return self.unavailable(RoomError::RequestTimeout),
+            Err(IqFailure::Refused(error)) => return self.refused(error),
             Err(IqFailure::Disconnected) => return Verdict::Failed(RoomError::Disconnected),
         };
         let Some(stanza) = Stanza::read(iq) else { return Verdict::Failed(RoomError::RequestUnreadable) };

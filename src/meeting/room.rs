@@ -50,7 +50,7 @@ impl Meeting {
             RoomEvent::MemberJoined(m) => {
                 let key = self.participant_key();
                 let p = Arc::new(participant(&m, key));
-                self.roster.insert(m.endpoint_id, p.clone());
+                self.roster.insert(m.endpoint_id.clone(), p.clone());
                 self.emit(EventKind::ParticipantJoined(p));
                 self.tell_jingle(now);
             }
