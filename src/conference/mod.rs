@@ -90,7 +90,6 @@ pub enum IqFailure {
 
 /// What the room wants done, in this order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "moved once from the queue to the meeting; a box would cost more")]
 pub enum RoomOutput {
     /// A stanza to send.
     Send(String),
