@@ -1,5 +1,7 @@
 //! What a machine may ask of the world beside time: randomness (design §4). Everything else is an input.
 
+use sha2::{Digest, Sha256};
+
 /// A source of random bytes. The driver gives the operating system's; tests give a seeded one.
 pub trait Random: Send {
     /// Fills `out` with random bytes.
@@ -26,6 +28,13 @@ impl Env {
     /// A repeatable environment: the same seed gives the same bytes. For tests and simulation only, it is predictable.
     pub fn seeded(seed: u64) -> Env {
         Env::new(SplitMix(seed))
+    }
+
+    /// Another environment, seeded from this one: each machine has its own, and a replay gives the same.
+    pub fn fork(&mut self) -> Env {
+        let mut key = [0; 32];
+        self.fill(&mut key);
+        Env::new(Keyed { key, counter: 0 })
     }
 
     /// Fills `out` with random bytes.
@@ -89,6 +98,22 @@ impl Env {
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 const ALNUM: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+/// SHA-256 over a key and a counter: as unpredictable as its key.
+struct Keyed {
+    key: [u8; 32],
+    counter: u64,
+}
+
+impl Random for Keyed {
+    fn fill(&mut self, out: &mut [u8]) {
+        for chunk in out.chunks_mut(32) {
+            let block = Sha256::new().chain_update(self.key).chain_update(self.counter.to_le_bytes()).finalize();
+            self.counter += 1;
+            chunk.copy_from_slice(&block[..chunk.len()]);
+        }
+    }
+}
 
 struct SplitMix(u64);
 

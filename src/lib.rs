@@ -5,6 +5,7 @@
 
 #[cfg(feature = "client")]
 pub mod client;
+pub mod conference;
 #[cfg(feature = "media")]
 pub mod engine;
 pub mod env;

@@ -1,11 +1,25 @@
 //! Layer 5: stream, room, sessions, engines and tracks composed into one machine, the only source of events.
 //!
-//! Event order, identity and the peer-to-peer decision live here; see `docs/architecture.md`.
+//! Event order, identity and the peer-to-peer decision live here; see `docs/architecture.md`. One file per concern, all of them
+//! `impl Meeting`: [`machine`] the composition, `connection` the stream and the end, `room` what the room tells, `sessions`
+//! Jingle and media, `commands` what the program asks.
 
 pub mod command;
+mod commands;
+mod connection;
 pub mod event;
+pub mod io;
+pub mod machine;
 pub mod options;
+mod room;
+mod session;
+mod sessions;
+mod tracks;
+mod url;
 
 pub use command::{Command, ReaderKey, WriterKey};
 pub use event::{ConferenceKey, Event, EventKind, ParticipantKey, TrackKey};
+pub use io::{ConnectionKey, Input, Output, SocketsKey};
+pub use machine::Meeting;
 pub use options::{ClientOptions, ReaderOptions, TrackOptions};
+pub use tracks::{MAX_LOCAL_TRACKS, MAX_REMOTE_TRACKS};

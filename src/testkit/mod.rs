@@ -8,6 +8,7 @@ pub mod deployment;
 pub mod faults;
 pub mod focus;
 pub mod link;
+pub mod media_files;
 mod media_proxy;
 pub mod server;
 mod stanza;

@@ -1,0 +1,237 @@
+//! A participant on the command line, for people and for tests: joins, sends a clip and a tone, prints one JSON line per event, obeys lines on
+//! standard input.
+//!
+//! `cargo run --example participant --features testkit -- URL ROOM [--domain D] [--name N] [--nickname 8HEX] [--loopback]
+//! [--ca FILE] [--user NAME PASSWORD] [--room-password P] [--no-media]`
+//!
+//! Commands: `say TEXT`, `mute audio|video`, `unmute audio|video`, `stats`, `dump FILE` (every received VP8 frame from now on, as IVF),
+//! `leave`. The end of input leaves too.
+
+use jmeet::client::{Client, Conference, Queue, Reader, Runtime, Writer};
+use jmeet::media::{Codec, MediaType, OutgoingFrame, VideoType};
+use jmeet::meeting::event::{EventKind, MediaState};
+use jmeet::meeting::{ClientOptions, ReaderOptions, TrackOptions};
+use jmeet::testkit::media_files;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::io::{BufRead, Seek, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+type Failure = Box<dyn std::error::Error>;
+
+#[derive(Default)]
+struct Received {
+    /// By source name: frames, bytes, key frames, packets lost.
+    sources: BTreeMap<String, [u64; 4]>,
+    dump: Option<(std::fs::File, u32)>,
+}
+
+fn print(v: &Value) {
+    println!("{v}");
+}
+
+fn options() -> Result<(ClientOptions, bool), Failure> {
+    let mut words = std::env::args().skip(1);
+    let mut o = ClientOptions {
+        url: words.next().ok_or("URL is missing")?,
+        room: words.next().ok_or("ROOM is missing")?,
+        ..Default::default()
+    };
+    let mut media = true;
+    while let Some(word) = words.next() {
+        let mut value = || words.next().ok_or(format!("{word} wants a value"));
+        match word.as_str() {
+            "--domain" => o.domain = value()?,
+            "--name" => o.display_name = value()?,
+            "--nickname" => o.nickname = value()?,
+            "--loopback" => o.allow_loopback = true,
+            "--ca" => o.extra_ca_pem = std::fs::read(value()?)?,
+            "--user" => (o.username, o.password) = (value()?, value()?),
+            "--room-password" => o.room_password = value()?,
+            "--timeout" => o.join_timeout = Duration::from_millis(value()?.parse()?),
+            "--no-media" => media = false,
+            _ => return Err(format!("unknown option {word}").into()),
+        }
+    }
+    Ok((o, media))
+}
+
+fn main() -> Result<(), Failure> {
+    let (options, media) = options()?;
+    let runtime = Runtime::new(1)?;
+    let queue = Queue::new()?;
+    let client = Client::new(Some(&runtime), &queue, options)?;
+    let room = client.conference();
+    let received = Arc::new(Mutex::new(Received::default()));
+    let stop = Arc::new(AtomicBool::new(false));
+    let key_frame = Arc::new(AtomicBool::new(false));
+    let mut writers = None;
+    if media {
+        let track = |codec| TrackOptions { codec, video_type: VideoType::Camera, muted: false, queue_frames: 0 };
+        let (audio, video) = (room.send_track(track(Codec::Opus), 0)?, room.send_track(track(Codec::Vp8), 0)?);
+        send(&audio, &video, &stop, &key_frame)?;
+        let (reader, counts, stopping) = (room.reader(None, ReaderOptions::default())?, received.clone(), stop.clone());
+        std::thread::spawn(move || listen(&reader, &counts, &stopping));
+        writers = Some((audio, video));
+    }
+    client.join(1)?;
+    let input = client.clone();
+    let (at_input, commands) = (received, room);
+    std::thread::spawn(move || obey(&commands, writers.as_ref(), &at_input, &input));
+    while let Ok(e) = queue.next(None) {
+        if let EventKind::KeyFrameWanted { .. } = e.event.kind {
+            key_frame.store(true, Ordering::Relaxed);
+        }
+        if let Some(v) = describe(&e.event.kind, e.event.tag) {
+            print(&v);
+        }
+        if matches!(e.event.kind, EventKind::Closed(_)) {
+            break;
+        }
+    }
+    stop.store(true, Ordering::Relaxed);
+    Ok(())
+}
+
+fn obey(room: &Conference, writers: Option<&(Writer, Writer)>, received: &Mutex<Received>, client: &Client) {
+    for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+        let (word, rest) = line.split_once(' ').unwrap_or((&line, ""));
+        let result = match (word, writers) {
+            ("say", _) => room.send_message(rest, 2),
+            ("mute" | "unmute", Some((audio, video))) => {
+                let track = if rest == "audio" { audio } else { video };
+                track.set_muted(word == "mute", 3)
+            }
+            ("stats", _) => {
+                if let Ok(r) = received.lock() {
+                    print(&json!({"event": "stats", "sources": r.sources}));
+                }
+                Ok(())
+            }
+            ("dump", _) => {
+                if let (Ok(mut r), Ok(file)) = (received.lock(), std::fs::File::create(rest)) {
+                    r.dump = Some((file, 0));
+                }
+                // Senders make key frames when asked, and seldom else.
+                let mut remote = room.tracks().into_iter().filter(|t| !t.local && t.media == MediaType::Video);
+                remote.try_for_each(|t| room.request_key_frame(t.key))
+            }
+            ("leave", _) => break,
+            _ => {
+                print(&json!({"event": "error", "text": format!("unknown command {word}")}));
+                Ok(())
+            }
+        };
+        if let Err(e) = result {
+            print(&json!({"event": "error", "code": e.code.name(), "text": e.text}));
+        }
+    }
+    if client.close(Duration::from_secs(8)).is_err() {
+        print(&json!({"event": "error", "text": "closing takes long"}));
+    }
+}
+
+fn describe(kind: &EventKind, tag: u64) -> Option<Value> {
+    let error = |e: &Option<jmeet::Error>| match e {
+        None => Value::Null,
+        Some(e) => {
+            json!({"code": e.code.name(), "stage": format!("{:?}", e.stage), "condition": e.condition, "text": e.text})
+        }
+    };
+    Some(match kind {
+        EventKind::RequestDone(e) => json!({"event": "done", "tag": tag, "error": error(e)}),
+        EventKind::State(s) => json!({"event": "state", "state": format!("{s:?}")}),
+        EventKind::Joined(j) => json!({"event": "joined", "id": j.endpoint_id, "role": format!("{:?}", j.role)}),
+        EventKind::ParticipantJoined(p) => {
+            json!({"event": "participant-joined", "id": p.endpoint_id, "name": p.display_name})
+        }
+        EventKind::ParticipantUpdated(p, _) => {
+            json!({"event": "participant", "id": p.endpoint_id, "name": p.display_name, "role": format!("{:?}", p.role)})
+        }
+        EventKind::ParticipantLeft(l) => json!({"event": "participant-left", "id": l.participant.endpoint_id}),
+        EventKind::Role(r) => json!({"event": "role", "role": format!("{r:?}")}),
+        EventKind::Message(m) => {
+            json!({"event": "message", "from": m.endpoint_id, "text": m.text, "delayed": m.delayed})
+        }
+        EventKind::TrackAdded(t) => {
+            json!({"event": "track-added", "source": t.source_name, "muted": t.muted, "local": t.local})
+        }
+        EventKind::TrackUpdated(t) => json!({"event": "track", "source": t.source_name, "muted": t.muted}),
+        EventKind::TrackRemoved(t) => json!({"event": "track-removed", "source": t.source_name}),
+        EventKind::Focus(present) => json!({"event": "focus", "present": present}),
+        EventKind::Media(MediaState::Connecting { endpoint_id }) => {
+            json!({"event": "p2p", "state": "connecting", "id": endpoint_id})
+        }
+        EventKind::Media(MediaState::Connected { endpoint_id }) => {
+            json!({"event": "p2p", "state": "connected", "id": endpoint_id})
+        }
+        EventKind::Media(MediaState::Ended { endpoint_id, reason, text, by_peer }) => {
+            json!({"event": "p2p", "state": "ended", "id": endpoint_id, "reason": reason, "text": text, "by_peer": by_peer})
+        }
+        EventKind::BridgeOffered => json!({"event": "bridge-offered"}),
+        EventKind::KeyFrameWanted { track, .. } => json!({"event": "key-frame-wanted", "track": track.0}),
+        EventKind::Timeline(stage, at) => json!({"event": "timeline", "stage": format!("{stage:?}"), "us": at}),
+        EventKind::Closed(e) => json!({"event": "closed", "error": error(e)}),
+        _ => return None,
+    })
+}
+
+fn send(audio: &Writer, video: &Writer, stop: &Arc<AtomicBool>, key_frame: &Arc<AtomicBool>) -> Result<(), Failure> {
+    let packets = media_files::read_ogg_opus(include_bytes!("../../tests/fixtures/media/audio.ogg"))?;
+    let clip = media_files::read_ivf(include_bytes!("../../tests/fixtures/media/video.ivf"))?;
+    let (audio, stopping) = (audio.clone(), stop.clone());
+    std::thread::spawn(move || {
+        let mut due = Instant::now();
+        for packet in packets.iter().cycle().take_while(|_| !stopping.load(Ordering::Relaxed)) {
+            // Not ready and muted drop the frame, which is what is wanted.
+            let _ = audio.write(OutgoingFrame::audio(packet.clone()));
+            due += Duration::from_millis(20);
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        }
+    });
+    let (video, stopping, wanted) = (video.clone(), stop.clone(), key_frame.clone());
+    std::thread::spawn(move || {
+        let (mut n, mut due, each) = (0, Instant::now(), clip.frame_duration());
+        while !stopping.load(Ordering::Relaxed) {
+            if wanted.swap(false, Ordering::Relaxed) {
+                n = (n..n + clip.frames.len()).find(|i| clip.frames[i % clip.frames.len()].key).unwrap_or(0);
+            }
+            let frame = OutgoingFrame::video(clip.frames[n % clip.frames.len()].data.clone(), each);
+            // As above; a stream begins with a key frame once somebody receives.
+            n = if video.write(frame).is_ok() { n + 1 } else { 0 };
+            due += each;
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        }
+    });
+    Ok(())
+}
+
+fn listen(reader: &Reader, received: &Mutex<Received>, stopping: &AtomicBool) {
+    while !stopping.load(Ordering::Relaxed) {
+        let Ok(f) = reader.next(Some(Duration::from_millis(200))) else { continue };
+        let Ok(mut r) = received.lock() else { return };
+        let c = r.sources.entry(f.source_name.to_string()).or_default();
+        *c = [c[0] + 1, c[1] + f.data.len() as u64, c[2] + u64::from(f.key), c[3] + u64::from(f.gap)];
+        if let Some((file, n)) = r.dump.as_mut().filter(|d| f.codec == Codec::Vp8 && (f.key || d.1 > 0)) {
+            let (w, h) = f.size.unwrap_or((320, 180));
+            // A disk that is full makes a short file, which the reader of it sees.
+            let _ = write_ivf(file, *n, w, h, &f.data);
+            *n += 1;
+        }
+    }
+}
+
+fn write_ivf(file: &mut std::fs::File, n: u32, w: u16, h: u16, data: &[u8]) -> std::io::Result<()> {
+    if n == 0 {
+        let mut head = b"DKIF\0\0\x20\0VP80".to_vec();
+        head.extend([w.to_le_bytes(), h.to_le_bytes()].concat());
+        head.extend([15u32, 1, 0, 0].map(u32::to_le_bytes).concat());
+        file.write_all(&head)?;
+    }
+    file.write_all(&[(data.len() as u32).to_le_bytes().as_slice(), &u64::from(n).to_le_bytes(), data].concat())?;
+    file.seek(std::io::SeekFrom::Start(24))?;
+    file.write_all(&(n + 1).to_le_bytes())?;
+    file.seek(std::io::SeekFrom::End(0)).map(drop)
+}

@@ -1,0 +1,136 @@
+//! One participant: one connection and its main room (design §5.3).
+
+use super::conference::Conference;
+use super::driver::Driver;
+use super::queue::Queue;
+use super::runtime::Runtime;
+use super::shared::{Shared, ToDriver, closed};
+use crate::error::{Code, Error, Stage};
+use crate::meeting::event::{ClientState, TimelineStage};
+use crate::meeting::{ClientOptions, Command};
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// How long a freed client that was in a room goes on in the runtime to say good-bye.
+pub const FREE_LINGER: Duration = Duration::from_millis(250);
+
+struct Inner {
+    shared: Arc<Shared>,
+    room: Arc<str>,
+    /// Until join: the driver, not yet running.
+    idle: Mutex<Option<Driver>>,
+    runtime: Runtime,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        free(&self.shared);
+    }
+}
+
+fn free(shared: &Shared) {
+    if !shared.freed.swap(true, Ordering::AcqRel) {
+        // No driver is left when the client has closed already.
+        let _ = shared.send(ToDriver::Free);
+        shared.queue.forget(shared.id);
+    }
+}
+
+/// A participant. Clones share it; the last one frees it.
+#[derive(Clone)]
+pub struct Client(Arc<Inner>);
+
+impl Client {
+    /// Makes a client. No I/O; threads only when `runtime` is `None`.
+    ///
+    /// # Errors
+    /// `Options`, `TooLarge`: what [`ClientOptions::check`] finds. `Resources`.
+    pub fn new(runtime: Option<&Runtime>, queue: &Queue, options: ClientOptions) -> Result<Client, Error> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        options.check()?;
+        let runtime = match runtime {
+            Some(r) => r.clone(),
+            None => Runtime::new(1)?,
+        };
+        let (tx, rx) = mpsc::unbounded_channel();
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        let shared = Arc::new(Shared::new(id, options.user_value, queue.clone(), tx));
+        queue.attach(id);
+        let driver = Driver::new(options, shared.clone(), rx)?;
+        let room = driver.room_jid().into();
+        Ok(Client(Arc::new(Inner { shared, room, idle: Mutex::new(Some(driver)), runtime })))
+    }
+
+    /// Its number in the process; never reused.
+    pub fn id(&self) -> u64 {
+        self.0.shared.id
+    }
+
+    /// The value that its events carry.
+    pub fn user_value(&self) -> u64 {
+        self.0.shared.user_value
+    }
+
+    /// Connects and joins. Returns at once; the request with `tag` is done when we are in, or with the one reason why not.
+    ///
+    /// # Errors
+    /// `State`: a client joins once. `Closed`.
+    pub fn join(&self, tag: u64) -> Result<Conference, Error> {
+        let driver = self.0.idle.lock().take();
+        let Some(driver) = driver else {
+            return Err(Error::new(Code::State, Stage::None, "a client joins once"));
+        };
+        self.0.shared.request(Command::Join { tag })?;
+        self.0.runtime.spawn(driver.run());
+        Ok(self.conference())
+    }
+
+    /// The main room, joined or not.
+    pub fn conference(&self) -> Conference {
+        Conference::new(self.0.shared.clone(), self.0.room.clone())
+    }
+
+    /// Leaves and waits at most `timeout` until CLOSED is queued. A client that never joined closes at once.
+    ///
+    /// # Errors
+    /// `Timeout`: it goes on closing, CLOSED follows.
+    pub fn close(&self, timeout: Duration) -> Result<(), Error> {
+        if let Some(mut driver) = self.0.idle.lock().take() {
+            driver.close_unjoined();
+            return Ok(());
+        }
+        match self.0.shared.request(Command::Leave { tag: 0 }) {
+            Ok(()) => {}
+            Err(e) if e.code == Code::Closed => return Ok(()),
+            // No request slot: the leave itself needs none.
+            Err(_) => self.0.shared.send(ToDriver::Command(Command::Leave { tag: 0 })).or_else(ignore_closed)?,
+        }
+        if timeout.is_zero() || self.0.shared.wait_closed(timeout) {
+            return Ok(());
+        }
+        Err(Error::new(Code::Timeout, Stage::Leave, "not closed in time"))
+    }
+
+    /// Leaves without waiting and drops undelivered events; the runtime says good-bye for at most [`FREE_LINGER`].
+    pub fn free(&self) {
+        self.0.idle.lock().take();
+        free(&self.0.shared);
+    }
+
+    /// Where it stands.
+    pub fn state(&self) -> ClientState {
+        self.0.shared.state()
+    }
+
+    /// The stages reached so far, each with its time in µs of [`super::now_us`].
+    pub fn timeline(&self) -> Vec<(TimelineStage, u64)> {
+        self.0.shared.snapshot.lock().timeline.clone()
+    }
+}
+
+fn ignore_closed(e: Error) -> Result<(), Error> {
+    if e.code == closed().code { Ok(()) } else { Err(e) }
+}

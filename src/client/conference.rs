@@ -1,0 +1,162 @@
+//! A room, seen by the program: who is there, and what one can do in it.
+
+use super::reader::{Reader, ReaderShared};
+use super::shared::{Shared, ToDriver, closed};
+use super::writer::{Writer, WriterShared};
+use crate::error::{Code, Error, Stage};
+use crate::media::reader_queue::ReaderQueue;
+use crate::meeting::event::{ClientState, ConferenceKey, MAIN_ROOM, Participant, ParticipantKey, Track, TrackKey};
+use crate::meeting::options::{MAX_DISPLAY_NAME_BYTES, TrackOptions};
+use crate::meeting::{Command, ReaderKey, ReaderOptions};
+use std::sync::Arc;
+
+/// Longest chat text, bytes.
+pub const MAX_MESSAGE_BYTES: usize = crate::conference::MAX_MESSAGE_BYTES;
+
+/// The main room of a client. Cheap to clone; keeps no connection alive.
+#[derive(Clone)]
+pub struct Conference {
+    shared: Arc<Shared>,
+    room: Arc<str>,
+}
+
+impl Conference {
+    pub(super) fn new(shared: Arc<Shared>, room: Arc<str>) -> Conference {
+        Conference { shared, room }
+    }
+
+    /// Its key in events.
+    pub fn key(&self) -> ConferenceKey {
+        MAIN_ROOM
+    }
+
+    /// Address of the room.
+    pub fn room_jid(&self) -> String {
+        self.room.to_string()
+    }
+
+    /// Our endpoint id, once we are in.
+    pub fn endpoint_id(&self) -> Option<String> {
+        self.shared.snapshot.lock().endpoint_id.clone()
+    }
+
+    /// Everybody else in the room.
+    pub fn participants(&self) -> Vec<Arc<Participant>> {
+        self.shared.snapshot.lock().participants.values().cloned().collect()
+    }
+
+    /// The participant with this endpoint id.
+    pub fn participant(&self, endpoint_id: &str) -> Option<Arc<Participant>> {
+        self.shared.snapshot.lock().participants.values().find(|p| p.endpoint_id == endpoint_id).cloned()
+    }
+
+    /// The participant with this key.
+    pub fn participant_by_key(&self, key: ParticipantKey) -> Option<Arc<Participant>> {
+        self.shared.snapshot.lock().participants.get(&key).cloned()
+    }
+
+    /// All tracks, ours included.
+    pub fn tracks(&self) -> Vec<Arc<Track>> {
+        self.shared.snapshot.lock().tracks.values().cloned().collect()
+    }
+
+    /// The track with this key.
+    pub fn track(&self, key: TrackKey) -> Option<Arc<Track>> {
+        self.shared.snapshot.lock().tracks.get(&key).cloned()
+    }
+
+    fn joined(&self) -> Result<(), Error> {
+        match self.shared.state() {
+            ClientState::Joined => Ok(()),
+            ClientState::Closed => Err(closed()),
+            _ => Err(Error::new(Code::State, Stage::None, "not in the room")),
+        }
+    }
+
+    fn text(text: &str) -> Result<(), Error> {
+        match text.len() {
+            0 => Err(Error::new(Code::InvalidArgument, Stage::None, "an empty message")),
+            n if n > MAX_MESSAGE_BYTES => Err(Error::new(Code::TooLarge, Stage::None, "the message is over its limit")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Says something to everybody. Done when the room has reflected it.
+    ///
+    /// # Errors
+    /// `State`: not in the room. `TooLarge`, `InvalidArgument`, `Busy`, `Closed`.
+    pub fn send_message(&self, text: &str, tag: u64) -> Result<(), Error> {
+        self.joined()?;
+        Self::text(text)?;
+        self.shared.request(Command::SendMessage { text: text.to_owned(), tag })
+    }
+
+    /// Says something to one participant.
+    pub fn send_private_message(&self, endpoint_id: &str, text: &str, tag: u64) -> Result<(), Error> {
+        self.joined()?;
+        Self::text(text)?;
+        if self.participant(endpoint_id).is_none() {
+            return Err(Error::new(Code::NoSuchParticipant, Stage::None, "no such participant"));
+        }
+        let (endpoint_id, text) = (endpoint_id.to_owned(), text.to_owned());
+        self.shared.request(Command::SendPrivateMessage { endpoint_id, text, tag })
+    }
+
+    /// Changes our display name; empty removes it.
+    pub fn set_display_name(&self, name: &str, tag: u64) -> Result<(), Error> {
+        if name.len() > MAX_DISPLAY_NAME_BYTES {
+            return Err(Error::new(Code::TooLarge, Stage::None, "the display name is over its limit"));
+        }
+        self.shared.request(Command::SetDisplayName { name: name.to_owned(), tag })
+    }
+
+    /// Adds a local source. Allowed before we are in the room: then it is part of the first offer.
+    pub fn send_track(&self, options: TrackOptions, tag: u64) -> Result<Writer, Error> {
+        let track = TrackKey(self.shared.key());
+        let state = Arc::new(WriterShared::new(&options));
+        self.shared.send(ToDriver::NewWriter(track, state.clone()))?;
+        self.shared.request(Command::AddTrack { track, options, tag })?;
+        Ok(Writer::new(track, state, self.shared.clone()))
+    }
+
+    /// Reads frames: of one remote track, or of everybody but ourselves.
+    ///
+    /// # Errors
+    /// `Gone`: no such remote track (any more). `Closed`.
+    pub fn reader(&self, track: Option<TrackKey>, options: ReaderOptions) -> Result<Reader, Error> {
+        if let Some(track) = track {
+            match self.track(track) {
+                Some(t) if t.local => {
+                    return Err(Error::new(Code::InvalidArgument, Stage::None, "a local track has no reader"));
+                }
+                Some(_) => {}
+                None => return Err(Error::new(Code::Gone, Stage::None, "the track is gone")),
+            }
+        }
+        if self.shared.state() == ClientState::Closed {
+            return Err(closed());
+        }
+        let reader = ReaderKey(self.shared.key());
+        let frames = match options.queue_frames {
+            0 => crate::meeting::options::DEFAULT_READER_FRAMES,
+            n => n,
+        };
+        let state = Arc::new(ReaderShared::new(ReaderQueue::new(frames as usize, options.drop_newest)));
+        self.shared.send(ToDriver::NewReader(reader, state.clone()))?;
+        self.shared.send(ToDriver::Command(Command::AddReader { reader, track, options }))?;
+        Ok(Reader::new(reader, state, self.shared.clone()))
+    }
+
+    /// Asks the sender of a remote track for a key frame. Throttled.
+    pub fn request_key_frame(&self, track: TrackKey) -> Result<(), Error> {
+        if self.track(track).is_none() {
+            return Err(Error::new(Code::Gone, Stage::None, "the track is gone"));
+        }
+        self.shared.send(ToDriver::Command(Command::RequestKeyFrame { track }))
+    }
+
+    /// Leaves the room and closes the stream. CLOSED follows.
+    pub fn leave(&self, tag: u64) -> Result<(), Error> {
+        self.shared.request(Command::Leave { tag })
+    }
+}

@@ -1,0 +1,403 @@
+//! The driver of one client: sockets, timers and queues around one [`Meeting`]. It decides nothing.
+//!
+//! One task per client. Every wake-up handles what is there within a budget, then drains the machine's outputs; it sleeps until
+//! the machine's one next deadline.
+
+use super::client::FREE_LINGER;
+use super::clock::{instant, now, os_env};
+use super::reader::ReaderShared;
+use super::shared::{Shared, ToDriver};
+use super::udp::{self, RECEIVE_BUFFER, SendBatch, Udp};
+use super::websocket::{self, Target, WebSocket};
+use super::writer::WriterShared;
+use crate::error::{Code, Error, Stage};
+use crate::meeting::event::{Event, EventKind, TrackKey};
+use crate::meeting::io::{ConnectionKey, Input, Output, SocketsKey};
+use crate::meeting::machine::Engines;
+use crate::meeting::{ClientOptions, Command, Meeting, ReaderKey};
+use futures_util::stream::FuturesUnordered;
+use futures_util::{Sink, Stream};
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+use tokio::sync::mpsc;
+use tokio::time::Sleep;
+use tokio_tungstenite::tungstenite::Message;
+
+/// Datagram batches handled per wake-up before others get a turn.
+const READ_BUDGET: usize = 32;
+/// Messages from handles handled per wake-up.
+const MESSAGE_BUDGET: usize = 64;
+
+type Lookup = Pin<Box<dyn Future<Output = Vec<SocketAddr>> + Send>>;
+type Connecting = Pin<Box<dyn Future<Output = Result<Box<WebSocket>, Error>> + Send>>;
+
+enum Connection {
+    None,
+    Connecting(ConnectionKey, Connecting),
+    Open { key: ConnectionKey, socket: Box<WebSocket>, flushing: bool },
+}
+
+/// Why the task woke.
+enum Wake {
+    Message(ToDriver),
+    HandlesGone,
+    Connected(ConnectionKey, Result<Box<WebSocket>, Error>),
+    Text(ConnectionKey, Message),
+    Lost(ConnectionKey, Error),
+    Readable(usize, usize),
+    Resolved(Vec<SocketAddr>),
+    Timer,
+}
+
+pub(crate) struct Driver {
+    meeting: Meeting,
+    options: ClientOptions,
+    shared: Arc<Shared>,
+    rx: mpsc::UnboundedReceiver<ToDriver>,
+    connection: Connection,
+    sockets: Vec<(SocketsKey, Vec<Arc<Udp>>)>,
+    readers: HashMap<ReaderKey, Arc<ReaderShared>>,
+    writers: HashMap<TrackKey, Arc<WriterShared>>,
+    lookups: FuturesUnordered<Lookup>,
+    batch: SendBatch,
+    buffer: Vec<u8>,
+    farewells: Vec<tokio::task::JoinHandle<()>>,
+    closed: bool,
+    freed: bool,
+}
+
+impl Driver {
+    /// A driver at rest: no I/O yet.
+    pub fn new(
+        options: ClientOptions,
+        shared: Arc<Shared>,
+        rx: mpsc::UnboundedReceiver<ToDriver>,
+    ) -> Result<Driver, Error> {
+        let host = websocket::host(&options.url);
+        let secrets = options.insecure_allow_plaintext_secrets || websocket::secrets_allowed(&options.url);
+        let meeting = Meeting::new(options.clone(), &host, secrets, engines(), os_env())?;
+        Ok(Driver {
+            meeting,
+            options,
+            shared,
+            rx,
+            connection: Connection::None,
+            sockets: Vec::new(),
+            readers: HashMap::new(),
+            writers: HashMap::new(),
+            lookups: FuturesUnordered::new(),
+            batch: SendBatch::default(),
+            buffer: Vec::new(),
+            farewells: Vec::new(),
+            closed: false,
+            freed: false,
+        })
+    }
+
+    /// Address of the room.
+    pub fn room_jid(&self) -> String {
+        self.meeting.room_jid().to_string()
+    }
+
+    /// Closed before it ever joined: CLOSED all the same, exactly once.
+    pub fn close_unjoined(&mut self) {
+        self.meeting.handle(Input::Command(Command::Leave { tag: 0 }), now());
+        self.drain();
+    }
+
+    /// Runs until the meeting is over.
+    pub async fn run(mut self) {
+        let mut sleep: Pin<Box<Sleep>> = Box::pin(tokio::time::sleep(std::time::Duration::ZERO));
+        let mut linger: Option<std::time::Instant> = None;
+        while !self.closed {
+            let deadline = match (self.meeting.next_deadline().map(instant), linger) {
+                (Some(a), Some(b)) => Some(a.min(b)),
+                (a, b) => a.or(b),
+            };
+            if let Some(d) = deadline {
+                sleep.as_mut().reset(d.into());
+            }
+            let wake = poll_fn(|cx| self.poll(cx, deadline.is_some().then_some(&mut sleep))).await;
+            self.on_wake(wake);
+            self.drain();
+            if self.freed && linger.is_none() {
+                linger = Some(std::time::Instant::now() + FREE_LINGER);
+            }
+            if linger.is_some_and(|l| std::time::Instant::now() >= l) {
+                break;
+            }
+        }
+        for f in self.farewells.drain(..) {
+            // A farewell that panicked is one not said.
+            let _ = f.await;
+        }
+        for r in self.readers.values() {
+            r.end();
+        }
+        for w in self.writers.values() {
+            w.closed.store(true, Ordering::Release);
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>, sleep: Option<&mut Pin<Box<Sleep>>>) -> Poll<Wake> {
+        // Datagrams first: they are what has to be on time.
+        for (s, (_, sockets)) in self.sockets.iter().enumerate() {
+            for (n, socket) in sockets.iter().enumerate() {
+                if socket.poll_readable(cx).is_ready() {
+                    return Poll::Ready(Wake::Readable(s, n));
+                }
+            }
+        }
+        match self.rx.poll_recv(cx) {
+            Poll::Ready(Some(m)) => return Poll::Ready(Wake::Message(m)),
+            Poll::Ready(None) if !self.freed => return Poll::Ready(Wake::HandlesGone),
+            _ => {}
+        }
+        match &mut self.connection {
+            Connection::None => {}
+            Connection::Connecting(key, future) => {
+                if let Poll::Ready(r) = future.as_mut().poll(cx) {
+                    return Poll::Ready(Wake::Connected(*key, r));
+                }
+            }
+            Connection::Open { key, socket, flushing } => {
+                if *flushing {
+                    match Pin::new(&mut **socket).poll_flush(cx) {
+                        Poll::Ready(Ok(())) => *flushing = false,
+                        Poll::Ready(Err(e)) => return Poll::Ready(Wake::Lost(*key, websocket::broken(&e))),
+                        Poll::Pending => {}
+                    }
+                }
+                match Pin::new(&mut **socket).poll_next(cx) {
+                    Poll::Ready(Some(Ok(m))) => return Poll::Ready(Wake::Text(*key, m)),
+                    Poll::Ready(Some(Err(e))) => return Poll::Ready(Wake::Lost(*key, websocket::broken(&e))),
+                    Poll::Ready(None) => return Poll::Ready(Wake::Lost(*key, gone())),
+                    Poll::Pending => {}
+                }
+            }
+        }
+        if let Poll::Ready(Some(found)) = Pin::new(&mut self.lookups).poll_next(cx) {
+            return Poll::Ready(Wake::Resolved(found));
+        }
+        if let Some(sleep) = sleep
+            && sleep.as_mut().poll(cx).is_ready()
+        {
+            return Poll::Ready(Wake::Timer);
+        }
+        Poll::Pending
+    }
+
+    fn on_wake(&mut self, wake: Wake) {
+        match wake {
+            Wake::Resolved(found) => self.meeting.handle(Input::Resolved(found), now()),
+            Wake::Timer => self.meeting.handle(Input::Timer, now()),
+            Wake::Message(m) => {
+                self.on_message(m);
+                for _ in 1..MESSAGE_BUDGET {
+                    match self.rx.try_recv() {
+                        Ok(m) => self.on_message(m),
+                        Err(_) => break,
+                    }
+                }
+            }
+            Wake::HandlesGone => self.on_message(ToDriver::Free),
+            Wake::Connected(key, Ok(socket)) => {
+                self.connection = Connection::Open { key, socket, flushing: false };
+                self.meeting.handle(Input::Opened(key), now());
+            }
+            Wake::Connected(key, Err(e)) | Wake::Lost(key, e) => {
+                self.connection = Connection::None;
+                self.meeting.handle(Input::Lost(key, e), now());
+            }
+            Wake::Text(key, Message::Text(text)) => {
+                self.meeting.handle(Input::Text(key, text.as_str().to_owned()), now())
+            }
+            // Pings are answered by the WebSocket layer; a close frame is followed by the end of the stream.
+            Wake::Text(_, Message::Ping(_)) => {
+                if let Connection::Open { flushing, .. } = &mut self.connection {
+                    *flushing = true;
+                }
+            }
+            Wake::Text(..) => {}
+            Wake::Readable(s, n) => self.read(s, n),
+        }
+    }
+
+    fn read(&mut self, s: usize, n: usize) {
+        let (key, socket) = (self.sockets[s].0, self.sockets[s].1[n].clone());
+        self.buffer.resize(RECEIVE_BUFFER, 0);
+        let (meeting, buffer) = (&mut self.meeting, &mut self.buffer);
+        let local = socket.local;
+        for _ in 0..READ_BUDGET {
+            let at = now();
+            let read = socket.receive(buffer, |remote, data| {
+                meeting.handle(Input::Datagram { sockets: key, local, remote, data }, at);
+            });
+            // WouldBlock ends the batch; another error is a datagram lost, or an ICMP answer that ICE will notice by itself.
+            if read.is_err() {
+                break;
+            }
+        }
+    }
+
+    fn on_message(&mut self, m: ToDriver) {
+        match m {
+            ToDriver::Command(c) => self.meeting.handle(Input::Command(c), now()),
+            ToDriver::NewReader(key, shared) => {
+                self.readers.insert(key, shared);
+            }
+            ToDriver::NewWriter(key, shared) => {
+                self.writers.insert(key, shared);
+            }
+            ToDriver::Frame(track, frame) => {
+                if let Some(w) = self.writers.get(&track) {
+                    w.queued.fetch_sub(1, Ordering::AcqRel);
+                }
+                self.meeting.handle(Input::Frame(track, frame), now());
+            }
+            ToDriver::Free => {
+                self.freed = true;
+                self.meeting.handle(Input::Command(Command::Leave { tag: 0 }), now());
+            }
+        }
+    }
+
+    fn drain(&mut self) {
+        let mut sending: Option<Arc<Udp>> = None;
+        while let Some(output) = self.meeting.poll_output() {
+            match output {
+                Output::Transmit { sockets, local, remote, data } => {
+                    let found = self.sockets.iter().find(|s| s.0 == sockets);
+                    let Some(socket) = found.and_then(|s| s.1.iter().find(|u| u.local == local)) else { continue };
+                    if let Some(s) = sending.take_if(|s| !Arc::ptr_eq(s, socket)) {
+                        self.batch.flush(&s);
+                    }
+                    self.batch.push(socket, remote, &data);
+                    sending = Some(socket.clone());
+                }
+                Output::Frame(reader, frame) => {
+                    if let Some(r) = self.readers.get(&reader) {
+                        r.push(frame);
+                    }
+                }
+                Output::Event(e) => self.on_event(e),
+                Output::Connect { connection, url, token } => {
+                    let target = Target {
+                        url,
+                        token,
+                        extra_ca_pem: self.options.extra_ca_pem.clone(),
+                        insecure_tls: self.options.insecure_skip_tls_verification,
+                    };
+                    self.connection = Connection::Connecting(
+                        connection,
+                        Box::pin(async { websocket::connect(target).await.map(Box::new) }),
+                    );
+                }
+                Output::Send { connection, text } => self.send(connection, text),
+                Output::CloseConnection(connection) => self.close(connection),
+                Output::OpenSockets(key) => {
+                    let ips = udp::local_addresses(self.options.allow_loopback);
+                    let opened: Vec<Arc<Udp>> = ips.into_iter().filter_map(|ip| Udp::bind(ip).ok()).collect();
+                    let addresses = opened.iter().map(|u| u.local).collect();
+                    self.sockets.push((key, opened));
+                    self.meeting.handle(Input::Sockets(key, addresses), now());
+                }
+                Output::CloseSockets(key) => {
+                    if let Some(s) = sending.take() {
+                        self.batch.flush(&s);
+                    }
+                    self.sockets.retain(|s| s.0 != key);
+                }
+                Output::Resolve { host, port } => {
+                    let lookup = async move {
+                        let found = tokio::net::lookup_host((host, port)).await;
+                        // A server without an address is a server less; host candidates still work.
+                        found.map(Iterator::collect).unwrap_or_default()
+                    };
+                    self.lookups.push(Box::pin(lookup));
+                }
+                Output::ReaderEnded(key) => {
+                    if let Some(r) = self.readers.remove(&key) {
+                        r.end();
+                    }
+                }
+                Output::Writer { track, muted, ready } => {
+                    if let Some(w) = self.writers.get(&track) {
+                        w.muted.store(muted, Ordering::Release);
+                        w.ready.store(ready, Ordering::Release);
+                    }
+                }
+            }
+        }
+        if let Some(s) = sending {
+            self.batch.flush(&s);
+        }
+    }
+
+    fn on_event(&mut self, event: Event) {
+        match &event.kind {
+            EventKind::TrackRemoved(t) => {
+                if let Some(w) = self.writers.remove(&t.key) {
+                    w.closed.store(true, Ordering::Release);
+                }
+            }
+            EventKind::Closed(_) => self.closed = true,
+            _ => {}
+        }
+        self.shared.publish(event);
+    }
+
+    fn send(&mut self, connection: ConnectionKey, text: String) {
+        let Connection::Open { key, socket, flushing, .. } = &mut self.connection else { return };
+        if *key != connection {
+            return;
+        }
+        *flushing = true;
+        if let Err(e) = Pin::new(&mut **socket).start_send(Message::text(text)) {
+            let (key, e) = (*key, websocket::broken(&e));
+            self.connection = Connection::None;
+            self.meeting.handle(Input::Lost(key, e), now());
+        }
+    }
+
+    /// The connection is done with: a task of its own gives what was written last (the leave, the close) its chance to get out.
+    fn close(&mut self, connection: ConnectionKey) {
+        match std::mem::replace(&mut self.connection, Connection::None) {
+            Connection::Open { key, mut socket, .. } if key == connection => {
+                let farewell = async move {
+                    // Nobody is left to be told: for the meeting this connection is over.
+                    let _ =
+                        tokio::time::timeout(FREE_LINGER, poll_fn(|cx| Pin::new(&mut *socket).poll_close(cx))).await;
+                };
+                // Outside a runtime (a client that closes before it joined) there is no connection either.
+                if let Ok(rt) = tokio::runtime::Handle::try_current() {
+                    self.farewells.push(rt.spawn(farewell));
+                }
+            }
+            Connection::Connecting(key, _) if key == connection => {}
+            other => self.connection = other,
+        }
+    }
+}
+
+fn gone() -> Error {
+    Error::new(Code::Disconnected, Stage::Stream, "the server closed the connection")
+}
+
+/// How this build makes engines; none without media. One certificate serves the process.
+fn engines() -> Option<Engines> {
+    #[cfg(feature = "media")]
+    {
+        use std::sync::OnceLock;
+        static IDENTITY: OnceLock<Option<Arc<crate::media::peer::Identity>>> = OnceLock::new();
+        let identity = IDENTITY.get_or_init(|| crate::engine::identity::generate().map(Arc::new)).clone()?;
+        Some(Engines { factory: Box::new(crate::engine::Engines), identity })
+    }
+    #[cfg(not(feature = "media"))]
+    None
+}

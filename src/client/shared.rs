@@ -1,0 +1,157 @@
+//! What the driver and the API handles of one client share: the snapshot that getters read, the request slots, and the way
+//! in. No lock here is held while user code runs.
+
+use super::queue::Queue;
+use super::reader::ReaderShared;
+use super::writer::WriterShared;
+use crate::error::{Code, Error, Stage};
+use crate::media::OutgoingFrame;
+use crate::meeting::event::{
+    ClientState, Event, EventKind, Participant, ParticipantKey, TimelineStage, Track, TrackKey,
+};
+use crate::meeting::{Command, ReaderKey};
+use parking_lot::{Condvar, Mutex};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+
+/// Requests of one client that may wait for completion at once; past it a call answers [`Code::Busy`].
+pub const MAX_REQUESTS: usize = 1024;
+
+/// Into the driver.
+pub(crate) enum ToDriver {
+    Command(Command),
+    NewReader(ReaderKey, Arc<ReaderShared>),
+    NewWriter(TrackKey, Arc<WriterShared>),
+    Frame(TrackKey, OutgoingFrame),
+    /// The handle is gone: leave without waiting.
+    Free,
+}
+
+/// What getters see. It may be ahead of the queue.
+#[derive(Default)]
+pub(crate) struct Snapshot {
+    pub state: ClientState,
+    pub endpoint_id: Option<String>,
+    pub participants: BTreeMap<ParticipantKey, Arc<Participant>>,
+    pub tracks: BTreeMap<TrackKey, Arc<Track>>,
+    pub timeline: Vec<(TimelineStage, u64)>,
+}
+
+pub(crate) struct Shared {
+    pub id: u64,
+    pub user_value: u64,
+    pub queue: Queue,
+    pub tx: mpsc::UnboundedSender<ToDriver>,
+    pub snapshot: Mutex<Snapshot>,
+    closed: Condvar,
+    requests: AtomicUsize,
+    next_key: AtomicU64,
+    /// Set by free: nothing more is pushed to the queue.
+    pub freed: AtomicBool,
+}
+
+impl Shared {
+    pub fn new(id: u64, user_value: u64, queue: Queue, tx: mpsc::UnboundedSender<ToDriver>) -> Shared {
+        Shared {
+            id,
+            user_value,
+            queue,
+            tx,
+            snapshot: Mutex::default(),
+            closed: Condvar::new(),
+            requests: AtomicUsize::new(0),
+            // Keys of remote objects come from the machine, which counts from 1; ours have the top bit.
+            next_key: AtomicU64::new(LOCAL_KEYS),
+            freed: AtomicBool::new(false),
+        }
+    }
+
+    /// A key for an object that the program makes. Never one that the machine makes.
+    pub fn key(&self) -> u64 {
+        self.next_key.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Sends a request that will be completed, with its slot reserved.
+    pub fn request(&self, command: Command) -> Result<(), Error> {
+        if self.state() == ClientState::Closed {
+            return Err(closed());
+        }
+        if self.requests.fetch_add(1, Ordering::AcqRel) >= MAX_REQUESTS {
+            self.requests.fetch_sub(1, Ordering::AcqRel);
+            return Err(Error::new(Code::Busy, Stage::None, "too many requests are outstanding"));
+        }
+        self.send(ToDriver::Command(command))
+    }
+
+    pub fn send(&self, message: ToDriver) -> Result<(), Error> {
+        self.tx.send(message).map_err(|_| closed())
+    }
+
+    pub fn state(&self) -> ClientState {
+        self.snapshot.lock().state
+    }
+
+    /// Waits for the end; `false` when the time is over first.
+    pub fn wait_closed(&self, timeout: Duration) -> bool {
+        let deadline = Instant::now() + timeout;
+        let mut snapshot = self.snapshot.lock();
+        while snapshot.state != ClientState::Closed {
+            if self.closed.wait_until(&mut snapshot, deadline).timed_out() {
+                return snapshot.state == ClientState::Closed;
+            }
+        }
+        true
+    }
+
+    /// An event on its way out: the snapshot follows it first, so that a getter called on it is never behind.
+    pub fn publish(&self, event: Event) {
+        let mut done = false;
+        {
+            let mut s = self.snapshot.lock();
+            match &event.kind {
+                EventKind::State(state) => s.state = *state,
+                EventKind::Joined(j) => s.endpoint_id = Some(j.endpoint_id.clone()),
+                EventKind::ParticipantJoined(p) | EventKind::ParticipantUpdated(p, _) => {
+                    s.participants.insert(p.key, p.clone());
+                }
+                EventKind::ParticipantLeft(l) => {
+                    s.participants.remove(&l.participant.key);
+                }
+                EventKind::TrackAdded(t) | EventKind::TrackUpdated(t) => {
+                    s.tracks.insert(t.key, t.clone());
+                }
+                EventKind::TrackRemoved(t) => {
+                    s.tracks.remove(&t.key);
+                }
+                EventKind::Timeline(stage, at) => s.timeline.push((*stage, *at)),
+                EventKind::RequestDone(_) => {
+                    self.requests.fetch_sub(1, Ordering::AcqRel);
+                }
+                EventKind::Closed(_) => {
+                    s.state = ClientState::Closed;
+                    s.participants.clear();
+                    s.tracks.clear();
+                    done = true;
+                }
+                _ => {}
+            }
+        }
+        let silent = matches!(event.kind, EventKind::RequestDone(_)) && event.tag == 0;
+        if !silent && !self.freed.load(Ordering::Acquire) {
+            self.queue.push(self.id, self.user_value, event);
+        }
+        if done {
+            self.closed.notify_all();
+        }
+    }
+}
+
+/// First key of objects that the program makes.
+pub(crate) const LOCAL_KEYS: u64 = 1 << 63;
+
+pub(crate) fn closed() -> Error {
+    Error::new(Code::Closed, Stage::None, "the client is closed")
+}

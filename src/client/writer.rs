@@ -1,0 +1,122 @@
+//! The sending end of a local track. A write copies nothing but the handle of the frame and never blocks.
+
+use super::shared::{Shared, ToDriver, closed};
+use crate::error::{Code, Error, Stage};
+use crate::media::{Codec, OutgoingFrame};
+use crate::meeting::event::{ClientState, TrackKey};
+use crate::meeting::options::DEFAULT_WRITER_FRAMES;
+use crate::meeting::{Command, TrackOptions};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+/// Largest frame taken, bytes: a 4K key frame has room to spare.
+pub const MAX_FRAME_BYTES: usize = 4 << 20;
+
+/// What driver and handles of one local track share.
+pub(crate) struct WriterShared {
+    pub muted: AtomicBool,
+    pub ready: AtomicBool,
+    pub queued: AtomicU32,
+    pub closed: AtomicBool,
+    bound: u32,
+    codec: Codec,
+}
+
+impl WriterShared {
+    pub fn new(options: &TrackOptions) -> WriterShared {
+        WriterShared {
+            muted: AtomicBool::new(options.muted),
+            ready: AtomicBool::new(false),
+            queued: AtomicU32::new(0),
+            closed: AtomicBool::new(false),
+            bound: if options.queue_frames == 0 { DEFAULT_WRITER_FRAMES } else { options.queue_frames },
+            codec: options.codec,
+        }
+    }
+}
+
+struct Inner {
+    track: TrackKey,
+    state: Arc<WriterShared>,
+    shared: Arc<Shared>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if !self.state.closed.swap(true, Ordering::AcqRel) && self.shared.state() != ClientState::Closed {
+            // The client may have closed in between: then there is nothing left to remove.
+            let _ = self.shared.request(Command::RemoveTrack { track: self.track, tag: 0 });
+        }
+    }
+}
+
+/// Writes frames of one local track. Clones write to the same track; the last one removes it.
+#[derive(Clone)]
+pub struct Writer(Arc<Inner>);
+
+impl Writer {
+    pub(super) fn new(track: TrackKey, state: Arc<WriterShared>, shared: Arc<Shared>) -> Writer {
+        Writer(Arc::new(Inner { track, state, shared }))
+    }
+
+    /// The track's key.
+    pub fn track(&self) -> TrackKey {
+        self.0.track
+    }
+
+    /// The codec it was made with.
+    pub fn codec(&self) -> Codec {
+        self.0.state.codec
+    }
+
+    /// Hands a frame over. Never blocks; pacing frames is the caller's, pacing packets ours.
+    ///
+    /// # Errors
+    /// `Muted` and `NotReady`: dropped, nothing is wrong. `Full`: not taken, the network is behind. `TooLarge`,
+    /// `InvalidArgument` (an empty frame), `Closed`.
+    pub fn write(&self, frame: OutgoingFrame) -> Result<(), Error> {
+        let s = &self.0.state;
+        let refuse = |code, text: &str| Err(Error::new(code, Stage::Media, text));
+        if s.closed.load(Ordering::Acquire) {
+            return Err(closed());
+        }
+        if frame.data.is_empty() {
+            return refuse(Code::InvalidArgument, "an empty frame");
+        }
+        if frame.data.len() > MAX_FRAME_BYTES {
+            return refuse(Code::TooLarge, "the frame is over its limit");
+        }
+        if s.muted.load(Ordering::Acquire) {
+            return refuse(Code::Muted, "the track is muted");
+        }
+        if !s.ready.load(Ordering::Acquire) {
+            return refuse(Code::NotReady, "nobody receives media yet");
+        }
+        if s.queued.fetch_add(1, Ordering::AcqRel) >= s.bound {
+            s.queued.fetch_sub(1, Ordering::AcqRel);
+            return refuse(Code::Full, "the writer's queue is full");
+        }
+        self.0.shared.send(ToDriver::Frame(self.0.track, frame))
+    }
+
+    /// Whether a write would be taken now.
+    pub fn ready(&self) -> bool {
+        let s = &self.0.state;
+        s.ready.load(Ordering::Acquire) && !s.muted.load(Ordering::Acquire) && !s.closed.load(Ordering::Acquire)
+    }
+
+    /// Mutes or unmutes, so that others see it. Writes answer `Muted` from now on.
+    pub fn set_muted(&self, muted: bool, tag: u64) -> Result<(), Error> {
+        self.0.shared.request(Command::SetMuted { track: self.0.track, muted, tag })?;
+        self.0.state.muted.store(muted, Ordering::Release);
+        Ok(())
+    }
+
+    /// Removes the track. Later writes answer `Closed`.
+    pub fn close(&self) {
+        if !self.0.state.closed.swap(true, Ordering::AcqRel) {
+            // As in drop: a closed client has no track left.
+            let _ = self.0.shared.request(Command::RemoveTrack { track: self.0.track, tag: 0 });
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! What goes into a meeting and what comes out: the seam between the machine and whatever drives it.
+
+use super::command::{Command, ReaderKey};
+use super::event::{Event, TrackKey};
+use crate::error::Error;
+use crate::media::{EncodedFrame, OutgoingFrame};
+use std::fmt;
+use std::net::SocketAddr;
+
+/// One attempt at a connection. A late event of an older one is ignored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionKey(pub u32);
+
+/// The sockets of one media session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SocketsKey(pub u64);
+
+/// Into the machine.
+pub enum Input<'a> {
+    /// A deadline may have passed.
+    Timer,
+    Command(Command),
+    /// The socket is open and upgraded.
+    Opened(ConnectionKey),
+    /// One frame of text.
+    Text(ConnectionKey, String),
+    /// The connection could not be made, or is lost.
+    Lost(ConnectionKey, Error),
+    /// Answer to [`Output::OpenSockets`]; empty when none could be opened.
+    Sockets(SocketsKey, Vec<SocketAddr>),
+    /// Answer to [`Output::Resolve`]; empty when the name has no address.
+    Resolved(Vec<SocketAddr>),
+    Datagram {
+        sockets: SocketsKey,
+        local: SocketAddr,
+        remote: SocketAddr,
+        data: &'a [u8],
+    },
+    /// A frame for a local track.
+    Frame(TrackKey, OutgoingFrame),
+}
+
+/// Out of the machine.
+pub enum Output {
+    /// Open a connection. The URL and the token are secrets.
+    Connect {
+        connection: ConnectionKey,
+        url: String,
+        token: String,
+    },
+    Send {
+        connection: ConnectionKey,
+        text: String,
+    },
+    /// Close it once everything is sent. Nothing of it comes in any more.
+    CloseConnection(ConnectionKey),
+    /// Look up the address of a STUN server.
+    Resolve {
+        host: String,
+        port: u16,
+    },
+    /// Bind one socket per usable address.
+    OpenSockets(SocketsKey),
+    CloseSockets(SocketsKey),
+    Transmit {
+        sockets: SocketsKey,
+        local: SocketAddr,
+        remote: SocketAddr,
+        data: Vec<u8>,
+    },
+    Event(Event),
+    /// A frame for a reader.
+    Frame(ReaderKey, EncodedFrame),
+    /// The reader will get no more: its track is gone.
+    ReaderEnded(ReaderKey),
+    /// What a writer of this track is told from now on.
+    Writer {
+        track: TrackKey,
+        muted: bool,
+        ready: bool,
+    },
+}
+
+impl fmt::Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Neither URLs nor stanzas: both carry secrets.
+        f.write_str(match self {
+            Output::Connect { .. } => "Connect",
+            Output::Send { .. } => "Send",
+            Output::CloseConnection(_) => "CloseConnection",
+            Output::Resolve { .. } => "Resolve",
+            Output::OpenSockets(_) => "OpenSockets",
+            Output::CloseSockets(_) => "CloseSockets",
+            Output::Transmit { .. } => "Transmit",
+            Output::Event(_) => "Event",
+            Output::Frame(..) => "Frame",
+            Output::ReaderEnded(_) => "ReaderEnded",
+            Output::Writer { .. } => "Writer",
+        })
+    }
+}

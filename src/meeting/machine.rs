@@ -1,0 +1,322 @@
+//! The meeting machine: inputs in, outputs out, one deadline; and the pump that carries values between the machines below.
+
+use super::event::{ClientState, Event, EventKind, MAIN_ROOM, Participant, ParticipantKey, TimelineStage, TrackKey};
+use super::io::{ConnectionKey, Input, Output, SocketsKey};
+use super::options::{ClientOptions, DEFAULT_JITTER, DEFAULT_JOIN_TIMEOUT};
+use super::session::MediaSession;
+use super::tracks::Tracks;
+use super::{ReaderKey, ReaderOptions};
+use crate::conference::Room;
+use crate::env::Env;
+use crate::error::{Code, Error, Stage};
+use crate::jingle::{self, Jingle, JingleConfig};
+use crate::media::peer::{Identity, PeerEngineFactory};
+use crate::time::{Time, earliest};
+use crate::wire::Jid;
+use crate::xmpp::{IqToken, Stream};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Readers of one client at most.
+pub const MAX_READERS: usize = 4096;
+/// Longest time for all of leaving.
+pub const LEAVE_TIMEOUT: Duration = Duration::from_secs(7);
+/// STUN server addresses kept.
+pub const MAX_STUN_SERVERS: usize = 8;
+
+/// How engines are made: none in a build without media.
+pub struct Engines {
+    pub factory: Box<dyn PeerEngineFactory>,
+    pub identity: Arc<Identity>,
+}
+
+/// Who asked an IQ.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Asker {
+    Room(u64),
+    Jingle(jingle::IqToken),
+}
+
+/// A reader and what it reads.
+pub(super) struct ReaderEntry {
+    pub key: ReaderKey,
+    pub track: Option<TrackKey>,
+    pub options: ReaderOptions,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    New,
+    Connecting,
+    Joining,
+    Joined,
+    Leaving,
+    Closed,
+}
+
+/// One participant's meeting. See the module's text.
+pub struct Meeting {
+    pub(super) options: ClientOptions,
+    pub(super) env: Env,
+    pub(super) names: Names,
+    pub(super) secrets_allowed: bool,
+    pub(super) engines: Option<Engines>,
+    pub(super) phase: Phase,
+    pub(super) stage: Stage,
+    pub(super) stream: Option<Stream>,
+    pub(super) connection: ConnectionKey,
+    pub(super) room: Option<Room>,
+    pub(super) jingle: Jingle,
+    pub(super) media: Option<MediaSession>,
+    pub(super) next_sockets: u64,
+    pub(super) stun: Vec<SocketAddr>,
+    pub(super) tracks: Tracks,
+    pub(super) roster: BTreeMap<String, Arc<Participant>>,
+    pub(super) next_participant: u64,
+    pub(super) readers: Vec<ReaderEntry>,
+    pub(super) iqs: HashMap<IqToken, Asker>,
+    /// Request number → tag, of what waits for the room.
+    pub(super) requests: BTreeMap<u64, u64>,
+    pub(super) next_request: u64,
+    pub(super) join_tag: Option<u64>,
+    pub(super) leave_tags: Vec<u64>,
+    pub(super) join_deadline: Option<Time>,
+    pub(super) leave_deadline: Option<Time>,
+    /// The end that is being carried out: `None` inside: we left.
+    pub(super) ending: Option<Option<Error>>,
+    pub(super) reached: BTreeSet<TimelineStage>,
+    pub(super) visitors: bool,
+    /// Endpoint id of the newest session's other side.
+    pub(super) last_peer: String,
+    pub(super) out: VecDeque<Output>,
+}
+
+/// The addresses of a deployment, by Jitsi's defaults where the options name none.
+pub(super) struct Names {
+    pub domain: String,
+    pub focus: Jid,
+    pub room: Jid,
+    pub trusted_focus: Vec<Jid>,
+}
+
+impl Names {
+    fn new(o: &ClientOptions, host: &str) -> Result<Names, Error> {
+        let or = |given: &str, default: String| if given.is_empty() { default } else { given.to_owned() };
+        let jid = |what: &str, text: &str| {
+            Jid::parse(text).map_err(|e| Error::new(Code::Options, Stage::None, format!("{what}: {e}")))
+        };
+        let domain = or(&o.domain, host.to_owned());
+        let muc = or(&o.muc, format!("conference.{domain}"));
+        let focus = jid("focus", &or(&o.focus, format!("focus.{domain}")))?;
+        let room = jid("room", &format!("{}@{muc}", o.room.to_lowercase()))?;
+        let trusted_focus = o.focus_users.iter().map(|f| jid("focus_users", f)).collect::<Result<_, _>>()?;
+        jid("domain", &domain)?;
+        Ok(Names { domain, focus, room, trusted_focus })
+    }
+}
+
+impl Meeting {
+    /// A meeting at rest. `host`: of the URL; `secrets_allowed`: whether PLAIN, tokens and room passwords may go over its
+    /// connection.
+    ///
+    /// # Errors
+    /// `Options`: an address that the options make up is none. `Insecure`: a secret would go over an unencrypted connection.
+    pub fn new(
+        options: ClientOptions,
+        host: &str,
+        secrets_allowed: bool,
+        engines: Option<Engines>,
+        mut env: Env,
+    ) -> Result<Meeting, Error> {
+        options.check()?;
+        let names = Names::new(&options, host)?;
+        let secrets = !options.token.is_empty() || !options.room_password.is_empty();
+        if secrets && !secrets_allowed {
+            let text = "a token or room password would go over an unencrypted connection";
+            return Err(Error::new(Code::Insecure, Stage::None, text));
+        }
+        let config = JingleConfig { p2p: !options.disable_p2p && engines.is_some(), ..JingleConfig::default() };
+        let jingle = Jingle::new(config, env.fork());
+        Ok(Meeting {
+            options,
+            names,
+            secrets_allowed,
+            engines,
+            phase: Phase::New,
+            stage: Stage::None,
+            stream: None,
+            connection: ConnectionKey(0),
+            room: None,
+            jingle,
+            media: None,
+            next_sockets: 0,
+            stun: Vec::new(),
+            tracks: Tracks::default(),
+            roster: BTreeMap::new(),
+            next_participant: 0,
+            readers: Vec::new(),
+            iqs: HashMap::new(),
+            requests: BTreeMap::new(),
+            next_request: 0,
+            join_tag: None,
+            leave_tags: Vec::new(),
+            join_deadline: None,
+            leave_deadline: None,
+            ending: None,
+            reached: BTreeSet::new(),
+            visitors: false,
+            last_peer: String::new(),
+            out: VecDeque::new(),
+            env,
+        })
+    }
+
+    /// Address of the room.
+    pub fn room_jid(&self) -> &Jid {
+        &self.names.room
+    }
+
+    /// Takes one input. Drain [`Meeting::poll_output`] afterwards.
+    pub fn handle(&mut self, input: Input<'_>, now: Time) {
+        if self.phase == Phase::Closed {
+            // A request after the end is completed all the same, exactly once.
+            if let Input::Command(c) = input {
+                self.refuse_closed(&c);
+            }
+            return;
+        }
+        match input {
+            Input::Timer => {}
+            Input::Command(c) => self.command(c, now),
+            Input::Opened(key) if key == self.connection => self.transport_opened(now),
+            Input::Text(key, text) if key == self.connection => self.frame_of_text(text, now),
+            Input::Lost(key, e) if key == self.connection => self.transport_lost(e, now),
+            Input::Opened(_) | Input::Text(..) | Input::Lost(..) => {}
+            Input::Resolved(found) => {
+                self.stun.extend(found);
+                self.stun.truncate(MAX_STUN_SERVERS);
+            }
+            Input::Sockets(key, addresses) => self.sockets_opened(key, &addresses, now),
+            Input::Datagram { sockets, local, remote, data } => {
+                if let Some(m) = self.media.as_mut().filter(|m| m.sockets == sockets) {
+                    m.engine.handle_datagram(local, remote, data, now);
+                }
+                self.pump_media(now);
+                // Only what the packet caused needs the rest of the machines: most packets cause nothing.
+                if !self.timer_due(now) {
+                    return;
+                }
+            }
+            Input::Frame(track, frame) => {
+                self.send_frame(track, &frame, now);
+                return;
+            }
+        }
+        self.timers(now);
+        self.pump(now);
+    }
+
+    /// The next thing to do or to tell.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.out.pop_front()
+    }
+
+    /// When [`Input::Timer`] is wanted.
+    pub fn next_deadline(&self) -> Option<Time> {
+        if self.phase == Phase::Closed {
+            return None;
+        }
+        let own = earliest(self.join_deadline, self.leave_deadline);
+        let stream = self.stream.as_ref().and_then(Stream::next_deadline);
+        let room = self.room.as_ref().and_then(Room::next_deadline);
+        let media = self.media.as_ref().and_then(MediaSession::next_deadline);
+        [stream, room, self.jingle.next_deadline(), media].into_iter().fold(own, earliest)
+    }
+
+    fn timer_due(&self, now: Time) -> bool {
+        self.next_deadline().is_some_and(|d| d <= now)
+    }
+
+    fn timers(&mut self, now: Time) {
+        let due = |d: Option<Time>| d.is_some_and(|d| d <= now);
+        if due(self.join_deadline) {
+            self.join_timed_out(now);
+        }
+        if due(self.leave_deadline) {
+            self.finish();
+            return;
+        }
+        if let Some(s) = self.stream.as_mut().filter(|s| due(s.next_deadline())) {
+            s.handle(crate::xmpp::Input::Timer, now);
+        }
+        if let Some(r) = self.room.as_mut().filter(|r| due(r.next_deadline())) {
+            r.handle_timeout(now);
+        }
+        if due(self.jingle.next_deadline()) {
+            self.jingle.handle_timeout(now);
+        }
+        if let Some(m) = self.media.as_mut().filter(|m| due(m.next_deadline())) {
+            m.handle_timeout(now);
+            if due(m.silent_until.take_if(|s| *s <= now)) {
+                self.jingle.media_failed(m.key);
+            }
+        }
+    }
+
+    /// Carries outputs of the machines below to where they belong, until nothing moves any more.
+    pub(super) fn pump(&mut self, now: Time) {
+        while self.phase != Phase::Closed {
+            if let Some(o) = self.stream.as_mut().and_then(Stream::poll_output) {
+                self.on_stream(o, now);
+            } else if let Some(o) = self.room.as_mut().and_then(Room::poll_output) {
+                self.on_room(o, now);
+            } else if let Some(o) = self.jingle.poll_output() {
+                self.on_jingle(o, now);
+            } else if !self.pump_media(now) {
+                return;
+            }
+        }
+    }
+
+    pub(super) fn emit(&mut self, kind: EventKind) {
+        self.out.push_back(Output::Event(Event { tag: 0, conference: Some(MAIN_ROOM), kind }));
+    }
+
+    pub(super) fn done(&mut self, tag: u64, error: Option<Error>) {
+        let kind = EventKind::RequestDone(error);
+        self.out.push_back(Output::Event(Event { tag, conference: Some(MAIN_ROOM), kind }));
+    }
+
+    pub(super) fn state(&mut self, state: ClientState) {
+        self.emit(EventKind::State(state));
+    }
+
+    /// Stamps a stage of the timeline, the first time it is reached.
+    pub(super) fn reach(&mut self, stage: TimelineStage, now: Time) {
+        if self.reached.insert(stage) {
+            self.emit(EventKind::Timeline(stage, now.mono_us));
+        }
+    }
+
+    pub(super) fn join_timeout(&self) -> Duration {
+        if self.options.join_timeout.is_zero() { DEFAULT_JOIN_TIMEOUT } else { self.options.join_timeout }
+    }
+
+    /// The wait for missing packets: the longest that a reader allows.
+    pub(super) fn jitter(&self) -> Duration {
+        let asked = self.readers.iter().map(|r| r.options.jitter).filter(|j| !j.is_zero()).max();
+        asked.unwrap_or(DEFAULT_JITTER)
+    }
+
+    pub(super) fn participant_key(&mut self) -> ParticipantKey {
+        self.next_participant += 1;
+        ParticipantKey(self.next_participant)
+    }
+
+    pub(super) fn sockets_key(&mut self) -> SocketsKey {
+        self.next_sockets += 1;
+        SocketsKey(self.next_sockets)
+    }
+}

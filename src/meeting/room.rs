@@ -1,0 +1,183 @@
+//! What the room tells, as events: participants, words, mute states; and what Jingle needs to know of it.
+
+use super::event::{
+    ClientState, EventKind, Joined, Message, Participant, ParticipantLeft, Role, TimelineStage, changed,
+};
+use super::machine::{Asker, Meeting, Phase};
+use crate::conference::{IqKind, Member, MucRole, RoomEvent, RoomOutput};
+use crate::error::Stage;
+use crate::jingle;
+use crate::media::kind::VideoType;
+use crate::time::Time;
+use crate::wire::stanza::IqType;
+use std::sync::Arc;
+
+/// A telephony gateway (docs/protocol/02 §14.1).
+const JIGASI: &str = "http://jitsi.org/protocol/jigasi";
+
+impl Meeting {
+    pub(super) fn on_room(&mut self, output: RoomOutput, now: Time) {
+        match output {
+            RoomOutput::Send(stanza) => {
+                // Not bound any more: then the stream's own end is on its way.
+                if let Some(s) = &mut self.stream {
+                    let _ = s.send_stanza(stanza);
+                }
+            }
+            RoomOutput::SendIq { token, text_payload, to, kind, timeout } => {
+                let kind = match kind {
+                    IqKind::Get => IqType::Get,
+                    IqKind::Set => IqType::Set,
+                };
+                if let Some(s) = &mut self.stream {
+                    let iq = s.send_iq(Some(&to), kind, &text_payload, timeout, now);
+                    self.iqs.insert(iq, Asker::Room(token));
+                }
+            }
+            RoomOutput::Event(e) => self.on_room_event(e, now),
+        }
+    }
+
+    fn on_room_event(&mut self, event: RoomEvent, now: Time) {
+        match event {
+            RoomEvent::RequestSent => self.reach(TimelineStage::ConferenceRequestSent, now),
+            RoomEvent::Ready => {
+                self.stage = Stage::Join;
+                self.reach(TimelineStage::ConferenceReady, now);
+            }
+            RoomEvent::JoinSent => self.reach(TimelineStage::JoinSent, now),
+            RoomEvent::Joined { role } => self.joined(role, now),
+            RoomEvent::MemberJoined(m) => {
+                let key = self.participant_key();
+                let p = Arc::new(participant(&m, key));
+                self.roster.insert(m.endpoint_id.clone(), p.clone());
+                self.emit(EventKind::ParticipantJoined(p));
+                self.tell_jingle(now);
+            }
+            RoomEvent::MemberUpdated(m, what) => {
+                let Some(known) = self.roster.get_mut(&m.endpoint_id) else { return };
+                let p = Arc::new(participant(&m, known.key));
+                *known = p.clone();
+                self.emit(EventKind::ParticipantUpdated(p, what));
+                if what & (changed::FEATURES | changed::OTHER) != 0 {
+                    self.tell_jingle(now);
+                }
+            }
+            RoomEvent::MemberLeft { member, reason, kicked, vanished } => {
+                let Some(participant) = self.roster.remove(&member.endpoint_id) else { return };
+                // Its session ends, and its tracks go, before it leaves.
+                self.tell_jingle(now);
+                while let Some(o) = self.jingle.poll_output() {
+                    self.on_jingle(o, now);
+                }
+                for t in self.tracks.remove_endpoint(&member.endpoint_id) {
+                    self.end_readers_of(t.key);
+                    self.emit(EventKind::TrackRemoved(t));
+                }
+                self.emit(EventKind::ParticipantLeft(ParticipantLeft { participant, reason, kicked, vanished }));
+            }
+            RoomEvent::RoleChanged(r) => self.emit(EventKind::Role(role(r))),
+            RoomEvent::Sources { endpoint_id } => self.source_states(&endpoint_id),
+            RoomEvent::Message { endpoint_id, display_name, text, id, private, delayed, sent_ms } => {
+                let participant = self.roster.get(&endpoint_id).map(|p| p.key);
+                let m = Message { participant, endpoint_id, display_name, text, id, private, delayed, sent_ms };
+                self.emit(EventKind::Message(m));
+            }
+            RoomEvent::Subject(s) => self.emit(EventKind::Subject(s)),
+            RoomEvent::Focus(present) => {
+                self.emit(EventKind::Focus(present));
+                self.tell_jingle(now);
+            }
+            RoomEvent::Properties(p) => {
+                // With visitors in, only the bridge reaches everybody (docs/protocol/03 §8.1).
+                let count = p.iter().find(|p| p.0 == "visitor-count").and_then(|p| p.1.parse::<u64>().ok());
+                self.visitors = count.unwrap_or(0) > 0;
+                self.tell_jingle(now);
+            }
+            RoomEvent::RequestDone { request, error } => {
+                if let Some(tag) = self.requests.remove(&request) {
+                    self.done(tag, error.map(|e| e.to_error()));
+                }
+            }
+            RoomEvent::Ended(error) => self.room_ended(error, now),
+        }
+    }
+
+    fn joined(&mut self, r: MucRole, now: Time) {
+        let Some(endpoint_id) = self.endpoint_id() else { return };
+        self.phase = Phase::Joined;
+        self.stage = Stage::Joined;
+        self.join_deadline = None;
+        self.reach(TimelineStage::Joined, now);
+        self.state(ClientState::Joined);
+        self.emit(EventKind::Joined(Joined { endpoint_id, role: role(r) }));
+        self.announce_local_tracks();
+        if let Some(tag) = self.join_tag.take() {
+            self.done(tag, None);
+        }
+        self.tell_jingle(now);
+    }
+
+    /// Our endpoint id, once a room was entered.
+    pub(super) fn endpoint_id(&self) -> Option<String> {
+        self.room.as_ref()?.own_occupant().resource().map(str::to_owned)
+    }
+
+    /// The room as Jingle sees it (docs/protocol/02 §14.1).
+    pub(super) fn tell_jingle(&mut self, now: Time) {
+        let Some(room) = self.room.as_ref().filter(|_| self.phase == Phase::Joined) else { return };
+        let participants = room.members().map(|m| jingle::Participant {
+            jid: m.occupant.clone(),
+            jigasi: m.features.iter().any(|f| f == JIGASI),
+            poltergeist: m.is_bot,
+        });
+        let conference = jingle::Conference {
+            own: Some(room.own_occupant().clone()),
+            focus: room.focus_occupant().cloned(),
+            participants: participants.collect(),
+            visitors: self.visitors,
+            needs_bridge: false,
+        };
+        self.jingle.set_conference(conference, now);
+    }
+
+    /// Mute states and video types of somebody's tracks, as presence has them now.
+    fn source_states(&mut self, endpoint: &str) {
+        for name in self.tracks.names_of(endpoint) {
+            let (muted, video_type) = self.source_state(endpoint, &name);
+            if let Some(t) = self.tracks.update_remote(endpoint, &name, muted, video_type) {
+                self.emit(EventKind::TrackUpdated(t));
+            }
+        }
+    }
+
+    /// What presence says of a source; one that it does not name counts as audible (docs/protocol/03 §5.7 speaks of queries; a
+    /// track that is signalled and not named is an old client's).
+    pub(super) fn source_state(&self, endpoint: &str, name: &str) -> (bool, VideoType) {
+        match self.room.as_ref().and_then(|r| r.source_state(endpoint, name)) {
+            Some(s) => (s.muted, if s.desktop { VideoType::Desktop } else { VideoType::Camera }),
+            None => (false, VideoType::Camera),
+        }
+    }
+}
+
+fn role(r: MucRole) -> Role {
+    match r {
+        MucRole::None => Role::None,
+        MucRole::Visitor => Role::Visitor,
+        MucRole::Participant => Role::Participant,
+        MucRole::Moderator => Role::Moderator,
+    }
+}
+
+fn participant(m: &Member, key: super::ParticipantKey) -> Participant {
+    Participant {
+        key,
+        endpoint_id: m.endpoint_id.clone(),
+        display_name: m.display_name.clone(),
+        real_jid: m.real_jid.as_ref().map(|j| j.to_string()).unwrap_or_default(),
+        role: role(m.role),
+        features: m.features.clone(),
+        raised_hand: m.raised_hand.clone(),
+    }
+}

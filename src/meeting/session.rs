@@ -1,0 +1,302 @@
+//! One media session: an engine, a receive pipeline per remote source, a send pipeline per local one.
+//!
+//! It carries values between the three worlds that never meet: Jingle (credentials, sources), the engine (packets), and
+//! frames. Who owns an SSRC is decided by the source table of Jingle alone.
+
+use super::event::TrackKey;
+use super::io::SocketsKey;
+use super::tracks::LocalTrack;
+use crate::env::Env;
+use crate::jingle::{Codec as JingleCodec, Negotiated, NegotiatedPayload, RemoteSource, SessionKey};
+use crate::media::early::Early;
+use crate::media::kind::{Codec, MediaType};
+use crate::media::peer::{
+    CodecKind, Command, ExtensionIds, IncomingRtp, PayloadType, PeerEngine, RtpConfig, Sender as EngineSender,
+    SenderReport,
+};
+use crate::media::receiver::Receiver;
+use crate::media::sender::{SendError, Sender};
+use crate::media::{EncodedFrame, OutgoingFrame};
+use crate::time::{Time, earliest};
+use crate::wire::jingle::Media;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A remote source of this session.
+struct Incoming {
+    owner: Arc<str>,
+    name: Arc<str>,
+    media: MediaType,
+    receiver: Receiver,
+    ssrcs: Vec<u32>,
+}
+
+/// A local source of this session.
+struct Outgoing {
+    track: TrackKey,
+    media: MediaType,
+    sender: Sender,
+}
+
+/// Engine and pipelines.
+pub struct MediaSession {
+    pub key: SessionKey,
+    pub sockets: SocketsKey,
+    pub engine: Box<dyn PeerEngine>,
+    /// The other side's endpoint id.
+    pub peer: String,
+    /// DTLS is done.
+    pub secure: bool,
+    /// The peer wants our video (docs/protocol/02 §13).
+    pub video_wanted: bool,
+    /// The peer closed the connection; the session is given up then, unless signalling ends it first.
+    pub silent_until: Option<Time>,
+    /// Our description may go out: the engine has had its sockets.
+    pub described: bool,
+    negotiated: Option<Negotiated>,
+    incoming: Vec<Option<Incoming>>,
+    by_ssrc: HashMap<u32, usize>,
+    outgoing: Vec<Outgoing>,
+    early: Early,
+    wait: Duration,
+}
+
+/// Whether the first packet of a kind came, for the timeline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    Nothing,
+    Packet(MediaType),
+}
+
+impl MediaSession {
+    pub fn new(
+        key: SessionKey,
+        sockets: SocketsKey,
+        engine: Box<dyn PeerEngine>,
+        peer: String,
+        wait: Duration,
+    ) -> MediaSession {
+        MediaSession {
+            key,
+            sockets,
+            engine,
+            peer,
+            secure: false,
+            video_wanted: true,
+            silent_until: None,
+            described: false,
+            negotiated: None,
+            incoming: Vec::new(),
+            by_ssrc: HashMap::new(),
+            outgoing: Vec::new(),
+            early: Early::default(),
+            wait,
+        }
+    }
+
+    /// Offer and answer are done: what the payload types mean.
+    pub fn negotiated(&mut self, negotiated: Negotiated, tracks: &[LocalTrack], env: &mut Env, now: Time) {
+        self.engine.handle_command(Command::SetRtp(rtp_config(&negotiated)), now);
+        let types = payload_types(&negotiated);
+        for i in self.incoming.iter_mut().flatten() {
+            i.receiver.set_payload_types(types.clone());
+        }
+        self.negotiated = Some(negotiated);
+        self.sync_senders(tracks, env, now);
+    }
+
+    /// Makes the send pipelines follow the local tracks.
+    pub fn sync_senders(&mut self, tracks: &[LocalTrack], env: &mut Env, now: Time) {
+        let Some(negotiated) = &self.negotiated else { return };
+        for gone in self.outgoing.extract_if(.., |o| !tracks.iter().any(|t| t.key == o.track)) {
+            self.engine.handle_command(Command::RemoveSender(gone.sender.ssrc()), now);
+        }
+        for t in tracks {
+            let Some(p) = payload(negotiated, t.options.codec) else { continue };
+            if self.outgoing.iter().any(|o| o.track == t.key) {
+                continue;
+            }
+            let rtx = t.rtx.zip(p.rtx);
+            self.engine.handle_command(Command::AddSender(EngineSender { ssrc: t.ssrc, rtx, pt: p.pt }), now);
+            self.outgoing.push(Outgoing {
+                track: t.key,
+                media: t.options.codec.media_type(),
+                sender: Sender::new(t.options.codec, t.ssrc, p.pt, env),
+            });
+        }
+    }
+
+    /// Whether frames of this track can go out now.
+    pub fn ready(&self, track: TrackKey) -> bool {
+        self.secure
+            && self.outgoing.iter().any(|o| o.track == track && (self.video_wanted || o.media == MediaType::Audio))
+    }
+
+    /// The track whose SSRC this is.
+    pub fn track_of(&self, ssrc: u32) -> Option<TrackKey> {
+        self.outgoing.iter().find(|o| o.sender.ssrc() == ssrc).map(|o| o.track)
+    }
+
+    /// Our tracks of video that go out.
+    pub fn video_tracks(&self) -> impl Iterator<Item = TrackKey> {
+        self.outgoing.iter().filter(|o| o.media == MediaType::Video).map(|o| o.track)
+    }
+
+    /// Sends a frame; `true` when it was the first of its track here.
+    pub fn send(&mut self, track: TrackKey, frame: &OutgoingFrame, now: Time) -> Result<bool, SendError> {
+        if !self.ready(track) {
+            return Ok(false);
+        }
+        let Some(o) = self.outgoing.iter_mut().find(|o| o.track == track) else { return Ok(false) };
+        let engine = &mut self.engine;
+        o.sender.frame(frame, now, |p| engine.send_rtp(&p, now))?;
+        Ok(o.sender.frames() == 1)
+    }
+
+    /// Sources that the peer has named.
+    pub fn add_sources(&mut self, sources: &[RemoteSource], now: Time) {
+        let types = self.negotiated.as_ref().map(payload_types).unwrap_or_default();
+        for s in sources {
+            self.remove_source(&s.name, now);
+            let media = media_type(s.media);
+            let mut receiver = Receiver::new(s.owner.clone(), s.name.clone(), media, self.wait);
+            receiver.set_payload_types(types.clone());
+            let ssrcs: Vec<u32> = s.primaries().collect();
+            for (primary, rtx) in s.repairs() {
+                self.engine.handle_command(Command::MapRtx { rtx, primary }, now);
+            }
+            let at = self.incoming.iter().position(Option::is_none).unwrap_or_else(|| {
+                self.incoming.push(None);
+                self.incoming.len() - 1
+            });
+            for ssrc in &ssrcs {
+                self.by_ssrc.insert(*ssrc, at);
+            }
+            let all = ssrcs.clone();
+            self.incoming[at] = Some(Incoming { owner: s.owner.clone(), name: s.name.clone(), media, receiver, ssrcs });
+            for ssrc in all {
+                for p in self.early.take(ssrc, now) {
+                    self.deliver(at, p, now);
+                }
+            }
+        }
+    }
+
+    /// A source is gone.
+    pub fn remove_source(&mut self, name: &str, now: Time) {
+        let at = self.incoming.iter().position(|i| i.as_ref().is_some_and(|i| *i.name == *name));
+        if let Some(gone) = at.and_then(|at| self.incoming[at].take()) {
+            for ssrc in gone.ssrcs {
+                self.by_ssrc.remove(&ssrc);
+                self.engine.handle_command(Command::Forget(ssrc), now);
+            }
+        }
+    }
+
+    /// A packet from the engine. `wanted` says whether anybody reads this source: else it is not put together.
+    pub fn packet(&mut self, p: IncomingRtp, now: Time, wanted: impl Fn(&str, &str, MediaType) -> bool) -> Heard {
+        let Some(at) = self.by_ssrc.get(&p.ssrc).copied() else {
+            self.early.push(p, now);
+            return Heard::Nothing;
+        };
+        let Some(i) = &self.incoming[at] else { return Heard::Nothing };
+        let media = i.media;
+        if wanted(&i.owner, &i.name, media) {
+            self.deliver(at, p, now);
+        }
+        Heard::Packet(media)
+    }
+
+    fn deliver(&mut self, at: usize, p: IncomingRtp, now: Time) {
+        if let Some(i) = &mut self.incoming[at] {
+            i.receiver.packet(p, now);
+            if let Some(ssrc) = i.receiver.poll_key_frame_request(now) {
+                self.engine.handle_command(Command::RequestKeyFrame(ssrc), now);
+            }
+        }
+    }
+
+    /// The sender's clock.
+    pub fn sender_report(&mut self, sr: SenderReport) {
+        if let Some(i) = self.by_ssrc.get(&sr.ssrc).and_then(|at| self.incoming[*at].as_mut()) {
+            i.receiver.sender_report(sr);
+        }
+    }
+
+    /// Asks the sender of a source for a key frame.
+    pub fn request_key_frame(&mut self, name: &str, now: Time) {
+        let found = self.incoming.iter().flatten().find(|i| *i.name == *name);
+        if let Some(ssrc) = found.and_then(|i| i.ssrcs.first().copied()) {
+            self.engine.handle_command(Command::RequestKeyFrame(ssrc), now);
+        }
+    }
+
+    /// The next whole frame of anybody.
+    pub fn poll_frame(&mut self) -> Option<EncodedFrame> {
+        self.incoming.iter_mut().flatten().find_map(|i| i.receiver.poll_frame())
+    }
+
+    /// Deadlines have passed: the engine's, and those of gaps.
+    pub fn handle_timeout(&mut self, now: Time) {
+        if self.engine.next_deadline().is_some_and(|d| d <= now) {
+            self.engine.handle_timeout(now);
+        }
+        for at in 0..self.incoming.len() {
+            let Some(i) = &mut self.incoming[at] else { continue };
+            if i.receiver.next_deadline().is_some_and(|d| d <= now) {
+                i.receiver.handle_timeout(now);
+                if let Some(ssrc) = i.receiver.poll_key_frame_request(now) {
+                    self.engine.handle_command(Command::RequestKeyFrame(ssrc), now);
+                }
+            }
+        }
+    }
+
+    /// When to call [`MediaSession::handle_timeout`].
+    pub fn next_deadline(&self) -> Option<Time> {
+        let gaps = self.incoming.iter().flatten().filter_map(|i| i.receiver.next_deadline()).min();
+        earliest(earliest(self.engine.next_deadline(), gaps), self.silent_until)
+    }
+}
+
+/// Our word for Jingle's.
+pub fn media_type(m: Media) -> MediaType {
+    match m {
+        Media::Audio => MediaType::Audio,
+        Media::Video => MediaType::Video,
+    }
+}
+
+fn codec(c: JingleCodec) -> Codec {
+    match c {
+        JingleCodec::Opus => Codec::Opus,
+        JingleCodec::Vp8 => Codec::Vp8,
+    }
+}
+
+fn payload(n: &Negotiated, wanted: Codec) -> Option<&NegotiatedPayload> {
+    n.payloads.iter().find(|p| codec(p.codec) == wanted)
+}
+
+fn payload_types(n: &Negotiated) -> Vec<(u8, Codec)> {
+    n.payloads.iter().map(|p| (p.pt, codec(p.codec))).collect()
+}
+
+fn rtp_config(n: &Negotiated) -> RtpConfig {
+    let mut payload_types = Vec::new();
+    for p in &n.payloads {
+        let kind = match codec(p.codec).media_type() {
+            MediaType::Audio => CodecKind::Audio,
+            MediaType::Video => CodecKind::Video,
+        };
+        payload_types.push(PayloadType { pt: p.pt, kind, clock: p.clock, repairs: None, nack: p.nack });
+        if let Some(pt) = p.rtx {
+            payload_types.push(PayloadType { pt, kind, clock: p.clock, repairs: Some(p.pt), nack: false });
+        }
+    }
+    let e = &n.extensions;
+    let extensions =
+        ExtensionIds { audio_level: e.audio_level, abs_send_time: e.abs_send_time, transport_cc: e.transport_cc };
+    RtpConfig { extensions, payload_types }
+}

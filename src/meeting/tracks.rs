@@ -1,0 +1,218 @@
+//! Tracks by their identity, (endpoint id, source name): ours and the others' (design §5.1).
+
+use super::event::{ParticipantKey, Track, TrackKey};
+use super::options::TrackOptions;
+use crate::env::Env;
+use crate::media::kind::{MediaType, VideoType};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Local tracks at most.
+pub const MAX_LOCAL_TRACKS: usize = 16;
+/// Remote tracks at most; sources past it are not announced.
+pub const MAX_REMOTE_TRACKS: usize = 8192;
+
+/// One of our sources.
+#[derive(Debug)]
+pub struct LocalTrack {
+    pub key: TrackKey,
+    pub options: TrackOptions,
+    pub muted: bool,
+    pub ssrc: u32,
+    /// SSRC of its repairs, for video.
+    pub rtx: Option<u32>,
+    /// Position among our sources of its media type, for its name.
+    pub index: u32,
+    /// Last part of its msid.
+    pub stream_id: String,
+    /// As announced; none before we are in the room.
+    pub track: Option<Arc<Track>>,
+}
+
+impl LocalTrack {
+    /// Its source name (docs/protocol/02 §16).
+    pub fn source_name(&self, endpoint_id: &str) -> String {
+        let letter = if self.options.codec.media_type() == MediaType::Audio { 'a' } else { 'v' };
+        format!("{endpoint_id}-{letter}{}", self.index)
+    }
+
+    /// Its msid: stream and track id.
+    pub fn msid(&self, endpoint_id: &str) -> String {
+        let media = self.options.codec.media_type().as_str();
+        format!("{endpoint_id}-{media}-{}-1 {}-1", self.index, self.stream_id)
+    }
+
+    /// What it is called in events.
+    pub fn describe(&self, endpoint_id: &str) -> Track {
+        Track {
+            key: self.key,
+            participant: None,
+            endpoint_id: endpoint_id.to_owned(),
+            source_name: self.source_name(endpoint_id),
+            media: self.options.codec.media_type(),
+            video_type: self.options.video_type,
+            muted: self.muted,
+            local: true,
+        }
+    }
+}
+
+/// All tracks of a meeting.
+#[derive(Debug, Default)]
+pub struct Tracks {
+    pub local: Vec<LocalTrack>,
+    remote: BTreeMap<(String, String), Arc<Track>>,
+    next_key: u64,
+}
+
+impl Tracks {
+    /// Adds one of ours. `None` past [`MAX_LOCAL_TRACKS`].
+    pub fn add_local(&mut self, key: TrackKey, options: TrackOptions, env: &mut Env) -> Option<&mut LocalTrack> {
+        if self.local.len() >= MAX_LOCAL_TRACKS {
+            return None;
+        }
+        let media = options.codec.media_type();
+        let used: Vec<u32> =
+            self.local.iter().filter(|t| t.options.codec.media_type() == media).map(|t| t.index).collect();
+        let index = (0..).find(|n| !used.contains(n)).unwrap_or_default();
+        let mut taken: Vec<u32> = self.local.iter().flat_map(|t| [Some(t.ssrc), t.rtx]).flatten().collect();
+        let ssrc = env.ssrc(|n| taken.contains(&n));
+        taken.push(ssrc);
+        let rtx = (media == MediaType::Video).then(|| env.ssrc(|n| taken.contains(&n)));
+        let muted = options.muted;
+        let stream_id = uuid(env);
+        self.local.push(LocalTrack { key, options, muted, ssrc, rtx, index, stream_id, track: None });
+        self.local.last_mut()
+    }
+
+    /// One of ours.
+    pub fn local_mut(&mut self, key: TrackKey) -> Option<&mut LocalTrack> {
+        self.local.iter_mut().find(|t| t.key == key)
+    }
+
+    /// A remote track by its identity.
+    pub fn remote(&self, endpoint_id: &str, source_name: &str) -> Option<&Arc<Track>> {
+        self.remote.get(&(endpoint_id.to_owned(), source_name.to_owned()))
+    }
+
+    /// A remote track by its key.
+    pub fn remote_by_key(&self, key: TrackKey) -> Option<&Arc<Track>> {
+        self.remote.values().find(|t| t.key == key)
+    }
+
+    /// Announces a remote track; `None` when it is known already, or there are too many.
+    pub fn add_remote(&mut self, mut track: Track) -> Option<Arc<Track>> {
+        let id = (track.endpoint_id.clone(), track.source_name.clone());
+        if self.remote.contains_key(&id) || self.remote.len() >= MAX_REMOTE_TRACKS {
+            return None;
+        }
+        self.next_key += 1;
+        track.key = TrackKey(self.next_key);
+        let track = Arc::new(track);
+        self.remote.insert(id, track.clone());
+        Some(track)
+    }
+
+    /// Applies what presence says of a remote track; the track as it is now, when that changed it.
+    pub fn update_remote(
+        &mut self,
+        endpoint: &str,
+        name: &str,
+        muted: bool,
+        video_type: VideoType,
+    ) -> Option<Arc<Track>> {
+        let t = self.remote.get_mut(&(endpoint.to_owned(), name.to_owned()))?;
+        if t.muted == muted && t.video_type == video_type {
+            return None;
+        }
+        *t = Arc::new(Track { muted, video_type, ..(**t).clone() });
+        Some(t.clone())
+    }
+
+    /// Removes one remote track.
+    pub fn remove_remote(&mut self, endpoint: &str, name: &str) -> Option<Arc<Track>> {
+        self.remote.remove(&(endpoint.to_owned(), name.to_owned()))
+    }
+
+    /// The names of the remote tracks of an endpoint.
+    pub fn names_of(&self, endpoint: &str) -> Vec<String> {
+        self.remote.keys().filter(|k| k.0 == endpoint).map(|k| k.1.clone()).collect()
+    }
+
+    /// Removes all remote tracks of an endpoint.
+    pub fn remove_endpoint(&mut self, endpoint: &str) -> Vec<Arc<Track>> {
+        let names = self.names_of(endpoint);
+        names.iter().filter_map(|n| self.remove_remote(endpoint, n)).collect()
+    }
+
+    /// Removes everything, for the end.
+    pub fn drain(&mut self) -> Vec<Arc<Track>> {
+        let remote = std::mem::take(&mut self.remote).into_values();
+        let local = self.local.drain(..).filter_map(|t| t.track);
+        remote.chain(local).collect()
+    }
+}
+
+/// A remote track before it has a key.
+pub fn remote(
+    participant: Option<ParticipantKey>,
+    endpoint_id: &str,
+    source_name: &str,
+    media: MediaType,
+    video_type: VideoType,
+    muted: bool,
+) -> Track {
+    let (endpoint_id, source_name) = (endpoint_id.to_owned(), source_name.to_owned());
+    Track { key: TrackKey(0), participant, endpoint_id, source_name, media, video_type, muted, local: false }
+}
+
+fn uuid(env: &mut Env) -> String {
+    let h = env.hex(32);
+    format!("{}-{}-4{}-a{}-{}", &h[..8], &h[8..12], &h[13..16], &h[17..20], &h[20..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::Codec;
+
+    fn options(codec: Codec) -> TrackOptions {
+        TrackOptions { codec, video_type: VideoType::Camera, muted: false, queue_frames: 0 }
+    }
+
+    #[test]
+    fn local_tracks_are_named_by_media_and_index_and_a_freed_index_is_used_again() {
+        let (mut t, mut env) = (Tracks::default(), Env::seeded(1));
+        for (n, codec) in [Codec::Opus, Codec::Vp8, Codec::Vp8].into_iter().enumerate() {
+            t.add_local(TrackKey(n as u64), options(codec), &mut env).unwrap();
+        }
+        let names: Vec<_> = t.local.iter().map(|l| l.source_name("aabbccdd")).collect();
+        assert_eq!(names, ["aabbccdd-a0", "aabbccdd-v0", "aabbccdd-v1"]);
+        t.local.remove(1);
+        assert_eq!(t.add_local(TrackKey(9), options(Codec::Vp8), &mut env).map(|l| l.index), Some(0));
+        for n in t.local.len()..MAX_LOCAL_TRACKS {
+            assert!(t.add_local(TrackKey(10 + n as u64), options(Codec::Opus), &mut env).is_some());
+        }
+        assert!(t.add_local(TrackKey(99), options(Codec::Opus), &mut env).is_none());
+        let mut ssrcs: Vec<u32> = t.local.iter().flat_map(|l| [Some(l.ssrc), l.rtx]).flatten().collect();
+        let n = ssrcs.len();
+        ssrcs.sort_unstable();
+        ssrcs.dedup();
+        assert_eq!(ssrcs.len(), n);
+    }
+
+    #[test]
+    fn a_remote_track_keeps_its_key_until_it_is_removed_and_never_gives_it_to_another() {
+        let mut t = Tracks::default();
+        let make = |name: &str| remote(None, "aa", name, MediaType::Audio, VideoType::Camera, false);
+        let first = t.add_remote(make("aa-a0")).unwrap();
+        assert!(t.add_remote(make("aa-a0")).is_none());
+        assert!(t.update_remote("aa", "aa-a0", false, VideoType::Camera).is_none());
+        assert_eq!(
+            t.update_remote("aa", "aa-a0", true, VideoType::Camera).map(|t| (t.key, t.muted)),
+            Some((first.key, true))
+        );
+        assert_eq!(t.remove_endpoint("aa").len(), 1);
+        assert_ne!(t.add_remote(make("aa-a0")).unwrap().key, first.key);
+    }
+}

@@ -1,0 +1,84 @@
+"""jmeet on the other side: drives examples/rust/participant.rs, one JSON line per event."""
+import json, subprocess, threading, time
+
+from prosody import die_with_parent, example_program
+
+TIMEOUT = 60.0
+
+
+class ParticipantError(RuntimeError):
+    pass
+
+
+class Participant:
+    """`with Participant(url, room, domain=…) as me: me.expect("joined")`. Waits are on events, never on seconds."""
+
+    def __init__(self, url, room, *flags, domain="", name="", nickname="", loopback=True, prefix=()):
+        args = [*prefix, example_program("participant"), url, room, *flags]
+        for option, value in (("--domain", domain), ("--name", name), ("--nickname", nickname)):
+            if value:
+                args += [option, value]
+        if loopback:
+            args.append("--loopback")
+        self.args, self.seen, self._from, self.endpoint = args, [], {}, None
+        self.changed, self.dead = threading.Condition(), False
+
+    def __enter__(self):
+        self.process = subprocess.Popen(self.args, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                        preexec_fn=die_with_parent)
+        threading.Thread(target=self._read, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        try:
+            self.process.stdin.close()
+            self.process.wait(15)
+        finally:
+            self.process.kill()
+            self.process.stdout.close()
+
+    def _read(self):
+        for line in self.process.stdout:
+            event = json.loads(line)
+            with self.changed:
+                if event["event"] == "joined":
+                    self.endpoint = event["id"]
+                self.seen.append(event)
+                self.changed.notify_all()
+        with self.changed:
+            self.dead = True
+            self.changed.notify_all()
+
+    def command(self, *words):
+        self.process.stdin.write(" ".join(words) + "\n")
+        self.process.stdin.flush()
+
+    def expect(self, event, timeout=TIMEOUT, **fields):
+        """Waits for the next event of this name (after the last one expected) whose fields are these, and returns it."""
+        end = time.monotonic() + timeout
+        with self.changed:
+            while True:
+                for i, e in enumerate(self.seen[self._from.get(event, 0):], self._from.get(event, 0)):
+                    if e["event"] == event and all(e.get(k) == v for k, v in fields.items()):
+                        self._from[event] = i + 1
+                        return e
+                left = end - time.monotonic()
+                if left <= 0 or self.dead:
+                    seen = "\n  ".join(json.dumps(e) for e in self.seen)
+                    raise ParticipantError(f"no {event} {fields}; the events were\n  {seen}")
+                self.changed.wait(left)
+
+    def stats(self):
+        self.command("stats")
+        return self.expect("stats")["sources"]
+
+    def until(self, what, condition, timeout=TIMEOUT):
+        """Polls the counters until `condition(sources)` holds, and returns them."""
+        end = time.monotonic() + timeout
+        while True:
+            stats = self.stats()
+            if condition(stats):
+                return stats
+            if time.monotonic() > end:
+                raise ParticipantError(f"never {what}: {json.dumps(stats)}")
+            time.sleep(0.2)
