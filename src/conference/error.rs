@@ -174,3 +174,33 @@ impl std::fmt::Display for RoomError {
 }
 
 impl std::error::Error for RoomError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Condition;
+
+    #[test]
+    fn public_errors_carry_code_condition_and_text() {
+        let e = RoomError::JoinRefused(StanzaError::new(Condition::Forbidden).with_text("no")).to_error();
+        assert_eq!(
+            (e.code, e.stage, e.condition.as_str(), e.text.as_str()),
+            (Code::Join, Stage::Join, "forbidden", "no")
+        );
+        let e = RoomError::RequestRefused(StanzaError::default().with_application("odd", "ns")).to_error();
+        assert_eq!((e.code, e.condition.as_str()), (Code::ConferenceRequest, "odd"));
+        let e = RoomError::Kicked { by: "0b0b0b0b".into(), reason: "bye".into() }.to_error();
+        assert_eq!((e.code, e.condition.as_str(), e.text.as_str()), (Code::Kicked, "0b0b0b0b", "bye"));
+        let e = RoomError::Removed { status: 332, reason: "down".into() }.to_error();
+        assert_eq!((e.code, e.condition.as_str(), e.text.as_str()), (Code::Removed, "332", "down"));
+        assert_eq!(RoomError::Removed { status: 0, reason: String::new() }.to_error().condition, "");
+        let lobby = Some(Jid::parse("r@lobby.x").unwrap());
+        let e = RoomError::MembersOnly { lobby, waiting_for_host: false }.to_error();
+        assert_eq!((e.code, e.text.as_str()), (Code::MembersOnly, "r@lobby.x"));
+        let not_allowed = |kind| RoomError::NotAllowed { kind, text: String::new() }.to_error();
+        assert_eq!(not_allowed(NotAllowed::AuthenticationRequired).code, Code::AuthenticationRequired);
+        assert_eq!(not_allowed(NotAllowed::NoVisitorsLobby).condition, "no-visitors-lobby");
+        assert_eq!(RoomError::MessageSize(70_000).to_error().code, Code::TooLarge);
+        assert_eq!(RoomError::MessageSize(0).to_error().code, Code::InvalidArgument);
+    }
+}

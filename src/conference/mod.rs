@@ -3,6 +3,8 @@
 //!
 //! One [`Room`] is one stay: it ends with [`RoomEvent::Ended`] and is thrown away. A new connection gets a new one.
 
+#[cfg(test)]
+mod capture_tests;
 mod chat;
 mod error;
 mod focus;
@@ -144,6 +146,7 @@ pub enum RoomEvent {
         /// Milliseconds since the Unix epoch.
         sent_ms: i64,
     },
+    /// The subject changed.
     Subject(String),
     /// The focus came, or went. Media goes on without it.
     Focus(bool),
@@ -190,6 +193,7 @@ pub struct Room {
     roster: Roster,
     focus: focus::Focus,
     properties: Vec<(String, String)>,
+    subject: String,
     chat: chat::Chat,
     out: VecDeque<RoomOutput>,
 }
@@ -215,6 +219,7 @@ impl Room {
             roster: Roster::default(),
             focus,
             properties: Vec::new(),
+            subject: String::new(),
             chat: chat::Chat::default(),
             out: VecDeque::new(),
             config,
@@ -379,7 +384,9 @@ impl Room {
             _ => return true,
         };
         let message = RoomMessage::read(stanza.element());
-        if let (Some(subject), false) = (message.subject, private) {
+        // A room without a subject says so to everyone who joins.
+        if let Some(subject) = message.subject.filter(|s| !private && *s != self.subject) {
+            self.subject.clone_from(&subject);
             self.event(RoomEvent::Subject(subject));
         }
         let Some(nick) = from.resource() else { return true };

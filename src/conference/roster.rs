@@ -121,10 +121,9 @@ impl Roster {
         if let Some(region) = presence.property("region") {
             region.clone_into(&mut m.region);
         }
-        if let Some(hand) = presence.property("raisedHand") {
-            // Old clients lower the hand with `false`.
-            if hand == "false" { "" } else { hand }.clone_into(&mut m.raised_hand);
-        }
+        // A presence is the whole state: without the element the hand is down. Old clients lower it with `false`.
+        let hand = presence.property("raisedHand").filter(|h| *h != "false");
+        hand.unwrap_or_default().clone_into(&mut m.raised_hand);
         let sources = o.sources.update(nick, presence);
         Some(Change { bits: difference(&old, &o.member), sources })
     }
