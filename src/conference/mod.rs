@@ -17,6 +17,7 @@ mod roster;
 mod source_info;
 #[cfg(test)]
 mod tests;
+mod types;
 
 pub use chat::{MAX_MESSAGE_BYTES, MAX_PENDING_MESSAGES, MESSAGE_TIMEOUT};
 pub use error::{NotAllowed, RoomError};
@@ -29,12 +30,13 @@ pub use roster::{
     MAX_PARTICIPANTS, Member,
 };
 pub use source_info::SourceState;
+pub use types::{IqFailure, IqKind, RoomConfig, RoomEvent, RoomOutput};
 
 pub use crate::wire::muc::MucRole;
 
 use crate::time::earliest;
 use crate::wire::message::{RoomMessage, group_text, private_text};
-use crate::wire::{Element, Jid, Stanza, StanzaError, StanzaKind, disco, muc, ns};
+use crate::wire::{Element, Jid, Stanza, StanzaKind, disco, muc, ns};
 use crate::{Env, Time};
 use presence_out::{Node, PresenceOut};
 use request::{Requester, Verdict};
@@ -42,124 +44,6 @@ use roster::Roster;
 use source_info::Sources;
 use std::collections::VecDeque;
 use std::time::Duration;
-
-/// What a room is entered with.
-#[derive(Clone)]
-pub struct RoomConfig {
-    /// Bare address of the room.
-    pub room: Jid,
-    /// Whom the conference request is sent to.
-    pub focus: Jid,
-    pub machine_uid: String,
-    /// JWT; empty for none.
-    pub token: String,
-    /// Password of the room; empty for none.
-    pub password: String,
-    pub display_name: String,
-    /// Our nickname: 8 lower-case hexadecimal digits.
-    pub endpoint_id: String,
-    /// Bare addresses that are the focus; those that it names itself are added.
-    pub trusted_focus: Vec<Jid>,
-    /// What the caps hash is made of.
-    pub features: Vec<String>,
-    /// Codecs in order of preference.
-    pub codecs: Vec<String>,
-    pub stats_id: String,
-}
-
-impl std::fmt::Debug for RoomConfig {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Neither token nor password.
-        f.debug_struct("RoomConfig").field("room", &self.room).field("endpoint_id", &self.endpoint_id).finish()
-    }
-}
-
-/// Whether an iq asks or changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum IqKind {
-    Get,
-    Set,
-}
-
-/// Why an iq has no answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum IqFailure {
-    Timeout,
-    Disconnected,
-    /// It was answered by an error.
-    Refused(StanzaError),
-}
-
-/// What the room wants done, in this order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RoomOutput {
-    /// A stanza to send.
-    Send(String),
-    /// An iq to send; its answer comes back by [`Room::on_iq_answer`] with this token.
-    SendIq {
-        token: u64,
-        text_payload: String,
-        to: Jid,
-        kind: IqKind,
-        timeout: Duration,
-    },
-    Event(RoomEvent),
-}
-
-/// What happened in the room.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RoomEvent {
-    /// A conference request was sent.
-    RequestSent,
-    /// The focus is ready.
-    Ready,
-    /// The join presence was sent.
-    JoinSent,
-    /// We are in.
-    Joined {
-        role: MucRole,
-    },
-    MemberJoined(Box<Member>),
-    /// With the `CHANGED_…` bits.
-    MemberUpdated(Box<Member>, u32),
-    MemberLeft {
-        member: Box<Member>,
-        reason: String,
-        kicked: bool,
-        /// Its connection broke (status 333).
-        vanished: bool,
-    },
-    /// Our own role changed.
-    RoleChanged(MucRole),
-    /// What a member says of its sources changed.
-    Sources {
-        endpoint_id: String,
-    },
-    Message {
-        endpoint_id: String,
-        display_name: String,
-        text: String,
-        id: String,
-        private: bool,
-        /// It is from the history.
-        delayed: bool,
-        /// Milliseconds since the Unix epoch.
-        sent_ms: i64,
-    },
-    /// The subject changed.
-    Subject(String),
-    /// The focus came, or went. Media goes on without it.
-    Focus(bool),
-    /// The focus's properties of the conference, all of them.
-    Properties(Vec<(String, String)>),
-    /// A request is done.
-    RequestDone {
-        request: u64,
-        error: Option<RoomError>,
-    },
-    /// Exactly once, and nothing after it. None: we left.
-    Ended(Option<RoomError>),
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -177,7 +61,6 @@ enum Phase {
 }
 
 /// The room machine.
-#[derive(Debug)]
 pub struct Room {
     config: RoomConfig,
     env: Env,
@@ -196,6 +79,12 @@ pub struct Room {
     subject: String,
     chat: chat::Chat,
     out: VecDeque<RoomOutput>,
+}
+
+impl std::fmt::Debug for Room {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Room").field("own", &self.own).field("phase", &self.phase).finish_non_exhaustive()
+    }
 }
 
 impl Room {

@@ -30,7 +30,7 @@ pub(super) enum Verdict {
 }
 
 /// The state that lives from request to request.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Requester {
     session_id: String,
     not_ready: u32,

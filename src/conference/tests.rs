@@ -265,6 +265,10 @@ fn every_refusal_of_the_focus_has_its_own_error() {
     assert_eq!(got, Some(RoomError::NotLive));
     let got = last(&|b, t| b.refuse(t, "cancel", "forbidden", ""));
     assert_eq!(code(got), crate::Code::ConferenceRequest);
+    // An error that the stream has read already is the same.
+    let typed = crate::wire::StanzaError::new(crate::wire::Condition::NotAuthorized);
+    let got = last(&|b, t| b.room.on_iq_answer(t, Err(IqFailure::Refused(typed.clone())), b.now));
+    assert_eq!(got, Some(RoomError::AuthenticationRequired));
     assert_eq!(last(&|b, t| b.answer(t, "<iq type='result'/>")), Some(RoomError::RequestUnreadable));
     let got = last(&|b, t| b.room.on_iq_answer(t, Err(IqFailure::Disconnected), b.now));
     assert_eq!(got, Some(RoomError::Disconnected));
