@@ -105,8 +105,14 @@ fn obey(room: &Conference, writers: Option<&(Writer, Writer)>, received: &Mutex<
                 track.set_muted(word == "mute", 3)
             }
             ("stats", _) => {
+                let session = room.media_stats(Duration::from_secs(1)).map(|s| {
+                    let path = s.path.map(|p| [p.local.to_string(), p.remote.to_string()]);
+                    let kinds = s.path.map(|p| [p.local_kind.as_str(), p.remote_kind.as_str()]);
+                    json!({"rtp_in": s.rtp_in, "rtp_out": s.rtp_out, "rtx_out": s.rtx_out, "recovered": s.recovered,
+                        "unrecovered": s.unrecovered, "nacks_out": s.nacks_out, "path": path, "kinds": kinds})
+                });
                 if let Ok(r) = received.lock() {
-                    print(&json!({"event": "stats", "sources": r.sources}));
+                    print(&json!({"event": "stats", "sources": r.sources, "session": session}));
                 }
                 Ok(())
             }

@@ -4,11 +4,13 @@ use super::reader::{Reader, ReaderShared};
 use super::shared::{Shared, ToDriver, closed};
 use super::writer::{Writer, WriterShared};
 use crate::error::{Code, Error, Stage};
+use crate::media::peer::Stats;
 use crate::media::reader_queue::ReaderQueue;
 use crate::meeting::event::{ClientState, ConferenceKey, MAIN_ROOM, Participant, ParticipantKey, Track, TrackKey};
 use crate::meeting::options::{MAX_DISPLAY_NAME_BYTES, TrackOptions};
 use crate::meeting::{Command, ReaderKey, ReaderOptions};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Longest chat text, bytes.
 pub const MAX_MESSAGE_BYTES: usize = crate::conference::MAX_MESSAGE_BYTES;
@@ -145,6 +147,13 @@ impl Conference {
         self.shared.send(ToDriver::NewReader(reader, state.clone()))?;
         self.shared.send(ToDriver::Command(Command::AddReader { reader, track, options }))?;
         Ok(Reader::new(reader, state, self.shared.clone()))
+    }
+
+    /// Counters of the media session that runs now; `None` when none runs, or the driver does not answer within `timeout`.
+    pub fn media_stats(&self, timeout: Duration) -> Option<Stats> {
+        let (tx, rx) = std::sync::mpsc::sync_channel(1);
+        self.shared.send(ToDriver::Stats(tx)).ok()?;
+        rx.recv_timeout(timeout).ok().flatten()
     }
 
     /// Asks the sender of a remote track for a key frame. Throttled.

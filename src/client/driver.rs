@@ -260,6 +260,8 @@ impl Driver {
                 }
                 self.meeting.handle(Input::Frame(track, frame), now());
             }
+            // Who asked may have stopped waiting.
+            ToDriver::Stats(to) => drop(to.try_send(self.meeting.media_stats())),
             ToDriver::Free => {
                 self.freed = true;
                 self.meeting.handle(Input::Command(Command::Leave { tag: 0 }), now());

@@ -6,6 +6,7 @@ use super::reader::ReaderShared;
 use super::writer::WriterShared;
 use crate::error::{Code, Error, Stage};
 use crate::media::OutgoingFrame;
+use crate::media::peer::Stats;
 use crate::meeting::event::{
     ClientState, Event, EventKind, Participant, ParticipantKey, TimelineStage, Track, TrackKey,
 };
@@ -26,6 +27,8 @@ pub(crate) enum ToDriver {
     NewReader(ReaderKey, Arc<ReaderShared>),
     NewWriter(TrackKey, Arc<WriterShared>),
     Frame(TrackKey, OutgoingFrame),
+    /// Wants the counters of the media session.
+    Stats(std::sync::mpsc::SyncSender<Option<Stats>>),
     /// The handle is gone: leave without waiting.
     Free,
 }

@@ -10,7 +10,7 @@ use crate::conference::Room;
 use crate::env::Env;
 use crate::error::{Code, Error, Stage};
 use crate::jingle::{self, Jingle, JingleConfig};
-use crate::media::peer::{Identity, PeerEngineFactory};
+use crate::media::peer::{Identity, PeerEngineFactory, Stats};
 use crate::time::{Time, earliest};
 use crate::wire::Jid;
 use crate::xmpp::{IqToken, Stream};
@@ -176,6 +176,11 @@ impl Meeting {
     /// Address of the room.
     pub fn room_jid(&self) -> &Jid {
         &self.names.room
+    }
+
+    /// Counters of the media session that runs now.
+    pub fn media_stats(&self) -> Option<Stats> {
+        self.media.as_ref().map(|m| m.engine.stats())
     }
 
     /// Takes one input. Drain [`Meeting::poll_output`] afterwards.

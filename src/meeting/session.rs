@@ -163,7 +163,7 @@ impl MediaSession {
             let mut receiver = Receiver::new(s.owner.clone(), s.name.clone(), media, self.wait);
             receiver.set_payload_types(types.clone());
             let ssrcs: Vec<u32> = s.primaries().collect();
-            for (primary, rtx) in s.repairs() {
+            for (rtx, primary) in s.repairs() {
                 self.engine.handle_command(Command::MapRtx { rtx, primary }, now);
             }
             let at = self.incoming.iter().position(Option::is_none).unwrap_or_else(|| {

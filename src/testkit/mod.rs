@@ -12,6 +12,7 @@ pub mod media_files;
 mod media_proxy;
 pub mod server;
 mod stanza;
+pub mod world;
 pub mod xml_stream;
 
 pub use candidates::MapCandidate;
@@ -22,6 +23,7 @@ pub use link::{Link, LinkOptions};
 pub use media_proxy::MediaCounts;
 pub use server::ServerOptions;
 pub use server::sasl::User;
+pub use world::World;
 
 use crate::time::Time;
 use std::sync::OnceLock;

@@ -69,8 +69,16 @@ class Participant:
                 self.changed.wait(left)
 
     def stats(self):
+        """Received by source name: frames, bytes, key frames, packets lost."""
+        return self.all_stats()["sources"]
+
+    def session(self):
+        """Counters of the media session, None when there is none."""
+        return self.all_stats()["session"]
+
+    def all_stats(self):
         self.command("stats")
-        return self.expect("stats")["sources"]
+        return self.expect("stats")
 
     def until(self, what, condition, timeout=TIMEOUT):
         """Polls the counters until `condition(sources)` holds, and returns them."""

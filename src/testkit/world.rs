@@ -1,0 +1,356 @@
+//! Participants and server on one virtual clock: whole meetings without a socket, a thread or a second of waiting. Seeded: the
+//! same world runs the same way again.
+//!
+//! Signalling takes [`World::signalling`] one way; media travels over one [`Link`] per pair and direction, so loss, delay and
+//! reordering are the test's choice.
+
+use super::link::{Link, LinkOptions};
+use super::server::{ConnId, Output as ServerOutput, Server, ServerOptions};
+use crate::engine::{Engines as EngineFactory, identity};
+use crate::env::Env;
+use crate::error::Error;
+use crate::media::EncodedFrame;
+use crate::media::peer::Identity;
+use crate::meeting::event::{Event, EventKind, TrackKey};
+use crate::meeting::io::{ConnectionKey, Input, Output, SocketsKey};
+use crate::meeting::machine::Engines;
+use crate::meeting::{ClientOptions, Command, Meeting, ReaderKey};
+use crate::time::{Time, earliest};
+use std::collections::{BTreeMap, VecDeque};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Steps without the clock moving, before a world counts as stuck in a loop.
+const MAX_STEPS_AT_ONCE: usize = 1_000_000;
+
+/// A participant of the world.
+pub struct Peer {
+    pub meeting: Meeting,
+    connection: Option<(ConnectionKey, ConnId)>,
+    sockets: Vec<(SocketsKey, SocketAddr)>,
+    next_port: u16,
+    /// Every event so far, with its time.
+    pub events: Vec<(Time, Event)>,
+    /// Every frame that its readers got.
+    pub frames: Vec<(ReaderKey, EncodedFrame)>,
+    /// What each writer was told last: muted, ready.
+    pub writers: BTreeMap<TrackKey, (bool, bool)>,
+    /// No connection succeeds: with this error.
+    pub refuse_connection: Option<Error>,
+    /// What is asked of the network gets no answer.
+    pub unreachable: bool,
+}
+
+impl Peer {
+    /// The kinds of its events.
+    pub fn kinds(&self) -> impl Iterator<Item = &EventKind> {
+        self.events.iter().map(|e| &e.1.kind)
+    }
+
+    /// Whether an event like this came.
+    pub fn saw(&self, f: impl Fn(&EventKind) -> bool) -> bool {
+        self.kinds().any(f)
+    }
+}
+
+enum Wire {
+    ToServer(ConnId, String),
+    ToPeer(usize, ConnectionKey, String),
+    Opened(usize, ConnectionKey),
+    Lost(usize, ConnectionKey, Error),
+}
+
+type Datagram = (SocketAddr, SocketAddr, Vec<u8>);
+
+/// The world.
+pub struct World {
+    pub server: Server,
+    pub now: Time,
+    pub peers: Vec<Peer>,
+    /// One way of signalling.
+    pub signalling: Duration,
+    links: BTreeMap<(usize, usize), Link<Datagram>>,
+    /// What a new link does.
+    pub link: LinkOptions,
+    wire: VecDeque<(Time, Wire)>,
+    identity: Arc<Identity>,
+    env: Env,
+    next_conn: ConnId,
+}
+
+impl World {
+    /// A server, and nobody.
+    ///
+    /// # Panics
+    /// When no certificate can be made, which is a defect of the machine it runs on.
+    pub fn new(seed: u64) -> World {
+        let mut env = Env::seeded(seed);
+        let identity = Arc::new(identity::generate().expect("a certificate"));
+        World {
+            server: Server::new(ServerOptions::default(), env.fork()),
+            now: Time::new(1_000_000, 1_700_000_000_000_000),
+            peers: Vec::new(),
+            signalling: Duration::ZERO,
+            links: BTreeMap::new(),
+            link: LinkOptions::default(),
+            wire: VecDeque::new(),
+            identity,
+            env,
+            next_conn: 1,
+        }
+    }
+
+    /// Adds a participant that is not joined yet; `options` gets URL, room and domain where it names none.
+    pub fn add(&mut self, mut options: ClientOptions) -> Result<usize, Error> {
+        if options.url.is_empty() {
+            options.url = "ws://localhost/xmpp-websocket".into();
+        }
+        if options.room.is_empty() {
+            options.room = "room".into();
+        }
+        if options.domain.is_empty() {
+            options.domain = ServerOptions::default().domain;
+        }
+        options.allow_loopback = true;
+        let engines = Engines { factory: Box::new(EngineFactory), identity: self.identity.clone() };
+        let meeting = Meeting::new(options, "localhost", true, Some(engines), self.env.fork())?;
+        self.peers.push(Peer {
+            meeting,
+            connection: None,
+            sockets: Vec::new(),
+            next_port: 10_000,
+            events: Vec::new(),
+            frames: Vec::new(),
+            writers: BTreeMap::new(),
+            refuse_connection: None,
+            unreachable: false,
+        });
+        Ok(self.peers.len() - 1)
+    }
+
+    /// Gives a participant a command, now.
+    pub fn command(&mut self, who: usize, command: Command) {
+        self.peers[who].meeting.handle(Input::Command(command), self.now);
+        self.drain(who);
+    }
+
+    /// Gives a participant a frame to send, now.
+    pub fn frame(&mut self, who: usize, track: TrackKey, frame: crate::media::OutgoingFrame) {
+        self.peers[who].meeting.handle(Input::Frame(track, frame), self.now);
+        self.drain(who);
+    }
+
+    /// Breaks a participant's connection without a word.
+    pub fn cut(&mut self, who: usize) {
+        if let Some((key, conn)) = self.peers[who].connection.take() {
+            self.server.disconnected(conn, self.now);
+            let e = Error::new(crate::Code::Disconnected, crate::Stage::Stream, "cut");
+            self.wire.push_back((self.now, Wire::Lost(who, key, e)));
+        }
+    }
+
+    /// Puts a stanza on a participant's stream, as if the server had sent it.
+    pub fn inject(&mut self, who: usize, text: &str) {
+        if let Some((key, _)) = self.peers[who].connection {
+            self.wire.push_back((self.now, Wire::ToPeer(who, key, text.to_owned())));
+        }
+    }
+
+    /// The link from one participant to another.
+    pub fn link_mut(&mut self, from: usize, to: usize) -> &mut Link<Datagram> {
+        let (options, seed) = (self.link, (from * 1000 + to) as u64);
+        self.links.entry((from, to)).or_insert_with(|| Link::new(options, seed))
+    }
+
+    /// Runs until `done`, for at most `limit` of virtual time; whether it was done.
+    pub fn run_until(&mut self, limit: Duration, mut done: impl FnMut(&World) -> bool) -> bool {
+        let end = self.now + limit;
+        loop {
+            if !self.settle(&mut done) {
+                return true;
+            }
+            match self.next_deadline() {
+                Some(next) if next <= end => self.advance(next),
+                _ => {
+                    self.advance(end);
+                    return !self.settle(&mut done);
+                }
+            }
+        }
+    }
+
+    /// Runs for this long.
+    pub fn run(&mut self, time: Duration) {
+        self.run_until(time, |_| false);
+    }
+
+    fn advance(&mut self, to: Time) {
+        if to > self.now {
+            // Both clocks by the same step: deadlines are sums of the monotonic one.
+            self.now = self.now + to.since(self.now);
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Time> {
+        let wire = self.wire.iter().map(|w| w.0).min();
+        let links = self.links.values().filter_map(Link::next_deadline).min();
+        let peers = self.peers.iter().filter_map(|p| p.meeting.next_deadline()).min();
+        [wire, links, peers].into_iter().fold(self.server.next_deadline(), earliest)
+    }
+
+    /// Does all that is due now; `false` as soon as `done`.
+    fn settle(&mut self, done: &mut impl FnMut(&World) -> bool) -> bool {
+        for _ in 0..MAX_STEPS_AT_ONCE {
+            if done(self) {
+                return false;
+            }
+            if !self.step() {
+                return true;
+            }
+        }
+        panic!("the world does not come to rest");
+    }
+
+    fn step(&mut self) -> bool {
+        if let Some(o) = self.server.poll_output() {
+            self.on_server(o);
+            return true;
+        }
+        if let Some(at) = self.wire.iter().position(|w| w.0 <= self.now) {
+            let Some((_, w)) = self.wire.remove(at) else { return false };
+            self.on_wire(w);
+            return true;
+        }
+        let due = |d: Option<Time>, now: Time| d.is_some_and(|d| d.mono_us <= now.mono_us);
+        for ((_, to), link) in &mut self.links {
+            if let Some((from, target, data)) = link.pop(self.now) {
+                let who = *to;
+                let p = &mut self.peers[who];
+                if let Some((sockets, local)) = p.sockets.iter().find(|s| s.1 == target).copied() {
+                    p.meeting.handle(Input::Datagram { sockets, local, remote: from, data: &data }, self.now);
+                    self.drain(who);
+                }
+                return true;
+            }
+        }
+        if due(self.server.next_deadline(), self.now) {
+            self.server.handle_timeout(self.now);
+            return true;
+        }
+        for who in 0..self.peers.len() {
+            if due(self.peers[who].meeting.next_deadline(), self.now) {
+                self.peers[who].meeting.handle(Input::Timer, self.now);
+                self.drain(who);
+                return true;
+            }
+        }
+        false
+    }
+
+    fn on_server(&mut self, o: ServerOutput) {
+        let peer_of = |peers: &[Peer], conn| peers.iter().position(|p| p.connection.is_some_and(|c| c.1 == conn));
+        match o {
+            ServerOutput::Send(conn, text) => {
+                if let Some(who) = peer_of(&self.peers, conn)
+                    && let Some((key, _)) = self.peers[who].connection
+                {
+                    self.wire.push_back((self.now + self.signalling, Wire::ToPeer(who, key, text)));
+                }
+            }
+            ServerOutput::Close(conn) | ServerOutput::Cut(conn) => {
+                if let Some(who) = peer_of(&self.peers, conn)
+                    && let Some((key, _)) = self.peers[who].connection.take()
+                {
+                    let e = Error::new(crate::Code::Disconnected, crate::Stage::Stream, "closed by the server");
+                    self.wire.push_back((self.now + self.signalling, Wire::Lost(who, key, e)));
+                }
+            }
+        }
+    }
+
+    fn on_wire(&mut self, w: Wire) {
+        match w {
+            Wire::ToServer(conn, text) => self.server.receive(conn, &text, self.now),
+            Wire::ToPeer(who, key, text) => {
+                self.peers[who].meeting.handle(Input::Text(key, text), self.now);
+                self.drain(who);
+            }
+            Wire::Opened(who, key) => {
+                self.peers[who].meeting.handle(Input::Opened(key), self.now);
+                self.drain(who);
+            }
+            Wire::Lost(who, key, e) => {
+                self.peers[who].meeting.handle(Input::Lost(key, e), self.now);
+                self.drain(who);
+            }
+        }
+    }
+
+    fn drain(&mut self, who: usize) {
+        while let Some(o) = self.peers[who].meeting.poll_output() {
+            self.on_output(who, o);
+        }
+    }
+
+    fn on_output(&mut self, who: usize, o: Output) {
+        let p = &mut self.peers[who];
+        match o {
+            Output::Connect { connection, .. } => {
+                if p.unreachable {
+                    return;
+                }
+                // A TCP handshake and an upgrade: two round trips.
+                let at = self.now + self.signalling * 4;
+                if let Some(e) = p.refuse_connection.clone() {
+                    self.wire.push_back((at, Wire::Lost(who, connection, e)));
+                    return;
+                }
+                let conn = self.next_conn;
+                self.next_conn += 1;
+                p.connection = Some((connection, conn));
+                self.server.connected(conn);
+                self.wire.push_back((at, Wire::Opened(who, connection)));
+            }
+            Output::Send { connection, text } => {
+                if let Some((_, conn)) = p.connection.filter(|c| c.0 == connection) {
+                    self.wire.push_back((self.now + self.signalling, Wire::ToServer(conn, text)));
+                }
+            }
+            Output::CloseConnection(connection) => {
+                if let Some((_, conn)) = p.connection.take_if(|c| c.0 == connection) {
+                    // What was sent before arrives before.
+                    while let Some(at) =
+                        self.wire.iter().position(|w| matches!(&w.1, Wire::ToServer(c, _) if *c == conn))
+                    {
+                        if let Some((_, Wire::ToServer(conn, text))) = self.wire.remove(at) {
+                            self.server.receive(conn, &text, self.now);
+                        }
+                    }
+                    self.server.disconnected(conn, self.now);
+                }
+            }
+            Output::Resolve { .. } => {}
+            Output::OpenSockets(key) => {
+                p.next_port += 1;
+                let ip = IpAddr::V4(Ipv4Addr::new(127, 0, 0, who as u8 + 1));
+                let a = SocketAddr::new(ip, p.next_port);
+                p.sockets.push((key, a));
+                p.meeting.handle(Input::Sockets(key, vec![a]), self.now);
+            }
+            Output::CloseSockets(key) => p.sockets.retain(|s| s.0 != key),
+            Output::Transmit { local, remote, data, .. } => {
+                if let Some(to) = self.peers.iter().position(|p| p.sockets.iter().any(|s| s.1 == remote)) {
+                    let now = self.now;
+                    self.link_mut(who, to).push((local, remote, data), now);
+                }
+            }
+            Output::Event(e) => p.events.push((self.now, e)),
+            Output::Frame(reader, frame) => p.frames.push((reader, frame)),
+            Output::ReaderEnded(_) => {}
+            Output::Writer { track, muted, ready } => {
+                p.writers.insert(track, (muted, ready));
+            }
+        }
+    }
+}

@@ -1,0 +1,67 @@
+"""Two participants over real networks of their own: behind a masquerading router with a STUN server (coturn), and over a link that
+delays and loses."""
+import sys, unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+from netns import Net
+from participant import Participant
+from prosody import Rig
+from turn import Turn
+
+
+def connected(p):
+    p.expect("p2p", state="connected")
+
+
+class Paths(unittest.TestCase):
+    def test_behind_a_masquerading_router_the_server_reflexive_pair_is_selected(self):
+        with Net() as net:
+            inside, router = net.host("i"), net.host("r")
+            inside.cable(router, "10.79.0.2/30", "10.79.0.1/30")
+            device, _ = router.cable(None, "10.79.1.2/30", "10.79.1.1/30")
+            inside.route("10.79.0.1")
+            router.masquerade(device)
+            with Turn(address="10.79.1.1") as turn, \
+                    Rig(addresses=("10.79.1.1",), stun_host="10.79.1.1", stun_port=turn.port) as rig:
+                url = f"ws://10.79.1.1:{rig.http_port}/xmpp-websocket"
+                where = dict(domain=rig.domain, loopback=False)
+                # The one outside hears of the other's host address too, and cannot reach it.
+                with Participant(url, "nat", nickname="00000000", prefix=inside.prefix, **where) as a, \
+                        Participant(url, "nat", nickname="ffffffff", **where) as b:
+                    connected(a)
+                    connected(b)
+                    a.until("hears", lambda s: sum(v[0] for v in s.values()) > 20)
+                    b.until("hears", lambda s: sum(v[0] for v in s.values()) > 20)
+                    self.assertEqual(b.session()["path"][1].split(":")[0], "10.79.1.2")
+                    self.assertIn(a.session()["kinds"][0], ("srflx", "prflx"))
+
+    def test_losses_are_repaired_and_both_sides_count_the_same(self):
+        with Net() as net:
+            a_host, b_host = net.host("a"), net.host("b")
+            net.bad_link(a_host, "10.78.0.1", b_host, "10.78.0.2", delay_ms=20, loss=0.03)
+            # Signalling runs beside the bad link: it is media that is tested.
+            a_host.cable(None, "10.77.0.2/30", "10.77.0.1/30")
+            b_host.cable(None, "10.77.1.2/30", "10.77.1.1/30")
+            with Rig(addresses=("10.77.0.1", "10.77.1.1"), stun_host="10.77.0.1") as rig:
+                where = dict(domain=rig.domain, loopback=False)
+                with Participant(f"ws://10.77.0.1:{rig.http_port}/xmpp-websocket", "loss", nickname="00000000",
+                                 prefix=a_host.prefix, **where) as a, \
+                        Participant(f"ws://10.77.1.1:{rig.http_port}/xmpp-websocket", "loss", nickname="ffffffff",
+                                    prefix=b_host.prefix, **where) as b:
+                    connected(a)
+                    connected(b)
+                    self.assertTrue(a.session()["path"][0].startswith("10.78.0.1"), a.session())
+                    for p, name in ((a, "ffffffff-v0"), (b, "00000000-v0")):
+                        p.until("has some video", lambda s: s.get(name, [0])[0] > 150)
+                    video = b.stats()["00000000-v0"]
+                    session, other = b.session(), a.session()
+                    self.assertGreater(session["recovered"], 0, session)
+                    self.assertGreater(other["rtx_out"], 0, other)
+                    # Each repair that arrived was sent; those on their way or lost make the difference.
+                    self.assertLessEqual(session["recovered"], other["rtx_out"])
+                    self.assertLessEqual(video[3], 3, video)
+
+
+if __name__ == "__main__":
+    unittest.main()

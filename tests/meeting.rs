@@ -1,0 +1,213 @@
+//! Whole meetings in virtual time: participants, server and media on one clock.
+
+use jmeet::media::{Codec, MediaType, OutgoingFrame, VideoType};
+use jmeet::meeting::event::{EventKind, MediaState};
+use jmeet::meeting::{ClientOptions, Command, ReaderKey, ReaderOptions, TrackKey, TrackOptions};
+use jmeet::testkit::World;
+use jmeet::testkit::link::LinkOptions;
+use jmeet::testkit::media_files::{self, Clip};
+use jmeet::{Code, Stage};
+use std::time::Duration;
+
+const AUDIO: TrackKey = TrackKey(1 << 63);
+const VIDEO: TrackKey = TrackKey((1 << 63) + 1);
+const READER: ReaderKey = ReaderKey((1 << 63) + 2);
+const SECOND: Duration = Duration::from_secs(1);
+
+fn named(nickname: &str) -> ClientOptions {
+    ClientOptions { nickname: nickname.into(), display_name: format!("N {nickname}"), ..Default::default() }
+}
+
+fn join(w: &mut World, nickname: &str, media: bool) -> usize {
+    let who = w.add(named(nickname)).unwrap();
+    w.command(who, Command::Join { tag: 1 });
+    if media {
+        for (track, codec) in [(AUDIO, Codec::Opus), (VIDEO, Codec::Vp8)] {
+            let options = TrackOptions { codec, video_type: VideoType::Camera, muted: false, queue_frames: 0 };
+            w.command(who, Command::AddTrack { track, options, tag: 0 });
+        }
+        w.command(who, Command::AddReader { reader: READER, track: None, options: ReaderOptions::default() });
+    }
+    assert!(w.run_until(5 * SECOND, |w| w.peers[who].saw(|e| matches!(e, EventKind::Joined(_)))));
+    who
+}
+
+fn connected(w: &World, who: usize) -> usize {
+    w.peers[who].kinds().filter(|e| matches!(e, EventKind::Media(MediaState::Connected { .. }))).count()
+}
+
+fn pair(w: &mut World) -> (usize, usize) {
+    let (a, b) = (join(w, "00000000", true), join(w, "ffffffff", true));
+    assert!(w.run_until(10 * SECOND, |w| connected(w, a) == 1 && connected(w, b) == 1));
+    (a, b)
+}
+
+fn clip() -> Clip {
+    media_files::read_ivf(include_bytes!("fixtures/media/video.ivf")).unwrap()
+}
+
+/// Sends `n` video frames and as much audio both ways, at their pace.
+fn talk(w: &mut World, people: &[usize], n: usize) {
+    let clip = clip();
+    let packets = media_files::read_ogg_opus(include_bytes!("fixtures/media/audio.ogg")).unwrap();
+    for i in 0..n {
+        for who in people {
+            let f = OutgoingFrame::video(clip.frames[i % 60].data.clone(), clip.frame_duration());
+            w.frame(*who, VIDEO, f);
+            w.frame(*who, AUDIO, OutgoingFrame::audio(packets[i % 200].clone()));
+        }
+        w.run(clip.frame_duration());
+    }
+    w.run(SECOND);
+}
+
+fn received(w: &World, who: usize, media: MediaType) -> Vec<bytes::Bytes> {
+    w.peers[who].frames.iter().filter(|f| f.1.media == media).map(|f| f.1.data.clone()).collect()
+}
+
+#[test]
+fn two_meet_talk_and_leave_in_the_order_that_is_promised() {
+    let mut w = World::new(1);
+    let (a, b) = pair(&mut w);
+    talk(&mut w, &[a, b], 60);
+    let sent: Vec<_> = clip().frames.iter().map(|f| f.data.clone()).collect();
+    for who in [a, b] {
+        assert_eq!(received(&w, who, MediaType::Video), sent);
+        assert_eq!(received(&w, who, MediaType::Audio).len(), 60);
+    }
+    w.command(a, Command::SendMessage { text: "hello".into(), tag: 7 });
+    assert!(w.run_until(SECOND, |w| {
+        w.peers[b].saw(|e| matches!(e, EventKind::Message(m) if m.text == "hello" && !m.delayed))
+    }));
+    assert!(w.run_until(SECOND, |w| w.peers[a].events.iter().any(|e| e.1.tag == 7)));
+    assert!(!w.peers[a].saw(|e| matches!(e, EventKind::Message(_))), "own words are no event");
+
+    w.command(b, Command::Leave { tag: 9 });
+    assert!(w.run_until(5 * SECOND, |w| w.peers[b].saw(|e| matches!(e, EventKind::Closed(None)))));
+    assert!(w.run_until(5 * SECOND, |w| w.peers[a].saw(|e| matches!(e, EventKind::ParticipantLeft(_)))));
+    let at = |who: usize, f: &dyn Fn(&EventKind) -> bool| w.peers[who].kinds().position(f).unwrap();
+    let last = |who: usize, f: &dyn Fn(&EventKind) -> bool| {
+        let n = w.peers[who].events.len();
+        n - 1 - w.peers[who].events.iter().rev().position(|e| f(&e.1.kind)).unwrap()
+    };
+    let joined = at(a, &|e| matches!(e, EventKind::ParticipantJoined(_)));
+    assert!(joined < at(a, &|e| matches!(e, EventKind::TrackAdded(t) if !t.local)));
+    assert!(
+        last(a, &|e| matches!(e, EventKind::TrackRemoved(t) if !t.local))
+            < at(a, &|e| matches!(e, EventKind::ParticipantLeft(_)))
+    );
+    assert_eq!(at(b, &|e| matches!(e, EventKind::Closed(_))), w.peers[b].events.len() - 1);
+    assert_eq!(w.peers[b].events.iter().filter(|e| e.1.tag == 9).count(), 1);
+}
+
+#[test]
+fn losses_are_repaired_by_retransmission_and_no_frame_is_missing() {
+    for seed in 0..5 {
+        let mut w = World::new(seed);
+        w.link = LinkOptions { delay: Duration::from_millis(20), loss: 0.05, ..Default::default() };
+        let (a, b) = pair(&mut w);
+        talk(&mut w, &[a, b], 120);
+        for (from, to) in [(a, b), (b, a)] {
+            let (sent, got) =
+                (w.peers[from].meeting.media_stats().unwrap(), w.peers[to].meeting.media_stats().unwrap());
+            assert!(got.recovered > 0, "seed {seed}: {got:?}");
+            assert!(sent.rtx_out >= got.recovered, "seed {seed}: {sent:?} {got:?}");
+            assert_eq!(received(&w, to, MediaType::Video).len(), 120, "seed {seed}: {got:?}");
+        }
+    }
+}
+
+#[test]
+fn a_third_ends_peer_to_peer_and_it_comes_back_when_the_third_leaves() {
+    let mut w = World::new(2);
+    let (a, b) = pair(&mut w);
+    let c = join(&mut w, "88888888", false);
+    let ended = |w: &World, who: usize| w.peers[who].saw(|e| matches!(e, EventKind::Media(MediaState::Ended { .. })));
+    assert!(w.run_until(5 * SECOND, |w| ended(w, a) && ended(w, b)));
+    assert!(w.peers[a].writers.values().all(|(_, ready)| !ready));
+    w.command(c, Command::Leave { tag: 0 });
+    assert!(w.run_until(20 * SECOND, |w| connected(w, a) == 2 && connected(w, b) == 2));
+    talk(&mut w, &[a, b], 15);
+    assert_eq!(received(&w, a, MediaType::Video).len(), 15);
+}
+
+#[test]
+fn mutes_are_seen_and_a_muted_track_sends_nothing() {
+    let mut w = World::new(3);
+    let (a, b) = pair(&mut w);
+    w.command(a, Command::SetMuted { track: VIDEO, muted: true, tag: 4 });
+    let muted = |w: &World, m: bool| w.peers[1].saw(|e| matches!(e, EventKind::TrackUpdated(t) if t.muted == m));
+    assert!(w.run_until(SECOND, |w| muted(w, true)));
+    talk(&mut w, &[a], 15);
+    assert!(received(&w, b, MediaType::Video).is_empty());
+    assert_eq!(received(&w, b, MediaType::Audio).len(), 15);
+    w.command(a, Command::SetMuted { track: VIDEO, muted: false, tag: 5 });
+    assert!(w.run_until(SECOND, |w| muted(w, false)));
+    talk(&mut w, &[a], 15);
+    assert_eq!(received(&w, b, MediaType::Video).len(), 15);
+    assert_eq!(w.peers[a].events.iter().filter(|e| [4, 5].contains(&e.1.tag)).count(), 2);
+}
+
+#[test]
+fn a_lost_connection_closes_media_and_then_tells_one_typed_end() {
+    let mut w = World::new(4);
+    let (a, b) = pair(&mut w);
+    w.command(a, Command::SendMessage { text: "into the void".into(), tag: 11 });
+    w.cut(a);
+    assert!(w.run_until(5 * SECOND, |w| w.peers[a].saw(|e| matches!(e, EventKind::Closed(_)))));
+    let kinds: Vec<_> = w.peers[a].kinds().collect();
+    assert!(
+        matches!(kinds.last(), Some(EventKind::Closed(Some(e))) if e.code == Code::Disconnected),
+        "{:?}",
+        kinds.last()
+    );
+    let ended = kinds.iter().position(|e| matches!(e, EventKind::Media(MediaState::Ended { .. }))).unwrap();
+    assert!(ended < kinds.len() - 1);
+    assert_eq!(w.peers[a].events.iter().filter(|e| e.1.tag == 11).count(), 1);
+    w.command(a, Command::SendMessage { text: "late".into(), tag: 12 });
+    assert!(
+        w.peers[a]
+            .events
+            .iter()
+            .any(|e| e.1.tag == 12 && matches!(&e.1.kind, EventKind::RequestDone(Some(e)) if e.code == Code::Closed))
+    );
+    assert!(w.run_until(90 * SECOND, |w| w.peers[b].saw(|e| matches!(e, EventKind::ParticipantLeft(_)))));
+}
+
+#[test]
+fn a_server_that_falls_silent_anywhere_ends_the_join_in_time() {
+    use jmeet::testkit::Step;
+    for step in [Step::Open, Step::Auth, Step::Bind, Step::Join] {
+        let mut w = World::new(5);
+        w.server.faults.silent_at = Some(step);
+        let a = w.add(ClientOptions { join_timeout: 3 * SECOND, ..named("00000000") }).unwrap();
+        w.command(a, Command::Join { tag: 1 });
+        let start = w.now;
+        assert!(w.run_until(10 * SECOND, |w| w.peers[a].saw(|e| matches!(e, EventKind::Closed(_)))), "{step:?}");
+        assert!(w.now.since(start) <= 6 * SECOND, "{step:?}: {:?}", w.now.since(start));
+        let done = w.peers[a].events.iter().find(|e| e.1.tag == 1).unwrap();
+        let EventKind::RequestDone(Some(e)) = &done.1.kind else { panic!("{step:?}: {done:?}") };
+        assert_eq!(e.code, Code::RequestTimeout, "{step:?}");
+        assert_ne!(e.stage, Stage::None);
+    }
+}
+
+#[test]
+fn an_impostor_of_the_focus_is_refused_and_the_meeting_goes_on() {
+    let mut w = World::new(6);
+    let (a, _) = pair(&mut w);
+    let before = w.peers[a].events.len();
+    for stanza in [
+        "<iq xmlns='jabber:client' type='set' id='x1' from='room@conference.meet.localhost/ffffffff' to='me'><jingle xmlns='urn:xmpp:jingle:1' action='session-initiate' sid='evil' initiator='focus@auth.meet.localhost/focus'/></iq>",
+        "<iq xmlns='jabber:client' type='set' id='x2' from='evil@meet.localhost/x' to='me'><jingle xmlns='urn:xmpp:jingle:1' action='session-terminate' sid='none'/></iq>",
+        "<message xmlns='jabber:client' from='evil@meet.localhost/x'><json-message xmlns='http://jitsi.org/jitmeet'>{\"type\":</json-message></message>",
+        "<presence xmlns='jabber:client' from='other@conference.meet.localhost/ffffffff'><x xmlns='http://jabber.org/protocol/muc#user'/></presence>",
+        "<iq xmlns='jabber:client' type='get' id='x3' from='meet.localhost'><unknown xmlns='urn:x'/></iq>",
+    ] {
+        w.inject(a, stanza);
+    }
+    w.run(2 * SECOND);
+    let new: Vec<_> = w.peers[a].events[before..].iter().map(|e| &e.1.kind).collect();
+    assert!(new.iter().all(|e| matches!(e, EventKind::Bandwidth { .. } | EventKind::TargetBitrate { .. })), "{new:?}");
+    assert_eq!(connected(&w, a), 1);
+}
