@@ -7,11 +7,11 @@ use super::error::jmeet_error;
 use super::handle::{Object, Table, get, make, pointer, take};
 use super::participant::{Person, jmeet_participant};
 use super::queue::{Events, jmeet_queue};
-use super::reader::Reading;
+use super::reader::{Reading, jmeet_reader};
 use super::runtime::{Threads, jmeet_runtime};
 use super::status::{jmeet_state, jmeet_status};
 use super::track::{Source, jmeet_track};
-use super::writer::Writing;
+use super::writer::{Writing, jmeet_writer};
 use crate::client::{self as rust, Conference, FREE_LINGER, Queue};
 use crate::error::{Code, Error, Stage};
 use crate::log;
@@ -20,6 +20,7 @@ use crate::meeting::event::{Event, EventKind, Participant, ParticipantKey, Track
 use parking_lot::{Mutex, RwLock};
 use std::collections::{HashMap, HashSet};
 use std::ffi::c_char;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -109,6 +110,8 @@ pub(super) struct Client {
     participants: Mutex<HashMap<ParticipantKey, usize>>,
     tracks: Mutex<HashMap<TrackKey, usize>>,
     owned: Mutex<Owned>,
+    /// Freed: no handle is added any more.
+    ended: AtomicBool,
 }
 
 impl Object for Client {
@@ -121,6 +124,31 @@ impl Object for Client {
 }
 
 impl Client {
+    /// A client with a handle, but without a driver yet.
+    fn unmade(queue: &Queue, user_value: u64, runtime: Option<Arc<Threads>>) -> Result<Arc<Client>, Error> {
+        let c = Arc::new(Client {
+            rust: RwLock::new(None),
+            queue: queue.clone(),
+            user_value,
+            handle: OnceLock::new(),
+            room: OnceLock::new(),
+            runtime,
+            participants: Mutex::default(),
+            tracks: Mutex::default(),
+            owned: Mutex::default(),
+            ended: AtomicBool::new(false),
+        });
+        let handle = make(c.clone())?;
+        c.handle.get_or_init(|| handle.addr());
+        Ok(c)
+    }
+
+    /// For tests: its events are pushed by hand.
+    #[cfg(test)]
+    pub fn without_driver(queue: &Queue, user_value: u64) -> usize {
+        Client::unmade(queue, user_value, None).map_or(0, |c| c.handle())
+    }
+
     pub fn handle(&self) -> usize {
         self.handle.get().copied().unwrap_or(0)
     }
@@ -136,7 +164,7 @@ impl Client {
 
     fn rust(&self) -> Result<rust::Client, Error> {
         // Freed between the look-up of the handle and now.
-        self.rust.read().clone().ok_or_else(|| fault(Code::InvalidHandle, "the client was freed"))
+        self.rust.read().clone().ok_or_else(freed)
     }
 
     pub fn conference(&self) -> Result<Conference, Error> {
@@ -158,37 +186,55 @@ impl Client {
         if let Some(runtime) = &self.runtime {
             runtime.dismiss(self.handle());
         }
-        let Some(c) = self.rust.write().take() else { return };
-        // Drops its undelivered events and waits for the callback that looks at one.
-        c.free();
+        self.ended.store(true, Ordering::SeqCst);
+        let rust = self.rust.write().take();
+        if let Some(c) = rust {
+            // Drops its undelivered events and waits for the callback that looks at one.
+            c.free();
+            log::write(log::Level::Info, "client", || format!("client {} is freed", c.id()));
+        }
+        // Handles that somebody else freed in between answer an error to `remove`: all the same.
         let Owned { writers, readers } = std::mem::take(&mut *self.owned.lock());
         for handle in readers {
             if let Ok(r) = Reading::table().remove(handle) {
                 r.end();
             }
         }
-        // Handles that somebody else freed in between answer an error here: all the same.
         writers.into_iter().for_each(|h| drop(Writing::table().remove(h)));
-        let (tracks, people) =
-            (std::mem::take(&mut *self.tracks.lock()), std::mem::take(&mut *self.participants.lock()));
+        let tracks = std::mem::take(&mut *self.tracks.lock());
         tracks.into_values().for_each(|h| drop(Source::table().remove(h)));
+        let people = std::mem::take(&mut *self.participants.lock());
         people.into_values().for_each(|h| drop(Person::table().remove(h)));
         if let Some(room) = self.room.get() {
             drop(Room::table().remove(*room));
         }
-        log::write(log::Level::Info, "client", || format!("client {} is freed", c.id()));
     }
 
-    pub fn own_reader(&self, handle: usize) {
-        self.owned.lock().readers.insert(handle);
+    /// Whether a handle may still be added; to be asked under the lock of its list.
+    fn alive(&self) -> Result<(), Error> {
+        if self.ended.load(Ordering::SeqCst) { Err(freed()) } else { Ok(()) }
+    }
+
+    /// A reader's handle, ended with the client.
+    pub fn own_reader(&self, reader: Arc<Reading>) -> Result<*mut jmeet_reader, Error> {
+        let mut owned = self.owned.lock();
+        self.alive()?;
+        let handle = make(reader)?;
+        owned.readers.insert(handle.addr());
+        Ok(handle)
     }
 
     pub fn disown_reader(&self, handle: usize) {
         self.owned.lock().readers.remove(&handle);
     }
 
-    pub fn own_writer(&self, handle: usize) {
-        self.owned.lock().writers.insert(handle);
+    /// A writer's handle, ended with the client.
+    pub fn own_writer(&self, writer: Arc<Writing>) -> Result<*mut jmeet_writer, Error> {
+        let mut owned = self.owned.lock();
+        self.alive()?;
+        let handle = make(writer)?;
+        owned.writers.insert(handle.addr());
+        Ok(handle)
     }
 
     pub fn disown_writer(&self, handle: usize) {
@@ -213,13 +259,14 @@ impl Client {
         Some(handle)
     }
 
-    /// The handle of a participant whose lifecycle event is in the program's hands. NULL when no handle is left.
+    /// The handle of a participant whose lifecycle event is in the program's hands. NULL when no handle is left or the client was freed.
     pub fn participant_of_event(self: &Arc<Self>, p: &Participant) -> *mut jmeet_participant {
         let mut known = self.participants.lock();
         if let Some(handle) = known.get(&p.key) {
             return pointer::<Person>(*handle);
         }
-        let Ok(handle) = make(Arc::new(Person::new(self.clone(), p))) else { return std::ptr::null_mut() };
+        let made = self.alive().and_then(|()| make(Arc::new(Person::new(self.clone(), p))));
+        let Ok(handle) = made else { return std::ptr::null_mut() };
         known.insert(p.key, handle.addr());
         handle
     }
@@ -251,7 +298,7 @@ impl Client {
         self.track(key).unwrap_or(std::ptr::null_mut())
     }
 
-    /// The handle of a track whose lifecycle event is in the program's hands. NULL when no handle is left.
+    /// The handle of a track whose lifecycle event is in the program's hands. NULL when no handle is left or the client was freed.
     pub fn track_of_event(self: &Arc<Self>, t: &Track) -> *mut jmeet_track {
         self.add_track(t.key, || Source::remote(self.clone(), t.key)).unwrap_or(std::ptr::null_mut())
     }
@@ -262,6 +309,7 @@ impl Client {
         if let Some(handle) = known.get(&key) {
             return Ok(pointer::<Source>(*handle));
         }
+        self.alive()?;
         let handle = make(Arc::new(source()))?;
         known.insert(key, handle.addr());
         Ok(handle)
@@ -280,6 +328,10 @@ impl Client {
             drop(Source::table().remove(handle));
         }
     }
+}
+
+fn freed() -> Error {
+    fault(Code::InvalidHandle, "the client was freed")
 }
 
 /// A client handle of C; a panic from here on closes this client.
@@ -322,19 +374,8 @@ fn new(
     user_value: u64,
     threads: Option<Arc<Threads>>,
 ) -> Result<*mut jmeet_client, Error> {
-    let c = Arc::new(Client {
-        rust: RwLock::new(None),
-        queue: queue.queue().clone(),
-        user_value,
-        handle: OnceLock::new(),
-        room: OnceLock::new(),
-        runtime: threads.clone(),
-        participants: Mutex::default(),
-        tracks: Mutex::default(),
-        owned: Mutex::default(),
-    });
-    let handle = make(c.clone())?;
-    c.handle.get_or_init(|| handle.addr());
+    let c = Client::unmade(queue.queue(), user_value, threads.clone())?;
+    let handle = pointer::<Client>(c.handle());
     // The driver gives this back with every event: from it the event finds its client.
     let o = ClientOptions { user_value: handle.addr() as u64, ..o };
     match rust::Client::new(threads.as_ref().map(|t| t.runtime()), queue.queue(), o) {
@@ -403,6 +444,11 @@ pub unsafe extern "C" fn jmeet_client_join(
             }
         }
         rust.join(tag)?;
+        if c.ended.load(Ordering::SeqCst) {
+            // Freed by another thread meanwhile, perhaps before the room's handle was there to be ended.
+            drop(Room::table().remove(c.room().addr()));
+            return Err(freed());
+        }
         out(room, c.room())
     })
 }

@@ -29,6 +29,8 @@ pub mod queue;
 pub mod reader;
 pub mod runtime;
 pub mod status;
+#[cfg(test)]
+mod tests;
 pub mod track;
 pub mod version;
 pub mod writer;

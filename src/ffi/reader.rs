@@ -108,9 +108,7 @@ impl Reading {
     /// A handle for a new reader of this client.
     pub fn make(client: &Arc<Client>, reader: Reader) -> Result<*mut jmeet_reader, Error> {
         let (current, gate) = (Mutex::default(), Mutex::default());
-        let handle = super::handle::make(Arc::new(Reading { client: client.clone(), reader, current, gate }))?;
-        client.own_reader(handle.addr());
-        Ok(handle)
+        client.own_reader(Arc::new(Reading { client: client.clone(), reader, current, gate }))
     }
 
     /// The frame that was given last.

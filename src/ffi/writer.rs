@@ -5,7 +5,7 @@ use super::client::Client;
 use super::entry::{about, entry};
 use super::error::jmeet_error;
 use super::frame::jmeet_outgoing_frame;
-use super::handle::{Object, Table, get, make, take};
+use super::handle::{Object, Table, get, take};
 use super::status::jmeet_status;
 use super::track::{jmeet_track, track};
 use crate::client::Writer;
@@ -68,9 +68,8 @@ pub unsafe extern "C" fn jmeet_writer_new(
             return Err(fault(Code::Unsupported, "reserved must be 0"));
         }
         let t = self::track(track)?;
-        let made = make(Arc::new(Writing { client: t.client.clone(), writer: t.writer()?.clone() }))?;
-        t.client.own_writer(made.addr());
-        out(writer, made)
+        let made = Writing { client: t.client.clone(), writer: t.writer()?.clone() };
+        out(writer, t.client.own_writer(Arc::new(made))?)
     })
 }
 
