@@ -10,6 +10,8 @@ pub mod conference;
 pub mod engine;
 pub mod env;
 pub mod error;
+#[cfg(feature = "capi")]
+pub mod ffi;
 pub mod jingle;
 pub mod log;
 pub mod media;
