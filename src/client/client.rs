@@ -84,7 +84,12 @@ impl Client {
             return Err(Error::new(Code::State, Stage::None, "a client joins once"));
         };
         self.0.shared.request(Command::Join { tag })?;
-        self.0.runtime.spawn(driver.run());
+        // The driver keeps its threads: a client that is freed with a runtime of its own still says good-bye.
+        let threads = self.0.runtime.clone();
+        self.0.runtime.spawn(async move {
+            driver.run().await;
+            drop(threads);
+        });
         Ok(self.conference())
     }
 

@@ -12,8 +12,8 @@
 enum { PATIENCE_MS = 20000 };
 
 static jmeet_queue *queue;
-static jmeet_client *client[2];
-static jmeet_conference *room[2];
+static jmeet_client *client[3];
+static jmeet_conference *room[3];
 
 /* Waits for an event of client `who`; other events are freed on the way. The caller frees it. */
 static jmeet_event *wait_for(int who, uint32_t type, uint64_t tag) {
@@ -36,7 +36,7 @@ static void enter(int who, const char *url, const char *domain, const char *name
     options.display_name = name;
     options.allow_loopback = 1;
     options.user_value = (uint64_t)who + 10;
-    options.nickname = who ? "ffffffff" : "00000000";
+    options.nickname = who == 0 ? "00000000" : who == 1 ? "ffffffff" : "88888888";
     check(jmeet_client_new(queue, &options, &client[who], NULL) == JMEET_OK);
     check(jmeet_client_join(client[who], 1, &room[who], NULL) == JMEET_OK);
     event = wait_for(who, JMEET_EVENT_REQUEST_DONE, 1);
@@ -53,6 +53,7 @@ int main(int argc, char **argv) {
     jmeet_participant *alice = NULL, *same = NULL;
     jmeet_participant_list *list = NULL;
     jmeet_participant_info who = JMEET_PARTICIPANT_INFO_INIT;
+    jmeet_participant_left_info left = JMEET_PARTICIPANT_LEFT_INFO_INIT;
     jmeet_message_info message = JMEET_MESSAGE_INFO_INIT;
     jmeet_track_options options = JMEET_TRACK_OPTIONS_INIT;
     jmeet_track *mine = NULL, *hers = NULL;
@@ -142,6 +143,13 @@ int main(int argc, char **argv) {
     check(jmeet_participant_endpoint_id(alice, &text) == JMEET_OK && is(text, "00000000"));
     check(jmeet_event_free(event) == JMEET_OK);
     check(jmeet_participant_list_new(alice, &list) == JMEET_ERR_INVALID_HANDLE);
+
+    /* Carol is freed inside the meeting, without close: her good-bye arrives all the same. */
+    enter(2, argv[1], argv[2], "Carol");
+    check(jmeet_client_free(client[2]) == JMEET_OK);
+    event = wait_for(1, JMEET_EVENT_PARTICIPANT_LEFT, 0);
+    check(jmeet_event_participant_left(event, &left) == JMEET_OK && !left.vanished && !left.kicked);
+    jmeet_event_free(event);
 
     /* Both end, each with one CLOSED that was no failure. */
     check(jmeet_client_close(client[1], 5000) == JMEET_OK);
