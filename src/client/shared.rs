@@ -82,7 +82,9 @@ impl Shared {
         if self.state() == ClientState::Closed {
             return Err(closed());
         }
-        if self.requests.fetch_add(1, Ordering::AcqRel) >= MAX_REQUESTS {
+        // A completion that nobody took still occupies its slot: a program that does not drain its queue cannot fill memory.
+        let waiting = self.queue.waiting_requests(self.id);
+        if self.requests.fetch_add(1, Ordering::AcqRel) + waiting >= MAX_REQUESTS {
             self.requests.fetch_sub(1, Ordering::AcqRel);
             return Err(Error::new(Code::Busy, Stage::None, "too many requests are outstanding"));
         }
