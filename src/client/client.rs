@@ -6,9 +6,11 @@ use super::queue::Queue;
 use super::runtime::Runtime;
 use super::shared::{Shared, ToDriver, closed};
 use crate::error::{Code, Error, Stage};
-use crate::meeting::event::{ClientState, TimelineStage};
+use crate::meeting::event::{ClientState, Event, EventKind, MAIN_ROOM, TimelineStage};
 use crate::meeting::{ClientOptions, Command};
+use futures_util::FutureExt;
 use parking_lot::Mutex;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -85,9 +87,15 @@ impl Client {
         };
         self.0.shared.request(Command::Join { tag })?;
         // The driver keeps its threads: a client that is freed with a runtime of its own still says good-bye.
-        let threads = self.0.runtime.clone();
+        let (threads, shared) = (self.0.runtime.clone(), self.0.shared.clone());
         self.0.runtime.spawn(async move {
-            driver.run().await;
+            // A defect of ours ends this client with an event; the process and the other clients live (design §6).
+            if AssertUnwindSafe(driver.run()).catch_unwind().await.is_err() {
+                let error = Error::new(Code::Panic, Stage::None, "a defect of this library ended the client");
+                let event = |kind| Event { tag: 0, conference: Some(MAIN_ROOM), kind };
+                shared.publish(event(EventKind::State(ClientState::Closed)));
+                shared.publish(event(EventKind::Closed(Some(error))));
+            }
             drop(threads);
         });
         Ok(self.conference())

@@ -106,8 +106,27 @@ impl Driver {
 
     /// Closed before it ever joined: CLOSED all the same, exactly once.
     pub fn close_unjoined(&mut self) {
+        while let Ok(m) = self.rx.try_recv() {
+            self.on_message(m);
+        }
         self.meeting.handle(Input::Command(Command::Leave { tag: 0 }), now());
         self.drain();
+        self.shut();
+    }
+
+    /// After CLOSED: what is still on its way from handles is answered, and nobody waits for ever.
+    fn shut(&mut self) {
+        self.rx.close();
+        while let Ok(m) = self.rx.try_recv() {
+            self.on_message(m);
+        }
+        self.drain();
+        for r in self.readers.values() {
+            r.end();
+        }
+        for w in self.writers.values() {
+            w.closed.store(true, Ordering::Release);
+        }
     }
 
     /// Runs until the meeting is over.
@@ -136,12 +155,7 @@ impl Driver {
             // A farewell that panicked is one not said.
             let _ = f.await;
         }
-        for r in self.readers.values() {
-            r.end();
-        }
-        for w in self.writers.values() {
-            w.closed.store(true, Ordering::Release);
-        }
+        self.shut();
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, sleep: Option<&mut Pin<Box<Sleep>>>) -> Poll<Wake> {

@@ -1,0 +1,178 @@
+//! The driver on real sockets, against the testkit's server: what handles promise (design §5, §6).
+
+use jmeet::client::{Client, Queue, Runtime};
+use jmeet::media::{Codec, OutgoingFrame, VideoType};
+use jmeet::meeting::event::{ClientState, EventKind, TrackKey};
+use jmeet::meeting::{ClientOptions, ReaderOptions, TrackOptions};
+use jmeet::testkit::Deployment;
+use jmeet::{Code, Error};
+use std::time::Duration;
+
+const LONG: Option<Duration> = Some(Duration::from_secs(20));
+
+fn options(kit: &Deployment, room: &str) -> ClientOptions {
+    ClientOptions {
+        url: kit.url(),
+        domain: kit.domain().into(),
+        room: room.into(),
+        allow_loopback: true,
+        ..Default::default()
+    }
+}
+
+fn track(codec: Codec) -> TrackOptions {
+    TrackOptions { codec, video_type: VideoType::Camera, muted: false, queue_frames: 2 }
+}
+
+fn wait(queue: &Queue, f: impl Fn(&EventKind) -> bool) -> EventKind {
+    loop {
+        let e = queue.next(LONG).expect("an event in time").event.kind;
+        if f(&e) {
+            return e;
+        }
+    }
+}
+
+fn joined(kit: &Deployment, runtime: &Runtime, queue: &Queue, room: &str) -> Client {
+    let client = Client::new(Some(runtime), queue, options(kit, room)).unwrap();
+    client.join(1).unwrap();
+    wait(queue, |e| matches!(e, EventKind::Joined(_)));
+    client
+}
+
+fn code<T>(r: Result<T, Error>) -> Code {
+    r.map_or_else(|e| e.code, |_| Code::Ok)
+}
+
+#[test]
+fn a_client_joins_once_and_closes_once() {
+    let (kit, runtime, queue) =
+        (Deployment::start(Default::default()).unwrap(), Runtime::new(1).unwrap(), Queue::new().unwrap());
+    let client = joined(&kit, &runtime, &queue, "once");
+    assert_eq!(code(client.join(2)), Code::State);
+    assert_eq!(client.state(), ClientState::Joined);
+    client.close(Duration::from_secs(10)).unwrap();
+    client.close(Duration::from_secs(10)).unwrap();
+    wait(&queue, |e| matches!(e, EventKind::Closed(None)));
+    assert_eq!(code(queue.next(Some(Duration::ZERO))), Code::Timeout);
+    let room = client.conference();
+    assert_eq!(code(room.send_message("late", 3)), Code::Closed);
+    assert_eq!(code(room.send_track(track(Codec::Opus), 0)), Code::Closed);
+    assert_eq!(code(room.reader(None, ReaderOptions::default())), Code::Closed);
+}
+
+#[test]
+fn a_client_that_never_joined_closes_at_once_and_its_reader_ends() {
+    let queue = Queue::new().unwrap();
+    let o = ClientOptions { url: "ws://127.0.0.1:9/x".into(), room: "r".into(), ..Default::default() };
+    let client = Client::new(None, &queue, o).unwrap();
+    let room = client.conference();
+    let reader = room.reader(None, ReaderOptions::default()).unwrap();
+    let writer = room.send_track(track(Codec::Opus), 7).unwrap();
+    client.close(Duration::ZERO).unwrap();
+    assert_eq!(code(reader.next(LONG)), Code::Closed);
+    assert_eq!(code(writer.write(OutgoingFrame::audio(vec![8, 0]))), Code::Closed);
+    let mut tags = vec![];
+    loop {
+        let e = queue.next(LONG).unwrap();
+        tags.push(e.event.tag);
+        if matches!(e.event.kind, EventKind::Closed(_)) {
+            break;
+        }
+    }
+    assert_eq!(tags.iter().filter(|t| **t == 7).count(), 1);
+    assert_eq!(code(client.join(1)), Code::State);
+}
+
+#[test]
+fn a_freed_client_leaves_no_ghost_and_no_event() {
+    let kit = Deployment::start(Default::default()).unwrap();
+    let queue = Queue::new().unwrap();
+    {
+        let runtime = Runtime::new(1).unwrap();
+        let client = joined(&kit, &runtime, &queue, "ghost");
+        assert_eq!(kit.endpoints("ghost").len(), 1);
+        client.free();
+    }
+    assert!(kit.wait_for_endpoints("ghost", 0, Duration::from_secs(10)));
+    assert_eq!(code(queue.next(Some(Duration::ZERO))), Code::Timeout);
+}
+
+#[test]
+fn a_blocked_reader_wakes_when_it_is_closed() {
+    let (kit, runtime, queue) =
+        (Deployment::start(Default::default()).unwrap(), Runtime::new(1).unwrap(), Queue::new().unwrap());
+    let client = joined(&kit, &runtime, &queue, "reader");
+    let reader = client.conference().reader(None, ReaderOptions::default()).unwrap();
+    let other = reader.clone();
+    // Two threads at one reader: who comes second is told Busy, and tries again.
+    let blocked = std::thread::spawn(move || {
+        loop {
+            match code(other.next(None)) {
+                Code::Busy => std::thread::yield_now(),
+                end => return end,
+            }
+        }
+    });
+    while code(reader.next(Some(Duration::from_millis(1)))) != Code::Busy {}
+    reader.close();
+    assert_eq!(blocked.join().unwrap(), Code::Closed);
+    assert_eq!(code(client.conference().reader(Some(TrackKey(5)), ReaderOptions::default())), Code::Gone);
+}
+
+#[test]
+fn writes_are_refused_by_name() {
+    let (kit, runtime, queue) =
+        (Deployment::start(Default::default()).unwrap(), Runtime::new(1).unwrap(), Queue::new().unwrap());
+    let client = joined(&kit, &runtime, &queue, "writes");
+    let writer = client.conference().send_track(track(Codec::Opus), 4).unwrap();
+    // Taken from the queue: an addition that nobody took is cancelled by its removal.
+    wait(&queue, |e| matches!(e, EventKind::TrackAdded(_)));
+    let frame = || OutgoingFrame::audio(vec![8, 0]);
+    assert_eq!(code(writer.write(frame())), Code::NotReady);
+    assert_eq!(code(writer.write(OutgoingFrame::audio(vec![]))), Code::InvalidArgument);
+    assert_eq!(code(writer.write(OutgoingFrame::audio(vec![8; jmeet::client::MAX_FRAME_BYTES + 1]))), Code::TooLarge);
+    writer.set_muted(true, 5).unwrap();
+    assert_eq!(code(writer.write(frame())), Code::Muted);
+    writer.close();
+    assert_eq!(code(writer.write(frame())), Code::Closed);
+    wait(&queue, |e| matches!(e, EventKind::TrackRemoved(_)));
+}
+
+#[test]
+fn a_lost_socket_is_one_typed_end() {
+    let (kit, runtime, queue) =
+        (Deployment::start(Default::default()).unwrap(), Runtime::new(1).unwrap(), Queue::new().unwrap());
+    let client = joined(&kit, &runtime, &queue, "cut");
+    assert!(kit.cut(&client.conference().endpoint_id().unwrap()));
+    let EventKind::Closed(Some(e)) = wait(&queue, |e| matches!(e, EventKind::Closed(_))) else { panic!("no reason") };
+    assert_eq!(e.code, Code::Disconnected);
+}
+
+#[test]
+fn many_clients_share_a_runtime_and_a_queue() {
+    let (kit, runtime, queue) =
+        (Deployment::start(Default::default()).unwrap(), Runtime::new(2).unwrap(), Queue::new().unwrap());
+    let clients: Vec<Client> = (0..20)
+        .map(|n| {
+            let o = ClientOptions { user_value: n, disable_p2p: true, ..options(&kit, "many") };
+            let client = Client::new(Some(&runtime), &queue, o).unwrap();
+            client.join(1).unwrap();
+            client
+        })
+        .collect();
+    let mut seen = [0; 20];
+    while seen.iter().any(|n| *n < 19) {
+        let e = queue.next(LONG).unwrap();
+        match e.event.kind {
+            EventKind::ParticipantJoined(_) => seen[e.user_value as usize] += 1,
+            EventKind::Closed(e) => panic!("{e:?}"),
+            _ => {}
+        }
+    }
+    assert_eq!(clients[3].conference().participants().len(), 19);
+    for c in &clients {
+        c.close(Duration::from_secs(10)).unwrap();
+    }
+    assert!(kit.wait_for_endpoints("many", 0, Duration::from_secs(10)));
+}
