@@ -69,10 +69,11 @@ pub fn error_with(
     w.finish()
 }
 
-/// The type that goes with a defined condition (RFC 6120 §8.3.3).
+/// The type that goes with a defined condition (RFC 6120 §8.3.3); `not-acceptable` as Prosody's rooms give it, which takes
+/// no change of the stanza to mend.
 pub fn error_type(condition: &str) -> &'static str {
     match condition {
-        "bad-request" | "jid-malformed" | "not-acceptable" | "redirect" => "modify",
+        "bad-request" | "jid-malformed" | "redirect" => "modify",
         "forbidden" | "not-authorized" | "registration-required" | "subscription-required" => "auth",
         "recipient-unavailable" | "recipient-not-found" | "resource-constraint" | "remote-server-timeout" => "wait",
         _ => "cancel",

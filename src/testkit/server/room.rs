@@ -62,7 +62,8 @@ struct HistoryItem {
 #[derive(Clone, Copy, Default)]
 pub(super) struct Notice<'a> {
     pub codes: &'a [&'a str],
-    pub actor: Option<&'a str>,
+    /// Who did it: nickname and real address.
+    pub actor: Option<(&'a str, &'a Jid)>,
     pub reason: Option<&'a str>,
     /// The room is destroyed: reason and other venue.
     pub destroyed: Option<(&'a str, Option<&'a str>)>,
@@ -132,7 +133,7 @@ impl Room {
             ("presence", Some(nick)) => self.presence(s, from, nick, refusal, now),
             ("message", nick) => self.message(s, from, nick, now),
             ("iq", Some(nick)) => self.relay_iq(s, from, nick),
-            ("iq", None) => self.command(s, from, now),
+            ("iq", None) => self.command(s, from),
             _ => {}
         }
     }
@@ -262,8 +263,9 @@ impl Room {
             _ => "participant",
         };
         w.open_same("item").attr("affiliation", affiliation).attr("role", role).attr("jid", o.real.as_str());
-        if let Some(actor) = notice.actor {
-            w.open_same("actor").attr("nick", actor).close();
+        if let Some((nick, real)) = notice.actor {
+            // The one it is done to sees the nickname alone (capture 18).
+            w.open_same("actor").attr("nick", nick).attr_opt("jid", Some(real.as_str()).filter(|_| !own)).close();
         }
         if let Some(reason) = notice.reason {
             w.leaf("reason", ns::MUC_USER, reason);

@@ -2,21 +2,23 @@
 //! service discovery (XEP-0045 §9, §10; docs/protocol/03 §7, §10.1, §10.2, §10.4).
 
 use super::room::{Affiliation, Notice, Room};
-use crate::testkit::stanza;
-use crate::time::Time;
 use crate::wire::{Element, Jid, XmlWriter, ns};
 
 const ROOM_INFO: &str = "http://jabber.org/protocol/muc#roominfo";
 
 impl Room {
     /// An IQ to the room itself.
-    pub(super) fn command(&mut self, iq: Element<'_>, from: &Jid, now: Time) {
+    pub(super) fn command(&mut self, iq: Element<'_>, from: &Jid) {
         let done = match (iq.attr("type"), iq.children().next()) {
-            (Some("get"), Some(q)) if q.is("query", ns::DISCO_INFO) => Ok(self.disco(iq)),
-            (Some("get"), Some(q)) if q.is("ping", ns::PING) => Ok(stanza::iq_result(iq, ns::CLIENT).finish()),
+            (Some("get"), Some(q)) if q.is("query", ns::DISCO_INFO) => Ok(self.disco(iq, from)),
+            (Some("get"), Some(q)) if q.is("ping", ns::PING) => Ok(result(iq, from).finish()),
             (Some("get"), Some(q)) if q.is("query", ns::MUC_OWNER) => self.configuration_form(iq, from),
-            (Some("set"), Some(q)) if q.is("query", ns::MUC_OWNER) => self.owner_command(iq, q, from),
-            (Some("set"), Some(q)) if q.is("query", ns::MUC_ADMIN) => self.admin_command(iq, q, from, now),
+            (Some("set"), Some(q)) if q.is("query", ns::MUC_OWNER) => match self.owner_command(iq, q, from) {
+                Ok(None) => return,
+                Ok(Some(answer)) => Ok(answer),
+                Err(condition) => Err(condition),
+            },
+            (Some("set"), Some(q)) if q.is("query", ns::MUC_ADMIN) => self.admin_command(iq, q, from),
             (Some("get" | "set"), _) => Err("service-unavailable"),
             _ => return,
         };
@@ -26,8 +28,8 @@ impl Room {
         }
     }
 
-    fn disco(&self, iq: Element<'_>) -> String {
-        let mut w = stanza::iq_result(iq, ns::CLIENT);
+    fn disco(&self, iq: Element<'_>, from: &Jid) -> String {
+        let mut w = result(iq, from);
         w.open("query", ns::DISCO_INFO);
         w.open_same("identity").attr("category", "conference").attr("type", "text").close();
         let password = if self.password.is_empty() { "muc_unsecured" } else { "muc_passwordprotected" };
@@ -67,7 +69,7 @@ impl Room {
         if self.affiliation(from) != Affiliation::Owner {
             return Err("forbidden");
         }
-        let mut w = stanza::iq_result(iq, ns::CLIENT);
+        let mut w = result(iq, from);
         w.open("query", ns::MUC_OWNER).open("x", ns::DATA).attr("type", "form");
         let flag = |b: bool| if b { "1" } else { "0" };
         for (var, kind, value) in [
@@ -82,18 +84,24 @@ impl Room {
         Ok(w.finish())
     }
 
-    fn owner_command(&mut self, iq: Element<'_>, query: Element<'_>, from: &Jid) -> Result<String, &'static str> {
+    /// `None` when the answer is sent already.
+    fn owner_command(
+        &mut self,
+        iq: Element<'_>,
+        query: Element<'_>,
+        from: &Jid,
+    ) -> Result<Option<String>, &'static str> {
         if self.affiliation(from) != Affiliation::Owner {
             return Err("forbidden");
         }
         if let Some(d) = query.child_named("destroy") {
             let reason = d.child_named("reason").map(|r| r.text().into_owned()).unwrap_or_default();
             self.destroy(&reason, d.attr("jid"));
-            return Ok(stanza::iq_result(iq, ns::CLIENT).finish());
+            return Ok(Some(result(iq, from).finish()));
         }
         let form = query.child("x", ns::DATA).ok_or("bad-request")?;
         if form.attr("type") == Some("cancel") {
-            return Ok(stanza::iq_result(iq, ns::CLIENT).finish());
+            return Ok(Some(result(iq, from).finish()));
         }
         let value = |var: &str| {
             let field = form.children().find(|f| f.attr("var") == Some(var))?;
@@ -113,30 +121,25 @@ impl Room {
             changed |= self.members_only != members_only;
             self.members_only = members_only;
         }
-        if changed {
-            for to in self.audience("") {
-                let mut w = XmlWriter::stanza("message");
-                w.attr("type", "groupchat").attr("from", self.jid.as_str()).attr("to", to.as_str());
-                w.open("x", ns::MUC_USER).open_same("status").attr("code", "104");
-                self.out.push_back(w.finish());
-            }
+        // The result goes first, as Prosody sends it.
+        self.out.push_back(result(iq, from).finish());
+        for to in self.audience("").into_iter().filter(|_| changed) {
+            let mut w = XmlWriter::stanza("message");
+            w.attr("type", "groupchat").attr("from", self.jid.as_str()).attr("to", to.as_str());
+            w.open("x", ns::MUC_USER).open_same("status").attr("code", "104");
+            self.out.push_back(w.finish());
         }
-        Ok(stanza::iq_result(iq, ns::CLIENT).finish())
+        Ok(None)
     }
 
-    fn admin_command(
-        &mut self,
-        iq: Element<'_>,
-        query: Element<'_>,
-        from: &Jid,
-        _now: Time,
-    ) -> Result<String, &'static str> {
+    fn admin_command(&mut self, iq: Element<'_>, query: Element<'_>, from: &Jid) -> Result<String, &'static str> {
         let actor = self.nick_of(from).map(str::to_owned);
         let own = self.affiliation(from);
         let moderator = actor.as_deref().is_some_and(|a| self.occupants.get(a).is_some_and(|o| o.moderator));
         for item in query.children().filter(|c| c.name() == "item") {
             let reason = item.child_named("reason").map(|r| r.text().into_owned());
-            let notice = Notice { actor: actor.as_deref(), reason: reason.as_deref(), ..Notice::default() };
+            let actor = actor.as_deref().map(|nick| (nick, from));
+            let notice = Notice { actor, reason: reason.as_deref(), ..Notice::default() };
             if let Some(affiliation) = item.attr("affiliation") {
                 let affiliation = Affiliation::parse(affiliation).ok_or("bad-request")?;
                 let target = item.attr("jid").and_then(|j| Jid::parse(j).ok()).ok_or("bad-request")?;
@@ -146,13 +149,13 @@ impl Room {
                     Affiliation::Admin
                 };
                 if own < needed {
-                    return Err("forbidden");
+                    return Err("not-allowed");
                 }
                 self.affiliate(&target, affiliation, &notice);
             } else if let (Some(nick), Some(role)) = (item.attr("nick"), item.attr("role")) {
                 let target = self.real_of(nick).cloned().ok_or("item-not-found")?;
                 if !moderator {
-                    return Err("forbidden");
+                    return Err("not-allowed");
                 }
                 if self.affiliation(&target) > own || self.affiliation(&target) == Affiliation::Owner {
                     return Err("not-allowed");
@@ -171,7 +174,7 @@ impl Room {
                 return Err("bad-request");
             }
         }
-        Ok(stanza::iq_result(iq, ns::CLIENT).finish())
+        Ok(result(iq, from).finish())
     }
 
     /// Sets the affiliation of a user, and the role of its occupants by it.
@@ -203,4 +206,11 @@ impl Room {
         }
         self.affiliations.clear();
     }
+}
+
+/// Opens a result for the real address that asked.
+fn result(iq: Element<'_>, from: &Jid) -> XmlWriter {
+    let mut w = XmlWriter::stanza("iq");
+    w.attr("type", "result").attr_opt("from", iq.attr("to")).attr("to", from.as_str()).attr_opt("id", iq.attr("id"));
+    w
 }

@@ -181,7 +181,7 @@ fn kick_password_conflict_and_destruction_are_told_as_prosody_tells_them() {
              <item nick='{nick}' role='none'><reason>bye</reason></item></query></iq>"
         )
     };
-    assert!(b.say(2, &kick("aaaa0000"))[0].contains("<forbidden"));
+    assert!(b.say(2, &kick("aaaa0000"))[0].contains("<not-allowed"));
     b.say(1, &kick("bbbb0000"));
     let kicked = b.got(2);
     assert!(
@@ -194,6 +194,25 @@ fn kick_password_conflict_and_destruction_are_told_as_prosody_tells_them() {
     b.drain();
     assert!(b.got(1)[0].contains("<destroy><reason>over</reason></destroy>"));
     assert!(b.server.endpoints("r").is_empty());
+}
+
+#[test]
+fn the_room_answers_whom_it_was_asked_by() {
+    let mut b = Bed::new();
+    let me = b.login(1);
+    b.join(1, "aaaa0000");
+    let disco = b.say(
+        1,
+        &format!("<iq type='get' id='d' to='{ROOM}'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>"),
+    );
+    assert!(
+        disco[0].contains("id='d'") && disco[0].contains(&format!("to='{me}'")) && disco[0].contains("muc_unsecured")
+    );
+    let form = b.say(
+        1,
+        &format!("<iq type='get' id='f' to='{ROOM}'><query xmlns='http://jabber.org/protocol/muc#owner'/></iq>"),
+    );
+    assert!(form[0].contains("muc#roomconfig_roomsecret"));
 }
 
 #[test]
