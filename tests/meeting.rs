@@ -211,3 +211,17 @@ fn an_impostor_of_the_focus_is_refused_and_the_meeting_goes_on() {
     assert!(new.iter().all(|e| matches!(e, EventKind::Bandwidth { .. } | EventKind::TargetBitrate { .. })), "{new:?}");
     assert_eq!(connected(&w, a), 1);
 }
+
+#[test]
+fn nobody_reads_video_then_none_is_asked_for_and_a_wanted_height_reaches_the_sender() {
+    let mut w = World::new(7);
+    let (a, b) = pair(&mut w);
+    assert_eq!(w.peers[a].writers[&VIDEO], (false, true));
+    w.command(b, Command::RemoveReader { reader: READER });
+    assert!(w.run_until(SECOND, |w| w.peers[a].writers[&VIDEO] == (false, false)), "video is not wanted any more");
+    assert_eq!(w.peers[a].writers[&AUDIO], (false, true));
+    let options = ReaderOptions { height: 180, ..Default::default() };
+    w.command(b, Command::AddReader { reader: READER, track: None, options });
+    assert!(w.run_until(SECOND, |w| w.peers[a].writers[&VIDEO] == (false, true)));
+    assert!(w.heard_by_server("sourceName='00000000-v0'") && w.heard_by_server("maxHeight='180'"));
+}

@@ -18,6 +18,7 @@ impl Meeting {
                 if self.phase == Phase::New {
                     self.join_tag = Some(tag);
                     self.connect(now);
+                    self.signal_readers();
                 } else {
                     self.done(tag, Some(Error::new(Code::State, self.stage, "a client joins once")));
                 }

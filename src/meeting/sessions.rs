@@ -1,8 +1,8 @@
 //! Jingle and media: what the sessions want of engines, and what engines find for the sessions.
 
-use super::event::{EventKind, MediaState, TimelineStage, TrackKey};
+use super::event::{EventKind, MediaState, TimelineStage, Track, TrackKey};
 use super::io::{Output, SocketsKey};
-use super::machine::{Asker, Meeting, Phase};
+use super::machine::{Asker, Meeting, Phase, ReaderEntry};
 use super::session::{Heard, MediaSession, media_type};
 use super::tracks;
 use crate::jingle::{self, EndReason, IceCandidate, P2pState, SessionKey};
@@ -18,6 +18,8 @@ use crate::wire::stanza::IqType;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+/// The height that stands for any (docs/protocol/02 §13).
+const MAX_HEIGHT: u32 = 2160;
 /// How long signalling may lag behind a peer that closed the media connection.
 pub const PEER_CLOSED_WAIT: Duration = Duration::from_secs(3);
 
@@ -65,6 +67,7 @@ impl Meeting {
                         self.emit(EventKind::TrackAdded(t));
                     }
                 }
+                self.signal_readers();
             }
             jingle::Output::SourcesRemoved { session, sources } => {
                 for s in sources {
@@ -312,12 +315,31 @@ impl Meeting {
         self.tell_writers();
     }
 
-    /// Video is asked for while somebody reads it (design §5.5).
+    /// Video is asked for while somebody reads it, and no larger than the largest that somebody wants (design §5.5).
     pub(super) fn signal_readers(&mut self) {
-        let video = self.readers.iter().any(|r| r.options.media != Some(MediaType::Audio));
-        if self.phase != Phase::Closed {
-            self.jingle.set_receive(video, None);
+        if self.phase == Phase::Closed {
+            return;
         }
+        let mut video = self.readers.iter().filter(|r| r.options.media != Some(MediaType::Audio));
+        let wanted = video.clone().next().is_some();
+        // Heights are spoken of once somebody limits one: peers that never hear of them send what they like.
+        let heights = video.any(|r| r.options.height > 0).then(|| {
+            let remote = self.tracks.remote_tracks().filter(|t| t.media == MediaType::Video);
+            remote.map(|t| (t.source_name.clone(), self.wanted_height(t))).collect()
+        });
+        self.jingle.set_receive(wanted, heights);
+    }
+
+    fn wanted_height(&self, t: &Track) -> u32 {
+        let reads = |r: &&ReaderEntry| match r.track {
+            Some(key) => key == t.key,
+            None => r.options.media != Some(MediaType::Audio),
+        };
+        let heights = self.readers.iter().filter(reads).map(|r| match r.options.height {
+            0 => MAX_HEIGHT,
+            h => h.min(MAX_HEIGHT),
+        });
+        heights.max().unwrap_or(MAX_HEIGHT)
     }
 }
 

@@ -95,6 +95,11 @@ impl Tracks {
         self.remote.get(&(endpoint_id.to_owned(), source_name.to_owned()))
     }
 
+    /// All remote tracks.
+    pub fn remote_tracks(&self) -> impl Iterator<Item = &Track> {
+        self.remote.values().map(|t| &**t)
+    }
+
     /// A remote track by its key.
     pub fn remote_by_key(&self, key: TrackKey) -> Option<&Arc<Track>> {
         self.remote.values().find(|t| t.key == key)

@@ -21,6 +21,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Frames to the server that a test may look at afterwards.
+const KEPT_FRAMES: usize = 1000;
 /// Steps without the clock moving, before a world counts as stuck in a loop.
 const MAX_STEPS_AT_ONCE: usize = 1_000_000;
 
@@ -74,6 +76,8 @@ pub struct World {
     /// What a new link does.
     pub link: LinkOptions,
     wire: VecDeque<(Time, Wire)>,
+    /// The newest frames that the server got.
+    heard: VecDeque<String>,
     identity: Arc<Identity>,
     env: Env,
     next_conn: ConnId,
@@ -95,6 +99,7 @@ impl World {
             links: BTreeMap::new(),
             link: LinkOptions::default(),
             wire: VecDeque::new(),
+            heard: VecDeque::new(),
             identity,
             env,
             next_conn: 1,
@@ -155,6 +160,11 @@ impl World {
         if let Some((key, _)) = self.peers[who].connection {
             self.wire.push_back((self.now, Wire::ToPeer(who, key, text.to_owned())));
         }
+    }
+
+    /// Whether the server got a frame with this text.
+    pub fn heard_by_server(&self, text: &str) -> bool {
+        self.heard.iter().any(|t| t.contains(text))
     }
 
     /// The link from one participant to another.
@@ -271,7 +281,13 @@ impl World {
 
     fn on_wire(&mut self, w: Wire) {
         match w {
-            Wire::ToServer(conn, text) => self.server.receive(conn, &text, self.now),
+            Wire::ToServer(conn, text) => {
+                self.server.receive(conn, &text, self.now);
+                self.heard.push_back(text);
+                if self.heard.len() > KEPT_FRAMES {
+                    self.heard.pop_front();
+                }
+            }
             Wire::ToPeer(who, key, text) => {
                 self.peers[who].meeting.handle(Input::Text(key, text), self.now);
                 self.drain(who);
