@@ -63,6 +63,7 @@ struct Person {
     camera: Writer,
     counts: Arc<Counts>,
     key_frame: Arc<AtomicBool>,
+    reader: Reader,
 }
 
 struct Stage {
@@ -97,6 +98,14 @@ impl Stage {
             if done(who, &e.event.kind, e.event.tag) {
                 return Ok(());
             }
+        }
+    }
+
+    /// Handles what happens meanwhile.
+    fn listen_for(&mut self, time: Duration) {
+        let end = Instant::now() + time;
+        while let Ok(e) = self.queue.next(Some(end.saturating_duration_since(Instant::now()))) {
+            self.tell(e.user_value as usize, &e.event.kind);
         }
     }
 
@@ -153,8 +162,10 @@ fn main() -> Result<(), Failure> {
         let room = client.join(1)?;
         let track = |codec| TrackOptions { codec, video_type: VideoType::Camera, muted: false, queue_frames: 0 };
         let (microphone, camera) = (room.send_track(track(Codec::Opus), 0)?, room.send_track(track(Codec::Vp8), 0)?);
+        // Reading is what asks for media: nobody reads, nothing is sent.
+        let reader = room.reader(None, ReaderOptions::default())?;
         let (counts, key_frame) = (Arc::default(), Arc::new(AtomicBool::new(false)));
-        stage.people.push(Person { name, client, room, microphone, camera, counts, key_frame });
+        stage.people.push(Person { name, client, room, microphone, camera, counts, key_frame, reader });
         let mut failed = None;
         stage.until("the join", |who, kind, tag| match kind {
             EventKind::RequestDone(error) if who == n && tag == 1 => {
@@ -180,14 +191,14 @@ fn main() -> Result<(), Failure> {
     stage.until("the hello", |who, kind, _| who == 1 && matches!(kind, EventKind::Message(_)))?;
     stage.people[1].room.send_message("hello yourself", 0)?;
     stage.until("the answer", |who, kind, _| who == 0 && matches!(kind, EventKind::Message(_)))?;
-    std::thread::sleep(TALK);
+    stage.listen_for(TALK);
     for muted in [true, false] {
         stage.people[0].camera.set_muted(muted, 0)?;
         stage.until("the mute", |who, kind, _| {
             who == 1 && matches!(kind, EventKind::TrackUpdated(t) if t.muted == muted)
         })?;
     }
-    std::thread::sleep(TALK);
+    stage.listen_for(TALK);
     stop.store(true, Ordering::Relaxed);
     for t in threads {
         t.join().map_err(|_| "a media thread failed")?;
@@ -218,8 +229,7 @@ fn start_media(stage: &Stage, stop: &Arc<AtomicBool>) -> Result<Vec<std::thread:
     let video = Arc::new(media_files::read_ivf(include_bytes!("../../tests/fixtures/media/video.ivf"))?);
     let mut threads = Vec::new();
     for p in &stage.people {
-        let reader = p.room.reader(None, ReaderOptions::default())?;
-        let (counts, stopping) = (p.counts.clone(), stop.clone());
+        let (reader, counts, stopping) = (p.reader.clone(), p.counts.clone(), stop.clone());
         threads.push(std::thread::spawn(move || listen(&reader, &counts, &stopping)));
 
         let (microphone, packets, counts, stopping) =
@@ -249,10 +259,10 @@ fn start_media(stage: &Stage, stop: &Arc<AtomicBool>) -> Result<Vec<std::thread:
                 }
                 let frame = &clip.frames[n % clip.frames.len()];
                 let outgoing = OutgoingFrame::video(frame.data.clone(), clip.frame_duration());
-                if camera.write(outgoing).is_ok() {
-                    counts.video_out.fetch_add(1, Ordering::Relaxed);
-                }
-                n += 1;
+                // What nobody receives begins again, with a key frame.
+                let taken = camera.write(outgoing).is_ok();
+                counts.video_out.fetch_add(u64::from(taken), Ordering::Relaxed);
+                n = if taken { n + 1 } else { 0 };
                 due += clip.frame_duration();
                 std::thread::sleep(due.saturating_duration_since(Instant::now()));
             }
@@ -329,7 +339,7 @@ fn report(stage: &Stage, timelines: &[Vec<(TimelineStage, u64)>]) -> Result<(), 
 /// Two lanes of stages on a square-root scale (the interesting part is the first second), and the event log below.
 fn svg(stage: &Stage, at: &[HashMap<TimelineStage, f64>]) -> String {
     let last = at.iter().flat_map(|t| t.values()).fold(1.0_f64, |a, b| a.max(*b));
-    let x = |ms: f64| 120.0 + (ms / last).sqrt() * 960.0;
+    let x = |ms: f64| 120.0 + (ms / last).sqrt() * 850.0;
     let height = 470 + stage.log.len() * 18;
     let mut s = format!(
         "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 1140 {height}' font-family='system-ui,sans-serif' font-size='12'>\
@@ -351,7 +361,7 @@ fn svg(stage: &Stage, at: &[HashMap<TimelineStage, f64>]) -> String {
         let color = ["#2563a8", "#b0492f"][lane % 2];
         s += &format!(
             "<text x='32' y='{:.1}' font-size='15' font-weight='600' fill='{color}'>{}</text>\
-             <line x1='120' x2='1080' y1='{y}' y2='{y}' stroke='{color}' stroke-width='2' opacity='.35'/>",
+             <line x1='120' x2='970' y1='{y}' y2='{y}' stroke='{color}' stroke-width='2' opacity='.35'/>",
             y + 5.0,
             NAMES[lane]
         );
@@ -359,7 +369,7 @@ fn svg(stage: &Stage, at: &[HashMap<TimelineStage, f64>]) -> String {
         placed.sort_by(|a, b| a.0.total_cmp(&b.0));
         let mut free = [0.0_f64; 8];
         for (ms, label) in placed {
-            let (px, width) = (x(ms), label.len() as f64 * 6.4 + 44.0);
+            let (px, width) = (x(ms), label.len() as f64 * 6.6 + 52.0);
             // The first row whose last label ends before this one: above and below the line in turn.
             let row = free.iter().position(|end| *end < px).unwrap_or(free.len() - 1);
             free[row] = px + width;
