@@ -1,7 +1,8 @@
-"""jmeet on the other side: drives examples/rust/participant.rs, one JSON line per event."""
-import json, subprocess, threading, time
+"""jmeet on the other side: drives examples/rust/participant.rs, or tests/c/participant.c, one JSON line per event."""
+import functools, json, os, subprocess, threading, time
+from pathlib import Path
 
-from prosody import die_with_parent, example_program
+from prosody import ROOT, die_with_parent, example_program
 
 TIMEOUT = 60.0
 
@@ -10,11 +11,32 @@ class ParticipantError(RuntimeError):
     pass
 
 
+@functools.cache
+def c_program():
+    """tests/c/participant.c, built against the library as it is: what is proved with it is proved through the C ABI."""
+    given = os.environ.get("JMEET_LIBRARY_DIR")
+    if not given:
+        built = subprocess.run(["cargo", "build", "-q", "--message-format=json"], cwd=ROOT, check=True, stdout=subprocess.PIPE,
+                               text=True)
+        files = [f for line in built.stdout.splitlines() for f in json.loads(line).get("filenames", [])]
+        given = os.path.dirname(next(f for f in files if f.endswith("libjmeet.so")))
+    # The library names itself libjmeet.so.0, and so does what is linked with it.
+    link = Path(given) / "libjmeet.so.0"
+    if not link.exists():
+        link.symlink_to("libjmeet.so")
+    os.environ.setdefault("JMEET_MEDIA", str(ROOT / "tests/fixtures/media"))
+    program = Path(given) / "c-participant"
+    subprocess.run(["cc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic", f"-I{ROOT}/include",
+                    f"{ROOT}/tests/c/participant.c", "-o", program, f"-L{given}", "-ljmeet", "-lpthread", f"-Wl,-rpath,{given}"],
+                   check=True)
+    return str(program)
+
+
 class Participant:
     """`with Participant(url, room, domain=…) as me: me.expect("joined")`. Waits are on events, never on seconds."""
 
-    def __init__(self, url, room, *flags, domain="", name="", nickname="", loopback=True, prefix=()):
-        args = [*prefix, example_program("participant"), url, room, *flags]
+    def __init__(self, url, room, *flags, domain="", name="", nickname="", loopback=True, prefix=(), program=None):
+        args = [*prefix, program or example_program("participant"), url, room, *flags]
         for option, value in (("--domain", domain), ("--name", name), ("--nickname", nickname)):
             if value:
                 args += [option, value]

@@ -1,4 +1,4 @@
-"""Peer to peer between jmeet and lib-jitsi-meet in headless Chromium, both roles, on Prosody with our focus and on the testkit's
+"""Peer to peer between jmeet, as a C program, and lib-jitsi-meet in headless Chromium, both roles, on Prosody with our focus and on the testkit's
 server: Chromium decodes our VP8 and hears our Opus, we get its frames whole, mutes are seen both ways, a third participant
 ends the session and it starts again, each side hears the other leave."""
 import subprocess, sys, tempfile, unittest
@@ -6,7 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 from browser import Browser
-from participant import Participant
+from participant import Participant, c_program
 from prosody import Rig
 from testkit import Testkit
 
@@ -27,7 +27,8 @@ class Scenarios:
             page = browser.page("page")
             where = dict(domain=server.domain, room=f"p2p{role[0]}")
             page.join(url=server.url(), name="Page", media=["audio", "video"], **where)
-            with Participant(server.url(), where["room"], domain=server.domain, name="Native", nickname=role) as native:
+            with Participant(server.url(), where["room"], domain=server.domain, name="Native", nickname=role,
+                             program=c_program()) as native:
                 native.expect("joined", id=role)
                 native.expect("participant-joined", id=page.endpoint)
                 page.expect("participant_joined", endpoint=role)
