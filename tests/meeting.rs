@@ -225,3 +225,23 @@ fn nobody_reads_video_then_none_is_asked_for_and_a_wanted_height_reaches_the_sen
     assert!(w.run_until(SECOND, |w| w.peers[a].writers[&VIDEO] == (false, true)));
     assert!(w.heard_by_server("sourceName='00000000-v0'") && w.heard_by_server("maxHeight='180'"));
 }
+
+#[test]
+fn many_readers_get_the_same_frames_and_a_reader_of_one_track_ends_with_it() {
+    let mut w = World::new(8);
+    let (a, b) = pair(&mut w);
+    let (second, one) = (ReaderKey((1 << 63) + 50), ReaderKey((1 << 63) + 51));
+    let audio = w.peers[a].kinds().find_map(|e| match e {
+        EventKind::TrackAdded(t) if !t.local && t.media == MediaType::Audio => Some(t.key),
+        _ => None,
+    });
+    w.command(a, Command::AddReader { reader: second, track: None, options: ReaderOptions::default() });
+    w.command(a, Command::AddReader { reader: one, track: audio, options: ReaderOptions::default() });
+    talk(&mut w, &[b], 15);
+    let count = |w: &World, key: ReaderKey| w.peers[a].frames.iter().filter(|f| f.0 == key).count();
+    assert_eq!((count(&w, READER), count(&w, second), count(&w, one)), (30, 30, 15));
+    assert!(w.peers[a].frames.iter().all(|f| &*f.1.endpoint_id == "ffffffff"));
+    w.command(b, Command::Leave { tag: 0 });
+    assert!(w.run_until(5 * SECOND, |w| w.peers[a].ended_readers.contains(&one)));
+    assert!(!w.peers[a].ended_readers.contains(&second));
+}

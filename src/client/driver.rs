@@ -342,10 +342,11 @@ impl Driver {
                         r.end();
                     }
                 }
-                Output::Writer { track, muted, ready } => {
+                Output::Writer { track, muted, ready, refused } => {
                     if let Some(w) = self.writers.get(&track) {
                         w.muted.store(muted, Ordering::Release);
                         w.ready.store(ready, Ordering::Release);
+                        w.refused.store(refused, Ordering::Release);
                     }
                 }
             }

@@ -16,6 +16,7 @@ pub const MAX_FRAME_BYTES: usize = 4 << 20;
 pub(crate) struct WriterShared {
     pub muted: AtomicBool,
     pub ready: AtomicBool,
+    pub refused: AtomicBool,
     pub queued: AtomicU32,
     pub closed: AtomicBool,
     bound: u32,
@@ -27,6 +28,7 @@ impl WriterShared {
         WriterShared {
             muted: AtomicBool::new(options.muted),
             ready: AtomicBool::new(false),
+            refused: AtomicBool::new(false),
             queued: AtomicU32::new(0),
             closed: AtomicBool::new(false),
             bound: if options.queue_frames == 0 { DEFAULT_WRITER_FRAMES } else { options.queue_frames },
@@ -72,7 +74,7 @@ impl Writer {
     /// Hands a frame over. Never blocks; pacing frames is the caller's, pacing packets ours.
     ///
     /// # Errors
-    /// `Muted` and `NotReady`: dropped, nothing is wrong. `Full`: not taken, the network is behind. `TooLarge`,
+    /// `Muted` and `NotReady`: dropped, nothing is wrong. `Codec`: the other side takes none of this codec. `Full`: not taken, the network is behind. `TooLarge`,
     /// `InvalidArgument` (an empty frame), `Closed`.
     pub fn write(&self, frame: OutgoingFrame) -> Result<(), Error> {
         let s = &self.0.state;
@@ -88,6 +90,9 @@ impl Writer {
         }
         if s.muted.load(Ordering::Acquire) {
             return refuse(Code::Muted, "the track is muted");
+        }
+        if s.refused.load(Ordering::Acquire) {
+            return refuse(Code::Codec, "the other side takes none of this codec");
         }
         if !s.ready.load(Ordering::Acquire) {
             return refuse(Code::NotReady, "nobody receives media yet");

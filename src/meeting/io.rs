@@ -74,10 +74,12 @@ pub enum Output {
     /// The reader will get no more: its track is gone.
     ReaderEnded(ReaderKey),
     /// What a writer of this track is told from now on.
+    /// `refused`: the other side takes none of this codec.
     Writer {
         track: TrackKey,
         muted: bool,
         ready: bool,
+        refused: bool,
     },
 }
 

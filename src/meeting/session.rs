@@ -133,6 +133,11 @@ impl MediaSession {
             && self.outgoing.iter().any(|o| o.track == track && (self.video_wanted || o.media == MediaType::Audio))
     }
 
+    /// Whether offer and answer left this track without a payload type.
+    pub fn refuses(&self, track: TrackKey) -> bool {
+        self.negotiated.is_some() && !self.outgoing.iter().any(|o| o.track == track)
+    }
+
     /// The track whose SSRC this is.
     pub fn track_of(&self, ssrc: u32) -> Option<TrackKey> {
         self.outgoing.iter().find(|o| o.sender.ssrc() == ssrc).map(|o| o.track)

@@ -283,7 +283,8 @@ impl Meeting {
         let media = &self.media;
         let told = self.tracks.local.iter().map(|t| {
             let ready = media.as_ref().is_some_and(|m| m.ready(t.key));
-            Output::Writer { track: t.key, muted: t.muted, ready }
+            let refused = media.as_ref().is_some_and(|m| m.refuses(t.key));
+            Output::Writer { track: t.key, muted: t.muted, ready, refused }
         });
         self.out.extend(told.collect::<Vec<_>>());
     }

@@ -38,6 +38,8 @@ pub struct Peer {
     pub frames: Vec<(ReaderKey, EncodedFrame)>,
     /// What each writer was told last: muted, ready.
     pub writers: BTreeMap<TrackKey, (bool, bool)>,
+    /// Readers that were told that no more comes.
+    pub ended_readers: Vec<ReaderKey>,
     /// No connection succeeds: with this error.
     pub refuse_connection: Option<Error>,
     /// What is asked of the network gets no answer.
@@ -128,6 +130,7 @@ impl World {
             events: Vec::new(),
             frames: Vec::new(),
             writers: BTreeMap::new(),
+            ended_readers: Vec::new(),
             refuse_connection: None,
             unreachable: false,
         });
@@ -363,8 +366,8 @@ impl World {
             }
             Output::Event(e) => p.events.push((self.now, e)),
             Output::Frame(reader, frame) => p.frames.push((reader, frame)),
-            Output::ReaderEnded(_) => {}
-            Output::Writer { track, muted, ready } => {
+            Output::ReaderEnded(r) => p.ended_readers.push(r),
+            Output::Writer { track, muted, ready, .. } => {
                 p.writers.insert(track, (muted, ready));
             }
         }
