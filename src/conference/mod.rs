@@ -177,6 +177,10 @@ impl Room {
 
     /// Takes the answer to an iq of this room.
     pub fn on_iq_answer(&mut self, token: u64, answer: Result<Element<'_>, IqFailure>, now: Time) {
+        // Requests outlive the stay; what they bring must not follow the end.
+        if self.phase == Phase::Ended {
+            return;
+        }
         if self.phase == Phase::Requesting(token) {
             let verdict = self.requester.answer(answer);
             self.trust_named_focus(now);

@@ -43,7 +43,8 @@ impl Room {
         }
         let presence = OccupantPresence::read(stanza);
         let known = self.member(nick).is_some();
-        let Some(change) = self.roster.apply(nick, from, item, &presence) else { return };
+        let is_focus = self.focus.trusts(item.jid.as_ref());
+        let Some(change) = self.roster.apply(nick, from, item, &presence, is_focus) else { return };
         self.review(nick, now);
         let Some(member) = self.member(nick).cloned() else {
             if self.is_focus(from) {

@@ -6,7 +6,8 @@ use crate::wire::muc::{Affiliation, Item, MucRole};
 use crate::wire::presence::OccupantPresence;
 use std::collections::BTreeMap;
 
-/// Occupants kept of one room (default 2048); whoever comes past that is not seen.
+/// Occupants kept of one room (default 2048); whoever comes past that is not seen, except the focus: a full room must
+/// not take it away.
 pub const MAX_PARTICIPANTS: usize = 2048;
 
 /// Bit of [`super::RoomEvent::MemberUpdated`]: the display name changed.
@@ -70,16 +71,17 @@ pub(super) struct Roster {
 }
 
 impl Roster {
-    /// Takes an available presence. None when the occupant is new and there is no place left.
+    /// Takes an available presence. None when the occupant is new and there is no place left; the focus has its own.
     pub(super) fn apply(
         &mut self,
         nick: &str,
         occupant: &Jid,
         item: &Item,
         presence: &OccupantPresence,
+        is_focus: bool,
     ) -> Option<Change> {
         if !self.map.contains_key(nick) {
-            if self.map.len() >= MAX_PARTICIPANTS {
+            if self.map.len() >= MAX_PARTICIPANTS + usize::from(is_focus) {
                 return None;
             }
             let member = Member {

@@ -704,3 +704,50 @@ fn a_room_that_we_created_shows_real_addresses() {
     let (_, form) = b.iq();
     assert!(form.contains("<field var='muc#roomconfig_whois'><value>anyone</value>"), "{form}");
 }
+
+#[test]
+fn nothing_follows_the_end_whatever_is_answered_late() {
+    let gone = "<item role='none'/><status code='110'/>";
+    // The focus is missing and asked for; its answer names another focus, who is here, after we left.
+    let mut b = Bench::joined();
+    b.presence("0c0c0c0c", &item("focus@other.x/focus", "moderator"), "");
+    b.typed("unavailable", "focus", "<item role='none'/>", "");
+    b.outputs();
+    b.jump();
+    let (token, _) = b.iq();
+    b.room.leave(b.now);
+    b.typed("unavailable", ME, gone, "");
+    assert_eq!(b.ended(), None);
+    b.answer(
+        token,
+        "<iq type='result'><conference xmlns='http://jitsi.org/protocol/focus' focusjid='focus@other.x' ready='true'/></iq>",
+    );
+    assert_eq!(b.outputs(), []);
+    // The form of a room that we created.
+    let mut b = Bench::joining();
+    b.focus();
+    b.outputs();
+    b.presence(ME, "<item affiliation='owner' role='moderator'/><status code='110'/><status code='201'/>", "");
+    let (token, _) = b.iq();
+    b.room.leave(b.now);
+    b.typed("unavailable", ME, gone, "");
+    assert_eq!(b.ended(), None);
+    b.answer(
+        token,
+        "<iq type='result'><query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='form'>\
+         <field var='muc#roomconfig_whois'/></x></query></iq>",
+    );
+    assert_eq!(b.outputs(), []);
+}
+
+#[test]
+fn a_full_room_does_not_hide_the_focus() {
+    let mut b = Bench::joining();
+    for i in 0..=MAX_PARTICIPANTS {
+        b.member(&format!("{i:08x}"));
+    }
+    assert_eq!(b.room.members().count(), MAX_PARTICIPANTS);
+    b.focus();
+    assert!(b.room.focus_occupant().is_some());
+    assert_eq!(b.room.members().count(), MAX_PARTICIPANTS);
+}
