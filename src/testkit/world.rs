@@ -158,10 +158,10 @@ impl World {
         }
     }
 
-    /// Puts a stanza on a participant's stream, as if the server had sent it.
+    /// Has the server send a participant a frame as it stands; it is counted as a stanza if it is one.
     pub fn inject(&mut self, who: usize, text: &str) {
-        if let Some((key, _)) = self.peers[who].connection {
-            self.wire.push_back((self.now, Wire::ToPeer(who, key, text.to_owned())));
+        if let Some((_, conn)) = self.peers[who].connection {
+            self.server.inject(conn, text);
         }
     }
 
