@@ -48,21 +48,21 @@ impl Jitter {
         self.lost = 0;
     }
 
-    /// A packet arrived.
-    pub fn push(&mut self, p: IncomingRtp) {
+    /// A packet arrived. `true`: it begins the stream anew, and what was held is gone.
+    pub fn push(&mut self, p: IncomingRtp) -> bool {
         let next = *self.next.get_or_insert(p.seq);
         if p.seq < next {
             if next - p.seq > MAX_SEQUENCE_JUMP {
                 self.restart(p);
-            } else {
-                self.stats.late += 1;
+                return true;
             }
-            return;
+            self.stats.late += 1;
+            return false;
         }
         let at = p.seq - next;
         if at > MAX_SEQUENCE_JUMP {
             self.restart(p);
-            return;
+            return true;
         }
         let at = at as usize;
         if at >= self.held.len() {
@@ -70,10 +70,11 @@ impl Jitter {
         }
         if self.held[at].is_some() {
             self.stats.duplicates += 1;
-            return;
+            return false;
         }
         self.held[at] = Some(p);
         self.count += 1;
+        false
     }
 
     fn restart(&mut self, p: IncomingRtp) {

@@ -60,6 +60,10 @@ impl ReaderQueue {
             }
             if let Some(old) = self.frames.pop_front() {
                 self.drop_dependents(&old);
+                if frame.key {
+                    // It begins anew what was just dropped: the frames after it can be decoded.
+                    self.waiting.retain(|s| *s != frame.source_name);
+                }
                 // The new frame may be one of those that lean on it.
                 if self.waiting.contains(&frame.source_name) && !frame.key && frame.media == MediaType::Video {
                     self.stats.dropped += 1;

@@ -4,7 +4,7 @@
 //! cannot be decoded. A key frame is then asked for, throttled.
 
 use super::frame::EncodedFrame;
-use super::jitter::{Jitter, JitterStats};
+use super::jitter::{Jitter, JitterStats, MAX_HELD_PACKETS};
 use super::kind::{Codec, MediaType};
 use super::peer::{IncomingRtp, SenderReport};
 use super::vp8;
@@ -18,8 +18,9 @@ use std::time::Duration;
 pub const MAX_FRAME_BYTES: usize = 4 << 20;
 /// Least time between two requests for a key frame of one track.
 pub const KEY_FRAME_REQUEST_EVERY: Duration = Duration::from_millis(500);
-/// Frames that wait to be taken. Whoever pushes packets drains after each, so this is never reached in order.
-const MAX_WAITING_FRAMES: usize = 256;
+/// Frames that wait to be taken. One packet can release all that the jitter buffer holds, and end a frame begun before:
+/// whoever drains after each packet loses none.
+pub const MAX_WAITING_FRAMES: usize = MAX_HELD_PACKETS + 2;
 
 /// Counters of one track.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub struct ReceiverStats {
     pub damaged: u64,
     /// Packets with a payload type or a payload that was not understood.
     pub malformed: u64,
+    /// Frames dropped because nobody took those that wait.
+    pub overflowed: u64,
     pub key_frames_requested: u64,
     pub jitter: JitterStats,
 }
@@ -59,6 +62,8 @@ struct Building {
     ts: u32,
     data: Joined,
     temporal_id: Option<u8>,
+    /// It begins as a key frame does.
+    key: bool,
     damaged: bool,
 }
 
@@ -132,16 +137,23 @@ impl Receiver {
     /// A packet of this track.
     pub fn packet(&mut self, p: IncomingRtp, now: Time) {
         if self.ssrc != Some(p.ssrc) {
-            self.timeline += 1;
             self.ssrc = Some(p.ssrc);
             self.jitter.reset();
-            self.rtp = Unwrap::default();
-            self.report = None;
-            self.building = None;
-            self.needs_key = self.media == MediaType::Video;
+            self.new_timeline();
         }
-        self.jitter.push(p);
+        if self.jitter.push(p) {
+            // The sender began again under the same SSRC; its RTP time and clock reports then mean something else.
+            self.new_timeline();
+        }
         self.handle_timeout(now);
+    }
+
+    fn new_timeline(&mut self) {
+        self.timeline = self.timeline.saturating_add(1);
+        self.rtp = Unwrap::default();
+        self.report = None;
+        self.building = None;
+        self.needs_key = self.media == MediaType::Video;
     }
 
     /// A deadline may have passed.
@@ -165,10 +177,11 @@ impl Receiver {
         self.out.pop_front()
     }
 
-    /// The SSRC to ask for a key frame now, if one is needed.
+    /// The SSRC to ask for a key frame now, if one is needed and none is on its way in.
     pub fn poll_key_frame_request(&mut self, now: Time) -> Option<u32> {
         let due = self.asked_at.is_none_or(|t| now >= t + KEY_FRAME_REQUEST_EVERY);
-        if !self.needs_key || !due {
+        let arriving = self.building.as_ref().is_some_and(|b| b.key && !b.damaged);
+        if !self.needs_key || !due || arriving {
             return None;
         }
         let ssrc = self.ssrc?;
@@ -228,7 +241,8 @@ impl Receiver {
             None => {
                 let temporal_id = d.temporal.map(|t| t.0);
                 let data = Joined::One(p.payload.slice(at..));
-                self.building = Some(Building { ts: p.ts, data, temporal_id, damaged: !first });
+                let key = vp8::is_key(&p.payload[at..]);
+                self.building = Some(Building { ts: p.ts, data, temporal_id, key, damaged: !first });
             }
         }
         if p.marker {
@@ -239,16 +253,15 @@ impl Receiver {
     fn finish(&mut self, last: &IncomingRtp) {
         let Some(b) = self.building.take() else { return };
         let data = b.data.freeze();
-        let key = vp8::is_key(&data) && !b.damaged;
-        if b.damaged || (self.needs_key && !key) {
+        if b.damaged || (self.needs_key && !b.key) {
             self.stats.damaged += 1;
             self.needs_key = true;
             return;
         }
         self.needs_key = false;
-        let size = if key { vp8::size(&data) } else { None };
+        let size = if b.key { vp8::size(&data) } else { None };
         let at = IncomingRtp { ts: b.ts, payload: Bytes::new(), ..last.clone() };
-        self.emit(Codec::Vp8, &at, data, key, b.temporal_id, size);
+        self.emit(Codec::Vp8, &at, data, b.key, b.temporal_id, size);
     }
 
     fn emit(
@@ -261,7 +274,10 @@ impl Receiver {
         size: Option<(u16, u16)>,
     ) {
         if self.out.len() >= MAX_WAITING_FRAMES {
-            self.out.pop_front();
+            self.stats.overflowed += 1;
+            // What leans on it cannot be decoded.
+            self.needs_key = self.media == MediaType::Video;
+            return;
         }
         self.stats.frames += 1;
         let capture_unix_us = self.report.map(|sr| {

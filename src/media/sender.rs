@@ -102,11 +102,12 @@ impl Sender {
     }
 
     fn stamp(&mut self, now: Time, duration: Duration) -> u32 {
-        let clock = u64::from(self.codec.clock_rate());
-        let ticks = |d: Duration| (d.as_micros() as u64 * clock / 1_000_000) as u32;
+        let clock = u128::from(self.codec.clock_rate());
+        // RTP time is modulo 2³², whatever duration the caller names.
+        let ticks = |d: Duration| (d.as_micros() * clock / 1_000_000) as u32;
         if let Some((at, ts, before)) = self.last {
             let passed = now.since(at);
-            if passed > before + PAUSE {
+            if passed > before.saturating_add(PAUSE) {
                 self.next_ts = ts.wrapping_add(ticks(passed));
             }
         }

@@ -6,7 +6,7 @@ use super::jitter::{Jitter, MAX_HELD_PACKETS, MAX_SEQUENCE_JUMP};
 use super::kind::{Codec, MediaType};
 use super::peer::{IncomingRtp, NTP_UNIX_OFFSET, OutgoingRtp, SenderReport};
 use super::reader_queue::ReaderQueue;
-use super::receiver::{KEY_FRAME_REQUEST_EVERY, Receiver};
+use super::receiver::{KEY_FRAME_REQUEST_EVERY, MAX_WAITING_FRAMES, Receiver};
 use super::sender::{SendError, Sender};
 use crate::env::Env;
 use crate::time::Time;
@@ -350,4 +350,105 @@ fn early_packets_wait_for_their_owner_within_bounds() {
     e.push(p(3, ms(0)), ms(0));
     assert!(e.take(3, ms(1) + EARLY_WAIT).is_empty());
     assert_eq!(e.dropped(), 2);
+}
+
+#[test]
+fn a_key_frame_that_pushes_out_the_old_picture_group_is_followed_by_its_own_frames() {
+    let video = |key, n| frame("a-v0", MediaType::Video, key, n);
+    let mut q = ReaderQueue::new(3, false);
+    for n in 0..3 {
+        q.push(video(n == 0, n));
+    }
+    q.push(video(true, 3)); // full: 0, 1 and 2 go
+    q.push(video(false, 4));
+    q.push(video(false, 5));
+    let kept: Vec<u64> = std::iter::from_fn(|| q.pop()).map(|f| f.rtp_time).collect();
+    assert_eq!(kept, [3, 4, 5]);
+    assert_eq!(q.stats().dropped, 3);
+}
+
+#[test]
+fn no_key_frame_is_asked_for_while_one_is_arriving_whole() {
+    let packets = stream(&[video_frame(30, true)]);
+    assert!(packets.len() > 2);
+    let mut r = receiver(MediaType::Video);
+    for p in packets {
+        r.packet(p, ms(0));
+        assert_eq!(r.poll_key_frame_request(ms(0)), None);
+    }
+    assert_eq!(drain(&mut r).len(), 1);
+}
+
+#[test]
+fn a_key_frame_that_stops_arriving_is_asked_for_again() {
+    let packets = stream(&[video_frame(30, true)]);
+    let mut r = receiver(MediaType::Video);
+    r.packet(packets[0].clone(), ms(0));
+    assert_eq!(r.poll_key_frame_request(ms(0)), None);
+    r.packet(packets[2].clone(), ms(1));
+    assert_eq!(r.poll_key_frame_request(ms(1)), None);
+    let due = r.next_deadline().unwrap();
+    r.handle_timeout(due);
+    assert_eq!(r.poll_key_frame_request(due), Some(7));
+}
+
+#[test]
+fn a_sequence_restart_within_one_ssrc_starts_a_new_timeline() {
+    let mut r = receiver(MediaType::Audio);
+    let p = |seq, ts| IncomingRtp {
+        ssrc: 1,
+        pt: 111,
+        seq,
+        ts,
+        marker: false,
+        recovered: false,
+        arrival: ms(0),
+        level: None,
+        payload: bytes::Bytes::from_static(&[8]),
+    };
+    r.packet(p(70_000, 5_000_000), ms(0));
+    r.packet(p(70_001 + 2 * MAX_SEQUENCE_JUMP, 40), ms(0));
+    r.packet(p(70_002 + 2 * MAX_SEQUENCE_JUMP, 1000), ms(0));
+    let f = drain(&mut r);
+    assert_eq!(f.iter().map(|f| f.timeline).collect::<Vec<_>>(), [1, 2, 2]);
+    assert_eq!(f[2].rtp_time - f[1].rtp_time, 960);
+}
+
+#[test]
+fn a_gap_that_is_given_up_releases_every_frame_behind_it() {
+    let mut s = Sender::new(Codec::Opus, 9, 111, &mut Env::seeded(2));
+    let mut packets = vec![];
+    for n in 0..=600u64 {
+        s.frame(&OutgoingFrame::audio(vec![0x08]), ms(n), |p| packets.push(incoming(&p, 65_536 + n, ms(n)))).unwrap();
+    }
+    let mut r = receiver(MediaType::Audio);
+    packets.remove(1);
+    for p in packets {
+        r.packet(p, ms(0));
+    }
+    r.handle_timeout(ms(600) + WAIT);
+    assert_eq!(drain(&mut r).len(), 600);
+    assert_eq!((r.stats().frames, r.stats().overflowed), (600, 0));
+}
+
+#[test]
+fn frames_that_nobody_takes_are_bounded_and_the_rest_waits_for_a_key_frame() {
+    let frames: Vec<_> = (0..MAX_WAITING_FRAMES + 3).map(|n| video_frame(0, n == 0)).collect();
+    let mut r = receiver(MediaType::Video);
+    for (n, p) in stream(&frames).into_iter().enumerate() {
+        r.packet(p, ms(0));
+        assert_eq!(r.stats().overflowed, u64::from(n >= MAX_WAITING_FRAMES), "{n}");
+    }
+    assert_eq!(drain(&mut r).len(), MAX_WAITING_FRAMES);
+    // One dropped for want of room, two because they lean on it.
+    assert_eq!((r.stats().overflowed, r.stats().damaged), (1, 2));
+    assert!(r.poll_key_frame_request(ms(0)).is_some());
+}
+
+#[test]
+fn a_senseless_duration_is_no_panic() {
+    let mut s = Sender::new(Codec::Vp8, 9, 100, &mut Env::seeded(2));
+    for n in 0..3 {
+        s.frame(&OutgoingFrame::video(vec![0x10], Duration::MAX), ms(n), |_| ()).unwrap();
+    }
 }
