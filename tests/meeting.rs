@@ -121,7 +121,7 @@ fn losses_are_repaired_by_retransmission_and_no_frame_is_missing() {
 fn a_third_ends_peer_to_peer_and_it_comes_back_when_the_third_leaves() {
     let mut w = World::new(2);
     let (a, b) = pair(&mut w);
-    let c = join(&mut w, "88888888", false);
+    let mut c = join(&mut w, "88888888", false);
     let ended = |w: &World, who: usize| w.peers[who].saw(|e| matches!(e, EventKind::Media(MediaState::Ended { .. })));
     assert!(w.run_until(5 * SECOND, |w| ended(w, a) && ended(w, b)));
     assert!(w.peers[a].writers.values().all(|(_, ready)| !ready));
@@ -129,6 +129,14 @@ fn a_third_ends_peer_to_peer_and_it_comes_back_when_the_third_leaves() {
     assert!(w.run_until(20 * SECOND, |w| connected(w, a) == 2 && connected(w, b) == 2));
     talk(&mut w, &[a, b], 15);
     assert_eq!(received(&w, a, MediaType::Video).len(), 15);
+    c = join(&mut w, "88888888", false);
+    assert!(w.run_until(5 * SECOND, |w| w.peers[a].writers.values().all(|(_, ready)| !ready)));
+    w.command(c, Command::Leave { tag: 0 });
+    assert!(w.run_until(20 * SECOND, |w| connected(w, a) == 3 && connected(w, b) == 3));
+    talk(&mut w, &[a, b], 15);
+    let timelines: Vec<u32> =
+        w.peers[a].frames.iter().filter(|f| f.1.media == MediaType::Video).map(|f| f.1.timeline).collect();
+    assert_eq!(timelines, [[1; 15], [2; 15]].concat(), "RTP time restarts with a session, and says so");
 }
 
 #[test]
@@ -244,4 +252,32 @@ fn many_readers_get_the_same_frames_and_a_reader_of_one_track_ends_with_it() {
     w.command(b, Command::Leave { tag: 0 });
     assert!(w.run_until(5 * SECOND, |w| w.peers[a].ended_readers.contains(&one)));
     assert!(!w.peers[a].ended_readers.contains(&second));
+}
+
+struct Xor(u8);
+
+impl jmeet::media::FrameTransform for Xor {
+    fn outgoing(&mut self, _: &str, codec: Codec, data: bytes::Bytes) -> Option<bytes::Bytes> {
+        // The first bytes stay: the packetiser and the depacketiser read them.
+        let keep = if codec == Codec::Opus { 1 } else { 10 };
+        Some(data.iter().enumerate().map(|(n, b)| if n < keep { *b } else { b ^ self.0 }).collect())
+    }
+
+    fn incoming(&mut self, _: &str, source: &str, codec: Codec, data: bytes::Bytes) -> Option<bytes::Bytes> {
+        self.outgoing(source, codec, data)
+    }
+}
+
+#[test]
+fn a_transform_changes_whole_frames_both_ways() {
+    let mut w = World::new(9);
+    let (a, b) = pair(&mut w);
+    w.peers[a].meeting.set_transform(Some(Box::new(Xor(7))));
+    talk(&mut w, &[a], 15);
+    let sent: Vec<_> = clip().frames[..15].iter().map(|f| f.data.clone()).collect();
+    assert_ne!(received(&w, b, MediaType::Video), sent);
+    w.peers[b].frames.clear();
+    w.peers[b].meeting.set_transform(Some(Box::new(Xor(7))));
+    talk(&mut w, &[a], 15);
+    assert_eq!(received(&w, b, MediaType::Video), sent);
 }

@@ -11,7 +11,9 @@ pub mod receiver;
 pub mod sender;
 #[cfg(test)]
 mod tests;
+pub mod transform;
 pub mod vp8;
 
 pub use frame::{EncodedFrame, OutgoingFrame};
 pub use kind::{Codec, MediaType, VideoType};
+pub use transform::FrameTransform;

@@ -10,6 +10,7 @@ use crate::conference::Room;
 use crate::env::Env;
 use crate::error::{Code, Error, Stage};
 use crate::jingle::{self, Jingle, JingleConfig};
+use crate::media::FrameTransform;
 use crate::media::peer::{Identity, PeerEngineFactory, Stats};
 use crate::time::{Time, earliest};
 use crate::wire::Jid;
@@ -88,6 +89,9 @@ pub struct Meeting {
     pub(super) ending: Option<Option<Error>>,
     pub(super) reached: BTreeSet<TimelineStage>,
     pub(super) visitors: bool,
+    /// By endpoint id: source name and last timeline, while the endpoint is in the room.
+    pub(super) timelines: BTreeMap<String, Vec<(String, u32)>>,
+    pub(super) transform: Option<Box<dyn FrameTransform>>,
     /// Endpoint id of the newest session's other side.
     pub(super) last_peer: String,
     pub(super) out: VecDeque<Output>,
@@ -167,6 +171,8 @@ impl Meeting {
             ending: None,
             reached: BTreeSet::new(),
             visitors: false,
+            timelines: BTreeMap::new(),
+            transform: None,
             last_peer: String::new(),
             out: VecDeque::new(),
             env,
@@ -176,6 +182,11 @@ impl Meeting {
     /// Address of the room.
     pub fn room_jid(&self) -> &Jid {
         &self.names.room
+    }
+
+    /// Puts a transform between frames and packets, or takes it away (design §5.7).
+    pub fn set_transform(&mut self, transform: Option<Box<dyn FrameTransform>>) {
+        self.transform = transform;
     }
 
     /// Counters of the media session that runs now.

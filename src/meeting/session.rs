@@ -159,13 +159,14 @@ impl MediaSession {
         Ok(o.sender.frames() == 1)
     }
 
-    /// Sources that the peer has named.
-    pub fn add_sources(&mut self, sources: &[RemoteSource], now: Time) {
+    /// Sources that the peer has named; `timeline` tells the last one of a track in an earlier session.
+    pub fn add_sources(&mut self, sources: &[RemoteSource], timeline: impl Fn(&str, &str) -> u32, now: Time) {
         let types = self.negotiated.as_ref().map(payload_types).unwrap_or_default();
         for s in sources {
             self.remove_source(&s.name, now);
             let media = media_type(s.media);
-            let mut receiver = Receiver::new(s.owner.clone(), s.name.clone(), media, self.wait);
+            let mut receiver = Receiver::new(s.owner.clone(), s.name.clone(), media, self.wait)
+                .after_timeline(timeline(&s.owner, &s.name));
             receiver.set_payload_types(types.clone());
             let ssrcs: Vec<u32> = s.primaries().collect();
             for (rtx, primary) in s.repairs() {

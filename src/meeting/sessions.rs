@@ -6,15 +6,16 @@ use super::machine::{Asker, Meeting, Phase, ReaderEntry};
 use super::session::{Heard, MediaSession, media_type};
 use super::tracks;
 use crate::jingle::{self, EndReason, IceCandidate, P2pState, SessionKey};
-use crate::media::OutgoingFrame;
 use crate::media::kind::MediaType;
 use crate::media::peer::{
     self, Candidate, CandidateKind, Command, Config, DtlsRole, EstimateBounds, Failure, Fingerprint, IceCredentials,
     IceState, RemoteTransport, RtpConfig,
 };
+use crate::media::{EncodedFrame, OutgoingFrame};
 use crate::time::Time;
 use crate::wire::jingle::CandidateType;
 use crate::wire::stanza::IqType;
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -54,7 +55,11 @@ impl Meeting {
             }
             jingle::Output::SourcesAdded { session, sources } => {
                 if let Some(m) = self.media.as_mut().filter(|m| m.key == session) {
-                    m.add_sources(&sources, now);
+                    let known = &self.timelines;
+                    let last = |owner: &str, name: &str| {
+                        known.get(owner).and_then(|t| t.iter().find(|t| t.0 == name)).map_or(0, |t| t.1)
+                    };
+                    m.add_sources(&sources, last, now);
                 }
                 for s in sources {
                     let participant = self.roster.get(&*s.owner).map(|p| p.key);
@@ -186,7 +191,15 @@ impl Meeting {
             moved = true;
             self.on_engine(o, now);
         }
-        while let Some(frame) = self.media.as_mut().and_then(MediaSession::poll_frame) {
+        while let Some(mut frame) = self.media.as_mut().and_then(MediaSession::poll_frame) {
+            self.note_timeline(&frame);
+            if let Some(t) = &mut self.transform {
+                let data = std::mem::take(&mut frame.data);
+                match t.incoming(&frame.endpoint_id, &frame.source_name, frame.codec, data) {
+                    Some(data) => frame.data = data,
+                    None => continue,
+                }
+            }
             let track = self.tracks.remote(&frame.endpoint_id, &frame.source_name).map(|t| t.key);
             let readers = self.readers.iter().filter(|r| match r.track {
                 Some(wanted) => Some(wanted) == track,
@@ -197,6 +210,21 @@ impl Meeting {
             }
         }
         moved
+    }
+
+    /// Remembers where a track's timelines are, for its next session.
+    fn note_timeline(&mut self, f: &EncodedFrame) {
+        if !self.timelines.contains_key(&*f.endpoint_id) {
+            self.timelines.insert(f.endpoint_id.to_string(), Vec::new());
+        }
+        let Some(known) = self.timelines.get_mut(&*f.endpoint_id) else { return };
+        // As many as an endpoint may have sources.
+        let full = known.len() >= jingle::MAX_SOURCES_PER_ENDPOINT;
+        match known.iter_mut().find(|t| t.0 == *f.source_name) {
+            Some(t) => t.1 = f.timeline,
+            None if !full => known.push((f.source_name.to_string(), f.timeline)),
+            None => {}
+        }
     }
 
     fn on_engine(&mut self, output: peer::Output, now: Time) {
@@ -261,11 +289,18 @@ impl Meeting {
     }
 
     pub(super) fn send_frame(&mut self, track: TrackKey, frame: &OutgoingFrame, now: Time) {
-        let Some(media) = self.tracks.local_mut(track).filter(|t| !t.muted).map(|t| t.options.codec.media_type())
-        else {
-            return;
-        };
-        let first = self.media.as_mut().is_some_and(|m| m.send(track, frame, now).unwrap_or(false));
+        let Some(t) = self.tracks.local_mut(track).filter(|t| !t.muted) else { return };
+        let (codec, media) = (t.options.codec, t.options.codec.media_type());
+        let name = t.track.as_ref().map(|t| t.source_name.clone());
+        let mut frame = Cow::Borrowed(frame);
+        if let (Some(t), Some(name)) = (&mut self.transform, name) {
+            let frame = frame.to_mut();
+            match t.outgoing(&name, codec, std::mem::take(&mut frame.data)) {
+                Some(data) => frame.data = data,
+                None => return,
+            }
+        }
+        let first = self.media.as_mut().is_some_and(|m| m.send(track, &frame, now).unwrap_or(false));
         if first {
             self.reach(
                 match media {
