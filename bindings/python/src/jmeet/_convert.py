@@ -85,17 +85,17 @@ def convert(
         ours = local.get(lib.jmeet_track_key(wanted.track))
         if ours is not None:
             ours._key_frame_wanted = True
-        return ours and e.KeyFrameWanted(ours, wanted.encoding)
+        return e.KeyFrameWanted(ours, wanted.encoding) if ours is not None else None
     if kind == 17:
         target = read(event, "target_bitrate", _abi.TargetBitrateInfo)
         ours = local.get(lib.jmeet_track_key(target.track))
         if ours is not None:
             ours.bits_per_second = target.bits_per_second
-        return ours and e.TargetBitrate(ours, target.encoding, target.bits_per_second)
+        return e.TargetBitrate(ours, target.encoding, target.bits_per_second) if ours is not None else None
     if kind == 18:
         codec = read(event, "codec_wanted", _abi.CodecWantedInfo)
         ours = local.get(lib.jmeet_track_key(codec.track))
-        return ours and e.CodecWanted(ours, e.Codec(codec.codec))
+        return e.CodecWanted(ours, e.Codec(codec.codec)) if ours is not None else None
     if kind == 19:
         return e.Bandwidth(read(event, "bandwidth", _abi.BandwidthInfo).bits_per_second)
     if kind == 20:
