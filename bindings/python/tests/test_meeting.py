@@ -95,8 +95,8 @@ class Meetings(unittest.IsolatedAsyncioTestCase):
             camera.remove()
             with self.assertRaises(jmeet.Error):
                 await camera.write(frames[0], duration=1 / 15)
-            removed = await until(bob, jmeet.TrackRemoved)
-            self.assertEqual((removed.track.media, removed.track.source_name), (jmeet.Media.VIDEO, seen.source_name))
+            while (await until(bob, jmeet.TrackRemoved)).track.source_name != seen.source_name:
+                pass
 
     async def test_a_dead_port_and_a_cut_are_typed_errors(self):
         with self.assertRaises(jmeet.Error) as caught:
