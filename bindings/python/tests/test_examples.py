@@ -47,7 +47,7 @@ class Examples(unittest.IsolatedAsyncioTestCase):
             await asyncio.gather(*tasks, return_exceptions=True)
             self.assertEqual(join.returncode, 0)
             self.assertIn("Alice is here", output)
-            self.assertIn("sent 200 packets", output)
+            self.assertIn("sent 201 packets", output)
             self.assertRegex(output, r"heard \d+ OPUS frames of Alice")
             self.assertGreater(frames, 150)
 
