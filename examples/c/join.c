@@ -138,9 +138,9 @@ int main(int argc, char **argv) {
         due = due + 5 * PACKET_US < jmeet_now_us() ? jmeet_now_us() + PACKET_US : due + PACKET_US;
         out.data = packet;
         out.size = (size_t)size;
-        /* While nobody receives, the packet goes out again in its time. */
-        if (jmeet_writer_write(writer, &out) != JMEET_OK) continue;
-        sent++;
+        /* It begins when somebody receives; from then on a packet that nobody takes is spoken all the same. */
+        if (jmeet_writer_write(writer, &out) == JMEET_OK) sent++;
+        else if (sent == 0) continue;
         if ((size = ogg_next(&o, packet)) < 0) {
             printf("sent %lu packets\n", sent);
             jmeet_conference_leave(room, 0, NULL);

@@ -39,11 +39,12 @@ static std::vector<bytes> opus_packets(const bytes &file) {
 static void send(jmeet::room room, jmeet::writer writer, const std::vector<bytes> &packets) {
     auto due = std::chrono::steady_clock::now();
     std::size_t sent = 0;
-    while (sent < packets.size()) {
+    for (std::size_t n = 0; n < packets.size();) {
         std::this_thread::sleep_until(due += std::chrono::milliseconds(20));
-        const jmeet_status status = writer.write(packets[sent].data(), packets[sent].size());
+        const jmeet_status status = writer.write(packets[n].data(), packets[n].size());
         if (status == JMEET_OK) sent++;
         else if (status != JMEET_ERR_NOT_READY && status != JMEET_ERR_FULL) return; // the meeting is over
+        if (sent > 0) n++; // it begins when somebody receives
     }
     std::cout << "sent " << sent << " packets" << std::endl;
     if (auto left = room.leave(); !left) std::cerr << left.error().message() << '\n';

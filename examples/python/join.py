@@ -55,9 +55,11 @@ async def send(meeting: jmeet.Meeting, path: str) -> None:
     with open(path, "rb") as file:
         packets = list(opus_packets(file.read()))
     microphone, sent = await meeting.send_audio(), 0
-    while sent < len(packets):
-        # False: nobody receives yet, so the packet goes out again, in its time.
-        sent += await microphone.write(packets[sent])
+    for packet in packets:
+        # False: nobody took it. The file begins when somebody receives.
+        while not (taken := await microphone.write(packet)) and not sent:
+            pass
+        sent += taken
     print(f"sent {sent} packets", flush=True)
 
 
