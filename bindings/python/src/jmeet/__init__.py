@@ -1,0 +1,28 @@
+"""A native Jitsi participant for asyncio.
+
+    async with jmeet.join("wss://meet.example/xmpp-websocket", room="standup", name="Echo") as meeting:
+        async for event in meeting:
+            match event:
+                case jmeet.Message(sender=who, text=text):
+                    await meeting.say(f"{who.display_name} said {text}")
+"""
+from ._abi import lib as _lib
+from ._errors import Error, Stage, Status
+from ._media import Frame, LocalTrack, Reader, ReaderStats
+from ._meeting import Meeting, join, now
+from .events import (
+    Bandwidth, BridgeOffered, Changed, Codec, CodecWanted, Event, FocusChanged, Joined, KeyFrameWanted, Media, MediaChanged,
+    MediaState, Message, Overrun, Participant, ParticipantJoined, ParticipantLeft, ParticipantUpdated, Role, RoleChanged,
+    State, StateChanged, SubjectChanged, TargetBitrate, Timeline, TimelineStage, Track, TrackAdded, TrackRemoved,
+    TrackUpdated, VideoType,
+)
+
+__version__: str = _lib.jmeet_version().decode()
+
+__all__ = [
+    "Bandwidth", "BridgeOffered", "Changed", "Codec", "CodecWanted", "Error", "Event", "FocusChanged", "Frame", "Joined",
+    "KeyFrameWanted", "LocalTrack", "Media", "MediaChanged", "MediaState", "Meeting", "Message", "Overrun", "Participant",
+    "ParticipantJoined", "ParticipantLeft", "ParticipantUpdated", "Reader", "ReaderStats", "Role", "RoleChanged", "Stage",
+    "State", "StateChanged", "Status", "SubjectChanged", "TargetBitrate", "Timeline", "TimelineStage", "Track", "TrackAdded",
+    "TrackRemoved", "TrackUpdated", "VideoType", "join", "now",
+]

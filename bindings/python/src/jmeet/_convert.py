@@ -1,0 +1,106 @@
+"""Events of the C queue into dataclasses."""
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta, timezone
+from typing import TypeVar
+
+from . import _abi, events as e
+from ._abi import lib
+from ._errors import check
+from ._media import LocalTrack
+
+REQUEST_DONE, CLOSED = 1, 22
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+I = TypeVar("I", bound=_abi.Sized)
+
+
+def read(event: int, name: str, kind: type[I]) -> I:
+    info = kind()
+    check(getattr(lib, f"jmeet_event_{name}")(event, ctypes.byref(info)))
+    return info
+
+
+def participant(info: _abi.ParticipantInfo) -> e.Participant:
+    return e.Participant(
+        id=str(info.endpoint_id), key=info.key, display_name=str(info.display_name), role=e.Role(info.role),
+        real_jid=str(info.real_jid), features=tuple(str(info.features).split()), raised_hand_ms=info.raised_hand_ms,
+    )
+
+
+def track(info: _abi.TrackInfo) -> e.Track:
+    return e.Track(
+        key=info.key, source_name=str(info.source_name), endpoint_id=str(info.endpoint_id), media=e.Media(info.media),
+        video_type=e.VideoType(info.video_type), muted=info.muted, local=info.local,
+    )
+
+
+def convert(
+    event: int, kind: int, roster: dict[str, e.Participant], local: Mapping[int, LocalTrack],
+    find: Callable[[str], e.Participant],
+) -> e.Event | None:
+    """What `event` says; None for what this package does not know, or what concerns a track that is gone. Keeps `roster`."""
+    if kind == 2:
+        return e.StateChanged(e.State(read(event, "state", _abi.StateInfo).state))
+    if kind == 3:
+        joined = read(event, "joined", _abi.JoinedInfo)
+        return e.Joined(str(joined.endpoint_id), e.Role(joined.role))
+    if kind in (4, 5, 6):
+        info = read(event, "participant", _abi.ParticipantInfo)
+        who = participant(info)
+        if kind == 6:
+            roster.pop(who.id, None)
+            left = read(event, "participant_left", _abi.ParticipantLeftInfo)
+            return e.ParticipantLeft(who, left.kicked, left.vanished, str(left.reason))
+        roster[who.id] = who
+        return e.ParticipantJoined(who) if kind == 4 else e.ParticipantUpdated(who, e.Changed(info.changed))
+    if kind == 7:
+        return e.RoleChanged(e.Role(read(event, "role", _abi.RoleInfo).role))
+    if kind == 8:
+        message = read(event, "message", _abi.MessageInfo)
+        sender = find(str(message.endpoint_id))
+        if not sender.key:
+            sender = e.Participant(sender.id, display_name=str(message.display_name))
+        return e.Message(
+            sender, str(message.text), message.is_private, message.delayed, str(message.id),
+            EPOCH + timedelta(milliseconds=message.sent_ms),
+        )
+    if kind == 9:
+        return e.SubjectChanged(str(read(event, "subject", _abi.SubjectInfo).subject))
+    if kind in (10, 11, 12):
+        what = track(read(event, "track", _abi.TrackInfo))
+        return (e.TrackAdded, e.TrackUpdated, e.TrackRemoved)[kind - 10](what)
+    if kind == 13:
+        return e.FocusChanged(read(event, "focus", _abi.FocusInfo).present)
+    if kind == 14:
+        media = read(event, "media", _abi.MediaInfo)
+        return e.MediaChanged(
+            e.MediaState(media.state), str(media.endpoint_id), media.by_peer, str(media.reason), str(media.text)
+        )
+    if kind == 15:
+        return e.BridgeOffered()
+    if kind == 16:
+        wanted = read(event, "key_frame_wanted", _abi.KeyFrameWantedInfo)
+        ours = local.get(lib.jmeet_track_key(wanted.track))
+        if ours is not None:
+            ours._key_frame_wanted = True
+        return e.KeyFrameWanted(ours, wanted.encoding) if ours is not None else None
+    if kind == 17:
+        target = read(event, "target_bitrate", _abi.TargetBitrateInfo)
+        ours = local.get(lib.jmeet_track_key(target.track))
+        if ours is not None:
+            ours.bits_per_second = target.bits_per_second
+        return e.TargetBitrate(ours, target.encoding, target.bits_per_second) if ours is not None else None
+    if kind == 18:
+        codec = read(event, "codec_wanted", _abi.CodecWantedInfo)
+        ours = local.get(lib.jmeet_track_key(codec.track))
+        return e.CodecWanted(ours, e.Codec(codec.codec)) if ours is not None else None
+    if kind == 19:
+        return e.Bandwidth(read(event, "bandwidth", _abi.BandwidthInfo).bits_per_second)
+    if kind == 20:
+        timeline = read(event, "timeline", _abi.TimelineInfo)
+        return e.Timeline(e.TimelineStage(timeline.stage), timeline.time_us / 1e6)
+    if kind == 21:
+        return e.Overrun(read(event, "overrun", _abi.OverrunInfo).dropped)
+    return None

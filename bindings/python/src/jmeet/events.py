@@ -1,0 +1,260 @@
+"""What happens in a meeting, as frozen dataclasses to match on. Strings are copies: an event never expires."""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntFlag
+from typing import TYPE_CHECKING, TypeAlias
+
+from ._errors import _Open
+
+if TYPE_CHECKING:
+    from ._media import LocalTrack
+
+
+class State(_Open):
+    UNSPECIFIED = 0
+    NEW = 1
+    CONNECTING = 2
+    JOINING = 3
+    JOINED = 4
+    LEAVING = 5
+    CLOSED = 6
+
+
+class Role(_Open):
+    NONE = 0
+    VISITOR = 1
+    PARTICIPANT = 2
+    MODERATOR = 3
+
+
+class Media(_Open):
+    UNSPECIFIED = 0
+    AUDIO = 1
+    VIDEO = 2
+
+
+class VideoType(_Open):
+    UNSPECIFIED = 0
+    CAMERA = 1
+    DESKTOP = 2
+
+
+class Codec(_Open):
+    UNSPECIFIED = 0
+    OPUS = 1
+    VP8 = 2
+
+
+class MediaState(_Open):
+    UNSPECIFIED = 0
+    CONNECTING = 1
+    CONNECTED = 2
+    ENDED = 3
+
+
+class TimelineStage(_Open):
+    """Stages between the join call and the first frames."""
+
+    UNSPECIFIED = 0
+    START = 1
+    TRANSPORT_OPEN = 2
+    AUTHENTICATED = 3
+    BOUND = 4
+    CONFERENCE_REQUEST_SENT = 5
+    CONFERENCE_READY = 6
+    JOIN_SENT = 7
+    JOINED = 8
+    SESSION_INITIATE = 9
+    SESSION_ACCEPT = 10
+    ICE_CONNECTED = 11
+    DTLS_CONNECTED = 12
+    FIRST_AUDIO_SENT = 13
+    FIRST_VIDEO_SENT = 14
+    FIRST_AUDIO_RECEIVED = 15
+    FIRST_VIDEO_RECEIVED = 16
+
+
+class Changed(IntFlag):
+    DISPLAY_NAME = 1
+    ROLE = 2
+    FEATURES = 4
+    STATUS = 8
+    HAND = 16
+    OTHER = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Participant:
+    """Somebody else, as known at one moment. Two of the same person are equal, whatever changed meanwhile."""
+
+    #: The endpoint id: eight hexadecimal digits.
+    id: str
+    #: Never used again within a meeting; 0 if they had left before anything was known of them.
+    key: int = 0
+    display_name: str = field(default="", compare=False)
+    role: Role = field(default=Role.NONE, compare=False)
+    real_jid: str = field(default="", compare=False)
+    features: tuple[str, ...] = field(default=(), compare=False)
+    #: Since when the hand is up, in milliseconds since 1970; 0: it is down.
+    raised_hand_ms: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """A microphone, camera or screen, as known at one moment. Two of the same track are equal."""
+
+    #: Never used again within a meeting.
+    key: int
+    #: Unique in the room, such as "1a2b3c4d-v0".
+    source_name: str
+    #: Whose.
+    endpoint_id: str
+    media: Media
+    video_type: VideoType = field(default=VideoType.UNSPECIFIED, compare=False)
+    muted: bool = field(default=False, compare=False)
+    #: One of ours.
+    local: bool = field(default=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class StateChanged:
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    #: Our own.
+    endpoint_id: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantJoined:
+    participant: Participant
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantUpdated:
+    participant: Participant
+    changed: Changed
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantLeft:
+    participant: Participant
+    #: Removed by a moderator.
+    kicked: bool
+    #: The connection was lost; no good-bye came.
+    vanished: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoleChanged:
+    """Our own role."""
+
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Somebody said something, never ourselves."""
+
+    sender: Participant
+    text: str
+    #: To us alone; answer with `say(…, to=sender)`.
+    private: bool
+    #: From before we came: the room's history.
+    delayed: bool
+    id: str
+    sent: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectChanged:
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrackAdded:
+    track: Track
+
+
+@dataclass(frozen=True, slots=True)
+class TrackUpdated:
+    track: Track
+
+
+@dataclass(frozen=True, slots=True)
+class TrackRemoved:
+    track: Track
+
+
+@dataclass(frozen=True, slots=True)
+class FocusChanged:
+    """The conference focus came or went; media that flows goes on without it."""
+
+    present: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MediaChanged:
+    state: MediaState
+    endpoint_id: str
+    by_peer: bool
+    reason: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeOffered:
+    """The focus offered a session with the bridge, which this version refuses."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFrameWanted:
+    track: LocalTrack
+    encoding: int
+
+
+@dataclass(frozen=True, slots=True)
+class TargetBitrate:
+    track: LocalTrack
+    encoding: int
+    bits_per_second: int
+
+
+@dataclass(frozen=True, slots=True)
+class CodecWanted:
+    track: LocalTrack
+    codec: Codec
+
+
+@dataclass(frozen=True, slots=True)
+class Bandwidth:
+    """The estimate of what the path carries."""
+
+    bits_per_second: int
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    stage: TimelineStage
+    #: Seconds on the clock of `jmeet.now()`.
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class Overrun:
+    """Nobody took events in time: so many were dropped here."""
+
+    dropped: int
+
+
+Event: TypeAlias = (
+    StateChanged | Joined | ParticipantJoined | ParticipantUpdated | ParticipantLeft | RoleChanged | Message
+    | SubjectChanged | TrackAdded | TrackUpdated | TrackRemoved | FocusChanged | MediaChanged | BridgeOffered
+    | KeyFrameWanted | TargetBitrate | CodecWanted | Bandwidth | Timeline | Overrun
+)

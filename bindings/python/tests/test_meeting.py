@@ -1,0 +1,173 @@
+"""Two participants meet on the testkit's server."""
+import asyncio
+import gc
+import os
+import unittest
+
+import jmeet
+from server import MEDIA, Server, ivf_frames
+from jmeet._media import opus_seconds
+
+SILENCE = bytes([0xFC, 0xFF, 0xFE])
+PATIENCE = 30
+
+
+def setUpModule():
+    global server
+    server = Server().__enter__()
+    unittest.addModuleCleanup(server.__exit__)
+
+
+def meet(room, name, **options):
+    return jmeet.join(server.url, room=room, name=name, domain=server.domain, allow_loopback=True, **options)
+
+
+async def until(meeting, kind, **fields):
+    async with asyncio.timeout(PATIENCE):
+        async for event in meeting:
+            if isinstance(event, kind) and all(getattr(event, k) == v for k, v in fields.items()):
+                return event
+    raise AssertionError(f"no {kind}")
+
+
+def descriptors():
+    return len(os.listdir("/proc/self/fd"))
+
+
+class Meetings(unittest.IsolatedAsyncioTestCase):
+    async def test_chat_goes_both_ways_and_leaving_is_seen(self):
+        async with meet("chat", "Alice") as alice:
+            async with meet("chat", "Bob") as bob:
+                self.assertEqual([p.display_name for p in bob.participants], ["Alice"])
+                joined = await until(alice, jmeet.ParticipantJoined)
+                self.assertEqual((joined.participant.display_name, joined.participant.id), ("Bob", bob.endpoint_id))
+                await bob.say("hello")
+                match await until(alice, jmeet.Message):
+                    case jmeet.Message(sender=who, text="hello", private=False, delayed=False):
+                        self.assertEqual(who, joined.participant)
+                    case other:
+                        self.fail(other)
+                await alice.say("psst", to=joined.participant)
+                said = await until(bob, jmeet.Message)
+                self.assertEqual((said.text, said.private, said.sender.display_name), ("psst", True, "Alice"))
+                await bob.set_display_name("Robert")
+                changed = await until(alice, jmeet.ParticipantUpdated)
+                self.assertEqual(changed.participant.display_name, "Robert")
+                self.assertIn(jmeet.TimelineStage.JOINED, bob.timeline())
+            left = await until(alice, jmeet.ParticipantLeft)
+            self.assertEqual(left.participant, joined.participant)
+            self.assertEqual(alice.participants, [])
+
+    async def test_opus_and_vp8_arrive_whole_and_mute_is_seen(self):
+        async with meet("media", "Alice") as alice, meet("media", "Bob") as bob:
+            microphone, camera = await alice.send_audio(label="mic"), await alice.send_video()
+            frames = list(ivf_frames())
+            hearing, watching = bob.hear(), bob.watch()
+
+            async def speak():
+                while True:
+                    await microphone.write(SILENCE, audio_level=20)
+
+            async def show():
+                while True:
+                    for frame in frames:
+                        await camera.write(frame, duration=1 / 15)
+
+            tasks = [asyncio.create_task(speak()), asyncio.create_task(show())]
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    heard, seen = await anext(hearing), await anext(watching)
+                    while not seen.key_frame:
+                        seen = await anext(watching)
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+            self.assertEqual((heard.data, heard.codec, heard.audio_level), (SILENCE, jmeet.Codec.OPUS, 20))
+            self.assertEqual((heard.participant.display_name, heard.participant.id), ("Alice", alice.endpoint_id))
+            self.assertIn(seen.data, frames)
+            self.assertEqual((seen.codec, seen.size), (jmeet.Codec.VP8, (320, 180)))
+            self.assertLessEqual(heard.time, jmeet.now())
+            await microphone.mute()
+            self.assertFalse(await microphone.write(SILENCE))
+            while not (await until(bob, jmeet.TrackUpdated)).track.muted:
+                pass
+            camera.remove()
+            with self.assertRaises(jmeet.Error):
+                await camera.write(frames[0], duration=1 / 15)
+            while (await until(bob, jmeet.TrackRemoved)).track.source_name != seen.source_name:
+                pass
+
+    async def test_a_dead_port_and_a_cut_are_typed_errors(self):
+        with self.assertRaises(jmeet.Error) as caught:
+            async with jmeet.join("ws://127.0.0.1:1/x", room="r", join_timeout=5):
+                pass
+        self.assertEqual((caught.exception.code, caught.exception.stage), (jmeet.Status.CONNECT, jmeet.Stage.CONNECT))
+        with self.assertRaises(jmeet.Error) as caught:
+            async with meet("cut", "Alice") as alice:
+                server.command("cut", alice.endpoint_id)
+                async with asyncio.timeout(PATIENCE):
+                    async for _ in alice:
+                        pass
+        self.assertEqual(caught.exception.code, jmeet.Status.DISCONNECTED)
+
+    async def test_bad_options_are_typed_errors(self):
+        with self.assertRaises(jmeet.Error) as caught:
+            async with jmeet.join("http://127.0.0.1/", room="r"):
+                pass
+        self.assertEqual(caught.exception.code, jmeet.Status.OPTIONS)
+        with self.assertRaises(ValueError):
+            jmeet.join("ws://127.0.0.1:1/x", room="a\0b")
+
+    async def test_cancelling_never_leaks(self):
+        async def wait_in(meeting, how):
+            async with meeting:
+                async for _ in (meeting if how == "events" else meeting.hear()):
+                    pass
+
+        async with meet("cancel", "Warm-up"):
+            pass
+        before = descriptors()
+        for how in ("events", "frames"):
+            for delay in (0, 0.001, 0.01, 0.3):
+                task = asyncio.create_task(wait_in(meet("cancel", "Alice"), how))
+                await asyncio.sleep(delay)
+                task.cancel()
+                with self.assertRaises(asyncio.CancelledError):
+                    await task
+        async with asyncio.timeout(PATIENCE):
+            while descriptors() > before or server.command("endpoints", "cancel"):
+                gc.collect()
+                await asyncio.sleep(0.05)
+
+    async def test_leaving_ends_the_iterations_of_other_tasks(self):
+        async def all_of(things):
+            return [thing async for thing in things]
+
+        async with meet("end", "Alice") as alice:
+            tasks = [asyncio.create_task(all_of(alice)), asyncio.create_task(all_of(alice.hear()))]
+            await asyncio.sleep(0)
+        async with asyncio.timeout(PATIENCE):
+            await asyncio.gather(*tasks)
+
+    async def test_events_that_nobody_takes_stay_few_and_requests_are_answered(self):
+        async with meet("many", "Alice") as alice, meet("many", "Bob") as bob:
+            await until(alice, jmeet.ParticipantJoined)
+            for n in range(400):
+                await bob.say(str(n))
+            await alice.say("here")
+            heard = [await until(alice, jmeet.Message) for _ in range(400)]
+            self.assertEqual([m.text for m in heard], [str(n) for n in range(400)])
+
+
+class Opus(unittest.TestCase):
+    def test_durations_follow_the_first_bytes(self):
+        for packet, ms in [(b"\xfc", 20), (b"\x00", 10), (b"\x18", 60), (b"\xf9", 40), (b"\xfb\x03", 60), (b"\x80", 2.5)]:
+            self.assertAlmostEqual(opus_seconds(packet) * 1000, ms)
+        for packet in (b"", b"\xfb"):
+            with self.assertRaises(ValueError):
+                opus_seconds(packet)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,103 @@
+// Two participants of one program meet through jmeet.hpp: chat both ways, Opus, mute, leave; errors are typed, and thrown only by
+// value(). `meeting URL DOMAIN`.
+#include <jmeet.hpp>
+#include "check.h"
+
+#include <cstring>
+#include <type_traits>
+
+static_assert(!std::is_copy_constructible_v<jmeet::client> && std::is_nothrow_move_constructible_v<jmeet::client>);
+static_assert(!std::is_copy_constructible_v<jmeet::event> && std::is_nothrow_move_constructible_v<jmeet::event>);
+static_assert(!std::is_copy_constructible_v<jmeet::reader> && !std::is_copy_constructible_v<jmeet::writer>);
+static_assert(!std::is_copy_constructible_v<jmeet::queue>);
+
+static const int PATIENCE_MS = 20000;
+
+// The next event of this kind about `who`; others are passed over.
+template <typename T> static jmeet::event wait_for(jmeet::queue &queue, const jmeet::client &who) {
+    while (auto event = queue.next(PATIENCE_MS))
+        if (event.client() == who.get() && event.get<T>()) return event;
+    return jmeet::event();
+}
+
+static void errors() {
+    jmeet::queue queue;
+    auto refused = jmeet::client::make(queue, jmeet::options("http://127.0.0.1/", "room"));
+    check(!refused && refused.error().code == JMEET_ERR_OPTIONS && !refused.error().text.empty());
+    try {
+        auto never = std::move(refused).value();
+        check(false);
+    } catch (const jmeet::exception &why) {
+        check(why.code() == JMEET_ERR_OPTIONS && std::strstr(why.what(), "ERR_OPTIONS") != nullptr);
+    }
+    auto client = jmeet::client::make(queue, jmeet::options("ws://127.0.0.1:1/x", "room")).value();
+    auto room = client.join(1).value();
+    check(client.join().error().code == JMEET_ERR_STATE);
+    bool done = false, closed = false;
+    for (auto event : queue) { // ends by itself
+        if (auto request = event.get<jmeet::request_done>()) done = request->tag == 1 && request->why.code == JMEET_ERR_CONNECT;
+        if (auto end = event.get<jmeet::closed>()) closed = end->why.code == JMEET_ERR_CONNECT && end->why.stage == JMEET_STAGE_CONNECT;
+        check(!event.get<jmeet::message>());
+    }
+    check(done && closed && room.endpoint_id().empty());
+    for (auto event : queue) check(!event);
+}
+
+int main(int argc, char **argv) {
+    if (argc < 3) return 2;
+    errors();
+    jmeet::queue queue;
+    auto options = jmeet::options(argv[1], "cpp-meeting").domain(argv[2]).display_name("Alice");
+    options.raw().allow_loopback = 1;
+    auto alice = jmeet::client::make(queue, options).value();
+    auto alices = alice.join(1).value();
+    check(wait_for<jmeet::request_done>(queue, alice).status() == JMEET_OK);
+    auto bob = jmeet::client::make(queue, options.display_name("Bob")).value();
+    auto bobs = bob.join(1).value();
+    check(wait_for<jmeet::request_done>(queue, bob).status() == JMEET_OK && bob.state() == JMEET_STATE_JOINED);
+
+    check(bobs.send("hello").operator bool());
+    auto event = wait_for<jmeet::message>(queue, alice);
+    auto said = event.get<jmeet::message>();
+    check(said && said->text == "hello" && said->display_name == "Bob" && said->endpoint_id == bobs.endpoint_id() && !said->is_private);
+    auto others = alices.participants().value();
+    check(others.size() == 1 && said && others[0] == said->sender);
+    check(alices.send_private(bobs.endpoint_id(), "psst").operator bool());
+    event = wait_for<jmeet::message>(queue, bob);
+    said = event.get<jmeet::message>();
+    check(said && said->text == "psst" && said->is_private);
+
+    auto microphone = alices.send_audio().value();
+    auto writer = jmeet::writer::make(microphone).value();
+    auto reader = bobs.read(JMEET_MEDIA_AUDIO).value();
+    event = wait_for<jmeet::track_added>(queue, bob);
+    auto added = event.get<jmeet::track_added>();
+    check(added && added->media == JMEET_MEDIA_AUDIO && added->endpoint_id == alices.endpoint_id());
+    const std::uint8_t opus[] = {0xfc, 0xff, 0xfe};
+    jmeet::frame frame;
+    for (int n = 0; n < PATIENCE_MS / 20; n++) {
+        writer.write(opus, sizeof opus);
+        if (reader.next(frame, 20) == JMEET_OK) break;
+    }
+    check(frame.data.size == sizeof opus && std::memcmp(frame.data.data, opus, sizeof opus) == 0);
+    check(frame.endpoint() == alices.endpoint_id() && added && frame.source() == added->source_name);
+
+    check(microphone.set_muted(true).operator bool() && writer.write(opus, sizeof opus) == JMEET_ERR_MUTED);
+    bool muted = false;
+    while (!muted) {
+        event = wait_for<jmeet::track_updated>(queue, bob);
+        if (!event) break;
+        muted = event.get<jmeet::track_updated>()->muted;
+    }
+    check(muted);
+
+    check(alices.leave().operator bool());
+    event = wait_for<jmeet::participant_left>(queue, bob);
+    auto left = event.get<jmeet::participant_left>();
+    check(left && left->display_name == "Alice" && !left->kicked);
+    check(bobs.leave().operator bool());
+    for (auto last : queue)
+        if (auto end = last.get<jmeet::closed>()) check(end->why.code == JMEET_OK);
+    check(alice.state() == JMEET_STATE_CLOSED && bob.state() == JMEET_STATE_CLOSED);
+    return checked();
+}
