@@ -7,6 +7,7 @@ pub mod component;
 pub mod deployment;
 pub mod faults;
 pub mod focus;
+pub mod fuzz;
 pub mod link;
 pub mod media_files;
 mod media_proxy;

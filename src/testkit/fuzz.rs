@@ -1,0 +1,245 @@
+//! Entry points for bytes from an enemy: plain functions, run by a seeded mutator on stable (`tests/fuzz_corpus.rs`) and by
+//! libFuzzer (`fuzz/`). None may panic, loop or grow without bound, whatever it gets; some promise more and check it.
+
+use super::World;
+use crate::engine::{Engine, identity};
+use crate::env::Env;
+use crate::media::kind::{Codec, MediaType};
+use crate::media::peer::{
+    CodecKind, Command, Config, DtlsRole, EstimateBounds, ExtensionIds, Identity, IncomingRtp, Output, PayloadType,
+    PeerEngine, RemoteTransport, RtpConfig,
+};
+use crate::media::receiver::{MAX_FRAME_BYTES, Receiver};
+use crate::media::{opus, vp8};
+use crate::meeting::event::EventKind;
+use crate::meeting::{ClientOptions, Command as Ask};
+use crate::time::Time;
+use crate::wire::conference_request::ConferenceAnswer;
+use crate::wire::disco::Info;
+use crate::wire::features::Features;
+use crate::wire::framing::Framing;
+use crate::wire::jingle::{Jingle, SourceMap, read_compact, write_compact};
+use crate::wire::message::RoomMessage;
+use crate::wire::muc::MucUser;
+use crate::wire::presence::OccupantPresence;
+use crate::wire::sasl::Sasl;
+use crate::wire::sm::Sm;
+use crate::wire::stanza::StanzaError;
+use crate::wire::stream_error::StreamErrorElement;
+use crate::wire::{Document, Element, Jid, Stanza, XmlWriter, bind, extdisco, message, source_info};
+use crate::xmpp::{Input, Stream, StreamOptions};
+use bytes::Bytes;
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+/// A target.
+pub type Target = fn(&[u8]);
+
+/// All of them, by name.
+pub const TARGETS: [(&str, Target); 6] = [
+    ("stanza", stanza),
+    ("json", json),
+    ("stream", stream),
+    ("datagram", datagram),
+    ("rtp", rtp),
+    ("meeting", meeting),
+];
+
+/// More virtual time than any machine needs to come to an end.
+const LONG: Duration = Duration::from_secs(120);
+
+/// Every reader of elements, on every element of a document: a reader must bear what it was not made for.
+pub fn stanza(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let Ok(document) = Document::parse(&text) else { return };
+    let root = document.root();
+    if let Some(s) = Stanza::read(root) {
+        let _ = (s.kind(), s.iq_type(), s.id(), s.from(), s.to(), s.payload(), s.error());
+        if let Some(reply) = crate::wire::stanza::reply_unhandled(s) {
+            assert!(Document::parse(&reply).is_ok(), "a reply that nobody can read: {reply}");
+        }
+    }
+    let mut waiting = vec![root];
+    while let Some(e) = waiting.pop() {
+        waiting.extend(e.children());
+        element(e);
+    }
+    let mut w = XmlWriter::stanza("copy");
+    root.write_to(&mut w);
+    let copy = w.finish();
+    assert!(Document::parse(&copy).is_ok(), "a copy that nobody can read: {copy}");
+}
+
+fn element(e: Element<'_>) {
+    let text = e.text();
+    let _ = (Features::read(e), Framing::read(e), Sasl::read(e), Sm::read(e), StreamErrorElement::read(e));
+    let _ = (Info::read(e).map(|i| i.ver()), ConferenceAnswer::read(e), extdisco::read_services(e), bind::bound_jid(e));
+    let _ = (RoomMessage::read(e), MucUser::read(e), OccupantPresence::read(e).codecs(), StanzaError::read(e));
+    let _ = (Jid::parse(&text), message::parse_stamp(&text), source_info::parse_name(&text));
+    for (_, value) in e.attrs() {
+        let _ = (Jid::parse(value), message::parse_stamp(value));
+    }
+    json(text.as_bytes());
+    if let Some(j) = Jingle::read(e) {
+        let again = j.to_xml();
+        assert!(Document::parse(&again).is_ok_and(|d| Jingle::read(d.root()).is_some()), "lost in writing: {again}");
+    }
+}
+
+/// JSON of presence and of sources.
+pub fn json(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Some(entries) = source_info::read(text) {
+        assert!(entries.len() <= source_info::MAX_SOURCES);
+    }
+    let mut sources = SourceMap::default();
+    if read_compact(text, &mut sources).is_ok()
+        && let Some(again) = write_compact(&sources)
+    {
+        assert!(read_compact(&again, &mut SourceMap::default()).is_ok(), "lost in writing: {again}");
+    }
+}
+
+/// Frames, one per line, for a stream that waits for its server; then silence. It ends in any case.
+pub fn stream(data: &[u8]) {
+    let now = Time::new(1_000_000, 1_700_000_000_000_000);
+    let mut s = Stream::new(StreamOptions::new("meet.localhost"), &mut Env::seeded(1));
+    s.handle(Input::TransportOpened, now);
+    for line in String::from_utf8_lossy(data).lines() {
+        s.handle(Input::Frame(line.to_owned()), now);
+        while s.poll_output().is_some() {}
+    }
+    let mut at = now;
+    while let Some(next) = s.next_deadline().filter(|t| t.since(now) < LONG) {
+        at = at.max(next) + Duration::from_micros(1);
+        s.handle(Input::Timer, at);
+        while s.poll_output().is_some() {}
+    }
+    s.handle(Input::TransportClosed { reason: None }, at);
+    while s.poll_output().is_some() {}
+}
+
+fn own_identity() -> Option<Arc<Identity>> {
+    static ONE: OnceLock<Option<Arc<Identity>>> = OnceLock::new();
+    ONE.get_or_init(|| identity::generate().map(Arc::new)).clone()
+}
+
+fn rtp_config() -> RtpConfig {
+    let pt = |pt, kind, clock, repairs, nack| PayloadType { pt, kind, clock, repairs, nack };
+    RtpConfig {
+        extensions: ExtensionIds { audio_level: 1, abs_send_time: 3, transport_cc: 5 },
+        payload_types: vec![
+            pt(111, CodecKind::Audio, 48_000, None, false),
+            pt(100, CodecKind::Video, 90_000, None, true),
+            pt(96, CodecKind::Video, 90_000, Some(100), false),
+        ],
+    }
+}
+
+/// Data cut into pieces by a leading length byte each.
+fn pieces(mut data: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let (n, rest) = data.split_first()?;
+        let (piece, rest) = rest.split_at(usize::from(*n).min(rest.len()));
+        data = rest;
+        Some(piece)
+    })
+}
+
+/// Datagrams for the engine from a stranger: before it knows its peer, and after.
+pub fn datagram(data: &[u8]) {
+    let Some(identity) = own_identity() else { return };
+    let mut now = Time::new(1_000_000, 1_700_000_000_000_000);
+    let addresses = (SocketAddr::from(([10, 0, 0, 1], 1)), SocketAddr::from(([10, 0, 0, 2], 2)));
+    for role in [None, Some(DtlsRole::Client), Some(DtlsRole::Server)] {
+        let config = Config {
+            controlling: role == Some(DtlsRole::Client),
+            identity: identity.clone(),
+            stun_servers: vec![addresses.1],
+            allow_loopback: true,
+            rtp: rtp_config(),
+            feedback_ssrc: 1,
+            cname: "c".into(),
+            estimate: EstimateBounds::default(),
+        };
+        let Ok(mut engine) = Engine::new(config, &mut Env::seeded(1), now) else { return };
+        engine.handle_command(Command::AddLocalAddress(addresses.0), now);
+        if let Some(dtls) = role {
+            let credentials = engine.local_transport().credentials;
+            let fingerprints = vec![identity.fingerprint.clone()];
+            engine.handle_command(Command::SetRemote(RemoteTransport { credentials, fingerprints, dtls }), now);
+        }
+        for piece in pieces(data) {
+            engine.handle_datagram(addresses.0, addresses.1, piece, now);
+            now = now + Duration::from_millis(7);
+            if engine.next_deadline().is_some_and(|t| t <= now) {
+                engine.handle_timeout(now);
+            }
+            while let Some(o) = engine.poll_output() {
+                let secure = matches!(o, Output::Event(crate::media::peer::Event::Secure));
+                assert!(!secure, "a stranger has our keys");
+            }
+        }
+        assert_eq!(engine.stats().rtp_in, 0, "a stranger's packet counts as authentic");
+        assert_eq!(engine.stats().streams, 0, "a stranger makes us keep state");
+    }
+}
+
+/// Packets of one video and one audio track, decrypted: hostile payloads from a peer that has the keys. Each piece is
+/// sequence step, time step, flags and payload.
+pub fn rtp(data: &[u8]) {
+    let name: Arc<str> = "aabbccdd".into();
+    let mut now = Time::new(1_000_000, 1_700_000_000_000_000);
+    for media in [MediaType::Video, MediaType::Audio] {
+        let mut r = Receiver::new(name.clone(), name.clone(), media, Duration::from_millis(200));
+        r.set_payload_types(vec![(100, Codec::Vp8), (111, Codec::Opus)]);
+        let (mut seq, mut ts) = (65_536_u64, 0_u32);
+        for piece in pieces(data) {
+            let [step, time, flags, payload @ ..] = piece else { continue };
+            seq = seq.wrapping_add_signed(i64::from(*step as i8)).max(1);
+            ts = ts.wrapping_add(u32::from(*time) << (flags >> 4));
+            now = now + Duration::from_millis(u64::from(flags & 15));
+            let _ = (vp8::Descriptor::parse(payload), opus::duration(payload));
+            let packet = IncomingRtp {
+                ssrc: u32::from(flags & 8),
+                pt: if media == MediaType::Video { 100 } else { 111 },
+                seq,
+                ts,
+                marker: flags & 1 != 0,
+                recovered: false,
+                arrival: now,
+                level: None,
+                payload: Bytes::copy_from_slice(payload),
+            };
+            r.packet(packet, now);
+            while let Some(f) = r.poll_frame() {
+                assert!(f.data.len() <= MAX_FRAME_BYTES);
+            }
+        }
+    }
+}
+
+/// Frames, one per line, for a participant that is in a room with another; then it leaves, and that works.
+pub fn meeting(data: &[u8]) {
+    let mut w = World::new(1);
+    let who: Vec<usize> = ["00000000", "ffffffff"]
+        .into_iter()
+        .filter_map(|n| w.add(ClientOptions { nickname: n.into(), ..ClientOptions::default() }).ok())
+        .collect();
+    for p in &who {
+        w.command(*p, Ask::Join { tag: 1 });
+        w.run(Duration::from_secs(1));
+    }
+    let me = who[0];
+    for line in String::from_utf8_lossy(data).lines() {
+        w.inject(me, line);
+        w.run(Duration::from_millis(20));
+    }
+    w.command(me, Ask::Leave { tag: 2 });
+    w.run(LONG);
+    let closed = w.peers[me].kinds().filter(|e| matches!(e, EventKind::Closed(_))).count();
+    assert_eq!(closed, 1, "CLOSED comes once");
+    let done = w.peers[me].events.iter().filter(|e| e.1.tag == 2).count();
+    assert_eq!(done, 1, "leaving is completed once");
+}

@@ -1,0 +1,212 @@
+//! Recorded traffic, broken in every way: each fuzz target on a corpus under a seeded mutator. The same targets run under
+//! libFuzzer in `fuzz/`.
+//!
+//! `JMEET_FUZZ_MS=60000` fuzzes each target that long, `JMEET_FUZZ_SEED=7` with other mutations. What makes a target panic is
+//! printed as a Rust byte string.
+
+use jmeet::Env;
+use jmeet::testkit::fuzz::{TARGETS, Target};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+/// For each target, when nothing else is asked for.
+const DEFAULT_MS: u64 = 400;
+/// What is never cut away: past it a mutation only shortens.
+const MAX_INPUT: usize = 64 * 1024;
+
+/// Pieces that parsers trip over.
+const WORDS: [&str; 26] = [
+    "<",
+    ">",
+    "/>",
+    "</",
+    "\"",
+    "'",
+    "&",
+    "&#0;",
+    "&#x110000;",
+    "<![CDATA[",
+    "]]>",
+    "<!DOCTYPE a [<!ENTITY b \"c\">]>",
+    "<?a?>",
+    "xmlns=''",
+    "xmlns:a='b'",
+    "a:b",
+    "\n",
+    "-1",
+    "4294967296",
+    "18446744073709551616",
+    "1e999",
+    "[[[[[[",
+    "{\"\":",
+    "\u{0}",
+    "\u{feff}",
+    "@/@",
+];
+
+fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default)
+}
+
+fn below(env: &mut Env, n: usize) -> usize {
+    env.below(n.max(1) as u32) as usize
+}
+
+/// Every frame of every capture.
+fn captures() -> Vec<Vec<u8>> {
+    let folder = format!("{}/tests/fixtures/captures", env!("CARGO_MANIFEST_DIR"));
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|f| f.unwrap().path()).collect();
+    files.sort();
+    let mut all = vec![];
+    for file in files.iter().filter(|f| f.extension().is_some_and(|e| e == "txt")) {
+        let text = std::fs::read_to_string(file).unwrap();
+        all.extend(
+            text.lines().filter_map(|l| l.get(3..)).filter(|l| l.starts_with('<')).map(|l| l.as_bytes().to_vec()),
+        );
+    }
+    assert!(all.len() > 500, "the captures are there");
+    all
+}
+
+/// The JSON that stands in the captures.
+fn json(captures: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let mut all = vec![];
+    for frame in captures {
+        let text = String::from_utf8_lossy(frame).replace("&quot;", "\"");
+        for from in text.match_indices(">{").map(|m| m.0 + 1) {
+            if let Some(to) = text[from..].find('<') {
+                all.push(text.as_bytes()[from..from + to].to_vec());
+            }
+        }
+    }
+    assert!(!all.is_empty());
+    all
+}
+
+/// Datagrams as they look before and after the handshake, each with its length before it.
+fn datagrams() -> Vec<Vec<u8>> {
+    let binding = [&[0, 1, 0, 8, 0x21, 0x12, 0xa4, 0x42][..], &[7; 12], &[0, 6, 0, 4], b"a:bc"].concat();
+    let success =
+        [&[1, 1, 0, 12, 0x21, 0x12, 0xa4, 0x42][..], &[7; 12], &[0, 0x20, 0, 8, 0, 1, 1, 2, 3, 4, 5, 6]].concat();
+    let hello =
+        [&[22, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 54, 1, 0, 0, 42, 0, 0, 0, 0, 0, 0, 0, 42, 254, 253][..], &[9; 40]]
+            .concat();
+    let rtp = [&[0x90, 100, 0, 1, 0, 0, 0, 1, 0, 0, 0, 9, 0xbe, 0xde, 0, 1, 0x10, 30, 0, 0][..], &[5; 40]].concat();
+    let rtcp = [&[0x81, 201, 0, 7, 0, 0, 0, 1][..], &[1; 40]].concat();
+    let parts = [binding, success, hello, vec![20, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1], rtp, rtcp];
+    let framed = |p: &Vec<u8>| [&[p.len() as u8][..], p].concat();
+    let mut all: Vec<_> = parts.iter().map(framed).collect();
+    all.push(all.concat());
+    all
+}
+
+/// Packets as the `rtp` target wants them.
+fn packets() -> Vec<Vec<u8>> {
+    let key = [16, 1, 1, 0x11, 0x90, 0x80, 1, 0x10, 2, 0, 0x9d, 1, 0x2a, 64, 0, 64, 0];
+    let delta = [8, 1, 90, 1, 0x90, 0x80, 2, 0x11, 2];
+    let long = [10, 1, 90, 0x10, 0x90, 0xe0, 0x80, 3, 4, 0x20, 1];
+    let audio = [6, 1, 20, 2, 8, 1, 2];
+    let all = [&key[..], &delta, &long, &audio].concat();
+    vec![key.to_vec(), audio.to_vec(), all.repeat(4)]
+}
+
+fn mutate(corpus: &[Vec<u8>], lines: bool, env: &mut Env) -> Vec<u8> {
+    let mut data = corpus[below(env, corpus.len())].clone();
+    if lines {
+        for _ in 0..below(env, 6) {
+            data.push(b'\n');
+            data.extend_from_slice(&corpus[below(env, corpus.len())]);
+        }
+    }
+    for _ in 0..below(env, 8) {
+        let at = below(env, data.len());
+        let n = (1 << below(env, 10)).min(data.len() - at);
+        match env.below(8) {
+            0 if !data.is_empty() => data[at] ^= 1 << env.below(8),
+            1 if !data.is_empty() => data[at] = env.u32() as u8,
+            2 => drop(data.drain(at..at + n)),
+            3 => {
+                let piece = data[at..at + n].to_vec();
+                let to = below(env, data.len());
+                data.splice(to..to, piece);
+            }
+            4 => {
+                let word = WORDS[below(env, WORDS.len())].as_bytes();
+                data.splice(at..at, word.iter().copied());
+            }
+            5 => data.truncate(at),
+            6 => {
+                let other = &corpus[below(env, corpus.len())];
+                let from = below(env, other.len());
+                let to = (from + n).min(other.len());
+                data.splice(at..at, other[from..to].iter().copied());
+            }
+            // Many times the same piece: children, attributes, digits, brackets.
+            _ => {
+                let piece = data[at..at + n.min(64)].repeat(1 << below(env, 9));
+                data.splice(at..at, piece);
+            }
+        }
+        data.truncate(MAX_INPUT);
+    }
+    data
+}
+
+fn fuzz(name: &str, target: Target, corpus: &[Vec<u8>], lines: bool) {
+    let mut env = Env::seeded(number("JMEET_FUZZ_SEED", 1));
+    let end = Instant::now() + Duration::from_millis(number("JMEET_FUZZ_MS", DEFAULT_MS));
+    let (mut runs, mut slowest) = (0_u64, Duration::ZERO);
+    let mut once = |data: &[u8]| {
+        let start = Instant::now();
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| target(data))) {
+            eprintln!("{name}: this input fails: b\"{}\"", data.escape_ascii());
+            std::panic::resume_unwind(panic);
+        }
+        runs += 1;
+        slowest = slowest.max(start.elapsed());
+    };
+    // As recorded, for half of the time; then broken.
+    let half = end - (end - Instant::now()) / 2;
+    for data in corpus.iter().take_while(|_| Instant::now() < half) {
+        once(data);
+    }
+    while Instant::now() < end {
+        once(&mutate(corpus, lines, &mut env));
+    }
+    eprintln!("{name}: {runs} runs, slowest {slowest:?}");
+    assert!(runs > 0 && slowest < Duration::from_secs(20), "{name}: {slowest:?} for one input");
+}
+
+fn target(name: &str) -> Target {
+    TARGETS.iter().find(|t| t.0 == name).unwrap().1
+}
+
+#[test]
+fn stanzas_of_an_enemy_are_read_or_refused() {
+    fuzz("stanza", target("stanza"), &captures(), false);
+}
+
+#[test]
+fn json_of_an_enemy_is_read_or_refused() {
+    fuzz("json", target("json"), &json(&captures()), false);
+}
+
+#[test]
+fn a_stream_bears_any_frames_and_ends() {
+    fuzz("stream", target("stream"), &captures(), true);
+}
+
+#[test]
+fn a_stranger_s_datagrams_leave_no_state_and_no_media() {
+    fuzz("datagram", target("datagram"), &datagrams(), false);
+}
+
+#[test]
+fn hostile_media_makes_no_frame_beyond_the_limits() {
+    fuzz("rtp", target("rtp"), &packets(), false);
+}
+
+#[test]
+fn a_meeting_bears_any_stanzas_and_can_be_left() {
+    fuzz("meeting", target("meeting"), &captures(), true);
+}
