@@ -281,3 +281,25 @@ fn a_transform_changes_whole_frames_both_ways() {
     talk(&mut w, &[a], 15);
     assert_eq!(received(&w, b, MediaType::Video), sent);
 }
+
+#[test]
+fn a_track_may_be_removed_and_added_again_without_ending_the_session() {
+    let mut w = World::new(10);
+    let (a, b) = pair(&mut w);
+    talk(&mut w, &[a, b], 15);
+    w.command(a, Command::RemoveTrack { track: VIDEO, tag: 5 });
+    let muted = |w: &World, m: bool| w.peers[1].saw(|e| matches!(e, EventKind::TrackUpdated(t) if t.muted == m));
+    assert!(w.run_until(SECOND, |w| muted(w, true)));
+    let again = TrackKey((1 << 63) + 40);
+    let options = TrackOptions { codec: Codec::Vp8, video_type: VideoType::Camera, muted: false, queue_frames: 0 };
+    w.command(a, Command::AddTrack { track: again, options, tag: 6 });
+    assert!(w.run_until(SECOND, |w| muted(w, false)));
+    for f in &clip().frames[..15] {
+        w.frame(a, again, OutgoingFrame::video(f.data.clone(), clip().frame_duration()));
+        w.run(clip().frame_duration());
+    }
+    w.run(SECOND);
+    assert_eq!(received(&w, b, MediaType::Video).len(), 30);
+    assert!(!w.peers[a].saw(|e| matches!(e, EventKind::Media(MediaState::Ended { .. }))));
+    assert_eq!(w.peers[a].kinds().filter(|e| matches!(e, EventKind::TrackRemoved(t) if t.local)).count(), 1);
+}

@@ -1,7 +1,7 @@
 //! A room, seen by the program: who is there, and what one can do in it.
 
 use super::reader::{Reader, ReaderShared};
-use super::shared::{Shared, ToDriver, closed};
+use super::shared::{LOCAL_KEYS, Shared, ToDriver, closed};
 use super::writer::{Writer, WriterShared};
 use crate::error::{Code, Error, Stage};
 use crate::media::peer::Stats;
@@ -128,7 +128,7 @@ impl Conference {
     pub fn reader(&self, track: Option<TrackKey>, options: ReaderOptions) -> Result<Reader, Error> {
         if let Some(track) = track {
             match self.track(track) {
-                Some(t) if t.local => {
+                _ if track.0 >= LOCAL_KEYS => {
                     return Err(Error::new(Code::InvalidArgument, Stage::None, "a local track has no reader"));
                 }
                 Some(_) => {}
@@ -158,6 +158,13 @@ impl Conference {
 
     /// Asks the sender of a remote track for a key frame. Throttled.
     pub fn request_key_frame(&self, track: TrackKey) -> Result<(), Error> {
+        if track.0 >= LOCAL_KEYS {
+            return Err(Error::new(
+                Code::InvalidArgument,
+                Stage::None,
+                "key frames of a local track are the program's to make",
+            ));
+        }
         if self.track(track).is_none() {
             return Err(Error::new(Code::Gone, Stage::None, "the track is gone"));
         }

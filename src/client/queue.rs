@@ -31,6 +31,8 @@ struct Dispatcher {
     /// Tells this dispatcher from those before it.
     number: u64,
     thread: ThreadId,
+    /// The dispatcher thread whose callback set this one, and whose end this one waits for.
+    after: Option<ThreadId>,
     handle: JoinHandle<()>,
 }
 
@@ -211,6 +213,7 @@ impl Queue {
         drop(s);
         let still_running = before.and_then(|d| d.stop());
         let Some(f) = f else { return Ok(()) };
+        let after = still_running.as_ref().map(|h| h.thread().id());
 
         let mut s = inner.state.lock();
         if s.closed {
@@ -232,7 +235,7 @@ impl Queue {
                 shared.dispatch(number, f);
             })
             .map_err(|e| Error::new(Code::Resources, Stage::None, e.to_string()))?;
-        s.dispatcher = Some(Dispatcher { number, thread: handle.thread().id(), handle });
+        s.dispatcher = Some(Dispatcher { number, thread: handle.thread().id(), after, handle });
         Ok(())
     }
 
@@ -243,9 +246,11 @@ impl Queue {
 }
 
 impl Dispatcher {
-    /// Waits for its end, or gives back what there is to wait for when called from its own callback.
+    /// Waits for its end, or gives back what there is to wait for when called from its own callback, or from the one whose end it
+    /// waits for itself.
     fn stop(self) -> Option<JoinHandle<()>> {
-        if self.thread == std::thread::current().id() {
+        let me = std::thread::current().id();
+        if self.thread == me || self.after == Some(me) {
             return Some(self.handle);
         }
         // A panic in user code has ended it already: there is nobody left to tell.

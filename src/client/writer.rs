@@ -2,7 +2,8 @@
 
 use super::shared::{Shared, ToDriver, closed};
 use crate::error::{Code, Error, Stage};
-use crate::media::{Codec, OutgoingFrame};
+use crate::media::peer::MAX_RTP_PAYLOAD;
+use crate::media::{Codec, OutgoingFrame, opus};
 use crate::meeting::event::{ClientState, TrackKey};
 use crate::meeting::options::DEFAULT_WRITER_FRAMES;
 use crate::meeting::{Command, TrackOptions};
@@ -74,8 +75,8 @@ impl Writer {
     /// Hands a frame over. Never blocks; pacing frames is the caller's, pacing packets ours.
     ///
     /// # Errors
-    /// `Muted` and `NotReady`: dropped, nothing is wrong. `Codec`: the other side takes none of this codec. `Full`: not taken, the network is behind. `TooLarge`,
-    /// `InvalidArgument` (an empty frame), `Closed`.
+    /// `Muted` and `NotReady`: dropped, nothing is wrong. `Codec`: the other side takes none of this codec. `Full`: not taken, the network is behind. `TooLarge`: over
+    /// [`MAX_FRAME_BYTES`], or an Opus packet over [`MAX_RTP_PAYLOAD`]. `InvalidArgument`: empty, or not an Opus packet. `Closed`.
     pub fn write(&self, frame: OutgoingFrame) -> Result<(), Error> {
         let s = &self.0.state;
         let refuse = |code, text: &str| Err(Error::new(code, Stage::Media, text));
@@ -87,6 +88,15 @@ impl Writer {
         }
         if frame.data.len() > MAX_FRAME_BYTES {
             return refuse(Code::TooLarge, "the frame is over its limit");
+        }
+        if s.codec == Codec::Opus {
+            // One packet is one frame: what does not fit cannot be split.
+            if frame.data.len() > MAX_RTP_PAYLOAD {
+                return refuse(Code::TooLarge, "an Opus packet over its limit");
+            }
+            if opus::duration(&frame.data).is_none() {
+                return refuse(Code::InvalidArgument, "not an Opus packet");
+            }
         }
         if s.muted.load(Ordering::Acquire) {
             return refuse(Code::Muted, "the track is muted");

@@ -132,14 +132,20 @@ impl Meeting {
             self.done(tag, Some(Error::new(Code::Gone, self.stage, "the track is gone")));
             return;
         };
-        let gone = self.tracks.local.remove(at);
+        let mut gone = self.tracks.local.remove(at);
+        let track = gone.track.take();
         if let Some(endpoint) = self.endpoint_id() {
+            let (name, desktop) = (gone.source_name(&endpoint), gone.options.video_type == VideoType::Desktop);
+            let carried = self.media.is_some();
             if let Some(r) = &mut self.room {
-                r.remove_source(&gone.source_name(&endpoint), now);
+                if carried { r.set_source(&name, true, desktop, now) } else { r.remove_source(&name, now) }
+            }
+            if carried {
+                self.tracks.retired.push(gone);
             }
             self.signal_local_tracks(now);
         }
-        if let Some(t) = gone.track {
+        if let Some(t) = track {
             self.emit(EventKind::TrackRemoved(t));
         }
         self.done(tag, None);

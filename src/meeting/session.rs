@@ -5,7 +5,7 @@
 
 use super::event::TrackKey;
 use super::io::SocketsKey;
-use super::tracks::LocalTrack;
+use super::tracks::Tracks;
 use crate::env::Env;
 use crate::jingle::{Codec as JingleCodec, Negotiated, NegotiatedPayload, RemoteSource, SessionKey};
 use crate::media::early::Early;
@@ -96,7 +96,7 @@ impl MediaSession {
     }
 
     /// Offer and answer are done: what the payload types mean.
-    pub fn negotiated(&mut self, negotiated: Negotiated, tracks: &[LocalTrack], env: &mut Env, now: Time) {
+    pub fn negotiated(&mut self, negotiated: Negotiated, tracks: &Tracks, env: &mut Env, now: Time) {
         self.engine.handle_command(Command::SetRtp(rtp_config(&negotiated)), now);
         let types = payload_types(&negotiated);
         for i in self.incoming.iter_mut().flatten() {
@@ -107,14 +107,16 @@ impl MediaSession {
     }
 
     /// Makes the send pipelines follow the local tracks.
-    pub fn sync_senders(&mut self, tracks: &[LocalTrack], env: &mut Env, now: Time) {
+    pub fn sync_senders(&mut self, tracks: &Tracks, env: &mut Env, now: Time) {
         let Some(negotiated) = &self.negotiated else { return };
-        for gone in self.outgoing.extract_if(.., |o| !tracks.iter().any(|t| t.key == o.track)) {
+        for gone in self.outgoing.extract_if(.., |o| !tracks.sources().any(|t| t.ssrc == o.sender.ssrc())) {
             self.engine.handle_command(Command::RemoveSender(gone.sender.ssrc()), now);
         }
-        for t in tracks {
+        for t in tracks.sources() {
             let Some(p) = payload(negotiated, t.options.codec) else { continue };
-            if self.outgoing.iter().any(|o| o.track == t.key) {
+            if let Some(o) = self.outgoing.iter_mut().find(|o| o.sender.ssrc() == t.ssrc) {
+                // The same source under a new track.
+                o.track = t.key;
                 continue;
             }
             let rtx = t.rtx.zip(p.rtx);

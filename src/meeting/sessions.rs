@@ -43,7 +43,7 @@ impl Meeting {
             jingle::Output::RemoteDescription { session, transport, negotiated } => {
                 self.reach(TimelineStage::SessionAccept, now);
                 let Some(m) = self.media.as_mut().filter(|m| m.key == session) else { return };
-                m.negotiated(negotiated, &self.tracks.local, &mut self.env, now);
+                m.negotiated(negotiated, &self.tracks, &mut self.env, now);
                 m.engine.handle_command(Command::SetRemote(remote_transport(transport)), now);
                 self.tell_writers();
             }
@@ -181,7 +181,23 @@ impl Meeting {
             }
         }
         self.out.push_back(Output::CloseSockets(m.sockets));
+        self.forget_retired(now);
         self.tell_writers();
+    }
+
+    /// The session that carried removed tracks is over: they are gone from presence and from the next offer too.
+    fn forget_retired(&mut self, now: Time) {
+        let Some(endpoint) = self.endpoint_id() else { return };
+        let gone = std::mem::take(&mut self.tracks.retired);
+        if gone.is_empty() {
+            return;
+        }
+        if let Some(r) = &mut self.room {
+            for t in gone {
+                r.remove_source(&t.source_name(&endpoint), now);
+            }
+        }
+        self.signal_local_tracks(now);
     }
 
     /// Drains the engine and the frames; whether anything moved.
@@ -327,7 +343,7 @@ impl Meeting {
     /// The local sources as Jingle signals them.
     pub(super) fn signal_local_tracks(&mut self, now: Time) {
         let Some(endpoint) = self.endpoint_id() else { return };
-        let sources = self.tracks.local.iter().map(|t| {
+        let sources = self.tracks.sources().map(|t| {
             let media = t.options.codec.media_type();
             jingle::LocalSource {
                 name: t.source_name(&endpoint),
@@ -346,7 +362,7 @@ impl Meeting {
         });
         self.jingle.set_local_sources(sources.collect());
         if let Some(m) = &mut self.media {
-            m.sync_senders(&self.tracks.local, &mut self.env, now);
+            m.sync_senders(&self.tracks, &mut self.env, now);
         }
         self.tell_writers();
     }

@@ -61,6 +61,9 @@ impl LocalTrack {
 #[derive(Debug, Default)]
 pub struct Tracks {
     pub local: Vec<LocalTrack>,
+    /// Removed while a peer-to-peer session carries them: peers do not signal the removal of a source (docs/protocol/02 §8.3),
+    /// so it stays there, muted, until the session ends or a new track of its media takes it over.
+    pub retired: Vec<LocalTrack>,
     remote: BTreeMap<(String, String), Arc<Track>>,
     next_key: u64,
 }
@@ -72,10 +75,16 @@ impl Tracks {
             return None;
         }
         let media = options.codec.media_type();
+        if let Some(at) = self.retired.iter().position(|t| t.options.codec == options.codec) {
+            let old = self.retired.remove(at);
+            let muted = options.muted;
+            self.local.push(LocalTrack { key, options, muted, track: None, ..old });
+            return self.local.last_mut();
+        }
         let used: Vec<u32> =
-            self.local.iter().filter(|t| t.options.codec.media_type() == media).map(|t| t.index).collect();
+            self.sources().filter(|t| t.options.codec.media_type() == media).map(|t| t.index).collect();
         let index = (0..).find(|n| !used.contains(n)).unwrap_or_default();
-        let mut taken: Vec<u32> = self.local.iter().flat_map(|t| [Some(t.ssrc), t.rtx]).flatten().collect();
+        let mut taken: Vec<u32> = self.sources().flat_map(|t| [Some(t.ssrc), t.rtx]).flatten().collect();
         let ssrc = env.ssrc(|n| taken.contains(&n));
         taken.push(ssrc);
         let rtx = (media == MediaType::Video).then(|| env.ssrc(|n| taken.contains(&n)));
@@ -83,6 +92,11 @@ impl Tracks {
         let stream_id = uuid(env);
         self.local.push(LocalTrack { key, options, muted, ssrc, rtx, index, stream_id, track: None });
         self.local.last_mut()
+    }
+
+    /// Everything that is signalled as ours.
+    pub fn sources(&self) -> impl Iterator<Item = &LocalTrack> {
+        self.local.iter().chain(&self.retired)
     }
 
     /// One of ours.
@@ -153,6 +167,7 @@ impl Tracks {
     /// Removes everything, for the end.
     pub fn drain(&mut self) -> Vec<Arc<Track>> {
         let remote = std::mem::take(&mut self.remote).into_values();
+        self.retired.clear();
         let local = self.local.drain(..).filter_map(|t| t.track);
         remote.chain(local).collect()
     }
