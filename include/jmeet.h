@@ -61,6 +61,10 @@
  * function; conferences, participants and tracks are borrowed and end with their client. Freeing NULL is fine. A client's
  * free ends everything that was made from it.
  *
+ * MEDIA TODAY goes peer to peer: between the two participants of a meeting of two. With a third one it stops (JMEET_EVENT_MEDIA says so)
+ * until one leaves; the videobridge that carries larger meetings is not spoken yet (JMEET_EVENT_BRIDGE_OFFERED). Everything else, chat and
+ * roster, has no such bound. Nobody reads video, then none is asked for.
+ *
  * HANDLES are numbers made to look like pointers, never addresses: a freed, stale, invented or wrong-type handle is answered
  * with JMEET_ERR_INVALID_HANDLE. Nothing that this header lets you say crashes the program, as long as the strings, structs
  * and buffers that you pass are what they say to be.
@@ -1225,7 +1229,8 @@ jmeet_status jmeet_queue_set_wakeup(jmeet_queue *queue,
 
 /**
  * Has every event delivered to `callback` by one dispatcher thread ("jmeet-events"), instead of `jmeet_queue_next`. NULL ends
- * it. `destroy` (may be NULL) is called once with `user_data` after the last call, on the dispatcher thread; not at all when
+ * it. `destroy` (may be NULL) is called once with `user_data` after the last call, on the dispatcher thread; it has run
+ * when the call that ends the callback returns, unless that call was made inside the callback; not at all when
  * this function fails.
  *
  * When this returns the callback before it does not run and will not run again, but the call that this was called from; a new
@@ -1562,7 +1567,8 @@ jmeet_status jmeet_conference_find_track(const jmeet_conference *room,
 /**
  * Adds a local track: a microphone, camera or screen that others see. Frames go through a writer made from it
  * (`jmeet_writer_new`). Allowed as soon as join was called; then it is part of the first offer. The track is borrowed: it ends with
- * `jmeet_track_remove` or the client. With a `tag` a REQUEST_DONE comes when the room knows it. Any thread; does not block.
+ * `jmeet_track_remove` or the client. With a `tag` a REQUEST_DONE comes when it is taken down:
+ * told to the room at once, or with the join before it. `options` names at least the codec. Any thread; does not block.
  *
  * Errors: `JMEET_ERR_INVALID_ARGUMENT`: media, codec and video type do not fit. `JMEET_ERR_BUSY`, `JMEET_ERR_CLOSED`, `JMEET_ERR_NULL`,
  * `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_UNSUPPORTED`.
@@ -1647,7 +1653,7 @@ uint64_t jmeet_track_key(const jmeet_track *track);
 
 /**
  * Mutes (`muted` not 0) or unmutes a track of ours, so that others see it. Writes answer `JMEET_ERR_MUTED` from now on. With a `tag`
- * a REQUEST_DONE comes when it is told. Any thread; does not block.
+ * a REQUEST_DONE comes when it is taken down: told at once in the room, with the join before it. Any thread; does not block.
  *
  * Errors: `JMEET_ERR_INVALID_ARGUMENT`: not ours. `JMEET_ERR_GONE`, `JMEET_ERR_BUSY`, `JMEET_ERR_CLOSED`, `JMEET_ERR_NULL`,
  * `JMEET_ERR_INVALID_HANDLE`.
@@ -1658,7 +1664,8 @@ jmeet_status jmeet_track_set_muted(jmeet_track *track,
                                    jmeet_error **error);
 
 /**
- * Removes a track of ours. Its writers answer `JMEET_ERR_CLOSED` from now on. Any thread; does not block.
+ * Removes a track of ours. Its writers answer `JMEET_ERR_CLOSED` from now on. A peer that receives it sees it muted, because peers do
+ * not signal that a source is gone; a new track of the same codec takes its place. Any thread; does not block.
  *
  * Errors: `JMEET_ERR_INVALID_ARGUMENT`: not ours. `JMEET_ERR_GONE`: removed already. `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
  */

@@ -204,7 +204,8 @@ pub unsafe extern "C" fn jmeet_conference_find_track(
 
 /// Adds a local track: a microphone, camera or screen that others see. Frames go through a writer made from it
 /// (`jmeet_writer_new`). Allowed as soon as join was called; then it is part of the first offer. The track is borrowed: it ends with
-/// `jmeet_track_remove` or the client. With a `tag` a REQUEST_DONE comes when the room knows it. Any thread; does not block.
+/// `jmeet_track_remove` or the client. With a `tag` a REQUEST_DONE comes when it is taken down:
+/// told to the room at once, or with the join before it. `options` names at least the codec. Any thread; does not block.
 ///
 /// Errors: `JMEET_ERR_INVALID_ARGUMENT`: media, codec and video type do not fit. `JMEET_ERR_BUSY`, `JMEET_ERR_CLOSED`, `JMEET_ERR_NULL`,
 /// `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_UNSUPPORTED`.

@@ -216,7 +216,8 @@ pub unsafe extern "C" fn jmeet_queue_set_wakeup(
 }
 
 /// Has every event delivered to `callback` by one dispatcher thread ("jmeet-events"), instead of `jmeet_queue_next`. NULL ends
-/// it. `destroy` (may be NULL) is called once with `user_data` after the last call, on the dispatcher thread; not at all when
+/// it. `destroy` (may be NULL) is called once with `user_data` after the last call, on the dispatcher thread; it has run
+/// when the call that ends the callback returns, unless that call was made inside the callback; not at all when
 /// this function fails.
 ///
 /// When this returns the callback before it does not run and will not run again, but the call that this was called from; a new

@@ -225,7 +225,7 @@ pub unsafe extern "C" fn jmeet_track_key(track: *const jmeet_track) -> u64 {
 }
 
 /// Mutes (`muted` not 0) or unmutes a track of ours, so that others see it. Writes answer `JMEET_ERR_MUTED` from now on. With a `tag`
-/// a REQUEST_DONE comes when it is told. Any thread; does not block.
+/// a REQUEST_DONE comes when it is taken down: told at once in the room, with the join before it. Any thread; does not block.
 ///
 /// Errors: `JMEET_ERR_INVALID_ARGUMENT`: not ours. `JMEET_ERR_GONE`, `JMEET_ERR_BUSY`, `JMEET_ERR_CLOSED`, `JMEET_ERR_NULL`,
 /// `JMEET_ERR_INVALID_HANDLE`.
@@ -239,7 +239,8 @@ pub unsafe extern "C" fn jmeet_track_set_muted(
     entry!(error; { self::track(track)?.writer()?.set_muted(truth(muted), tag) })
 }
 
-/// Removes a track of ours. Its writers answer `JMEET_ERR_CLOSED` from now on. Any thread; does not block.
+/// Removes a track of ours. Its writers answer `JMEET_ERR_CLOSED` from now on. A peer that receives it sees it muted, because peers do
+/// not signal that a source is gone; a new track of the same codec takes its place. Any thread; does not block.
 ///
 /// Errors: `JMEET_ERR_INVALID_ARGUMENT`: not ours. `JMEET_ERR_GONE`: removed already. `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
 #[unsafe(no_mangle)]

@@ -95,7 +95,8 @@ class Meetings(unittest.IsolatedAsyncioTestCase):
             camera.remove()
             with self.assertRaises(jmeet.Error):
                 await camera.write(frames[0], duration=1 / 15)
-            while (await until(bob, jmeet.TrackRemoved)).track.source_name != seen.source_name:
+            # Peers do not signal that a source is gone: it stays, muted, and the session with it.
+            while (t := (await until(bob, jmeet.TrackUpdated)).track).source_name != seen.source_name or not t.muted:
                 pass
 
     async def test_a_dead_port_and_a_cut_are_typed_errors(self):
