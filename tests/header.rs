@@ -1,6 +1,6 @@
-//! `include/jmeet.h` is what cbindgen makes of `src/ffi` today, and every exported function is one macro call.
+//! `include/jmeet.h` and `jmeet_testkit.h` are what cbindgen makes of `src/ffi` today, and every exported function is one macro call.
 //!
-//! `JMEET_WRITE_HEADER=1 cargo test --test header` writes the header anew.
+//! `JMEET_WRITE_HEADER=1 cargo test --test header` writes the headers anew.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -29,7 +29,11 @@ fn sources() -> Vec<PathBuf> {
         "reader",
         "frame",
     ];
-    order.iter().map(|name| root().join("src/ffi").join(format!("{name}.rs"))).collect()
+    order.iter().map(|name| source(name)).collect()
+}
+
+fn source(name: &str) -> PathBuf {
+    root().join("src/ffi").join(format!("{name}.rs"))
 }
 
 /// What a field of this type is in an INIT macro.
@@ -94,10 +98,10 @@ fn one_line_comments(header: &str) -> String {
     out
 }
 
-fn generate() -> String {
-    let config = cbindgen::Config::from_file(root().join("cbindgen.toml")).expect("cbindgen.toml");
+fn generate(config: &str, sources: &[PathBuf]) -> String {
+    let config = cbindgen::Config::from_file(root().join(config)).expect("a configuration");
     let mut builder = cbindgen::Builder::new().with_config(config.clone());
-    for source in sources() {
+    for source in sources {
         builder = builder.with_src(source);
     }
     let mut bytes = Vec::new();
@@ -110,19 +114,27 @@ fn generate() -> String {
     format!("{}\n\n{}\n\n#endif{end}", body.trim_end(), init_macros(&header))
 }
 
-#[test]
-fn the_committed_header_is_what_the_source_says() {
-    let path = root().join("include/jmeet.h");
-    let header = generate();
+fn is_committed(name: &str, header: &str) {
+    let path = root().join("include").join(name);
     if std::env::var_os("JMEET_WRITE_HEADER").is_some() {
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("include/");
-        std::fs::write(&path, &header).expect("include/jmeet.h");
+        std::fs::write(&path, header).expect("a header");
     }
     let committed = std::fs::read_to_string(&path).unwrap_or_default();
     for (n, (old, new)) in committed.lines().zip(header.lines()).enumerate() {
-        assert_eq!(old, new, "include/jmeet.h line {}: run JMEET_WRITE_HEADER=1 cargo test --test header", n + 1);
+        assert_eq!(old, new, "include/{name} line {}: run JMEET_WRITE_HEADER=1 cargo test --test header", n + 1);
     }
     assert_eq!(committed.len(), header.len());
+}
+
+#[test]
+fn the_committed_header_is_what_the_source_says() {
+    is_committed("jmeet.h", &generate("cbindgen.toml", &sources()));
+}
+
+#[test]
+fn the_committed_testkit_header_is_what_the_source_says() {
+    is_committed("jmeet_testkit.h", &generate("cbindgen-testkit.toml", &[source("testkit")]));
 }
 
 /// Each exported function of a source: its name, comment and body.

@@ -29,6 +29,8 @@ pub mod queue;
 pub mod reader;
 pub mod runtime;
 pub mod status;
+#[cfg(feature = "testkit")]
+pub mod testkit;
 #[cfg(test)]
 mod tests;
 pub mod track;
