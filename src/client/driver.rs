@@ -39,7 +39,13 @@ type Connecting = Pin<Box<dyn Future<Output = Result<Box<WebSocket>, Error>> + S
 enum Connection {
     None,
     Connecting(ConnectionKey, Connecting),
-    Open { key: ConnectionKey, socket: Box<WebSocket>, flushing: bool },
+    /// `failed`: writing does not work any more; what the server said before is still read.
+    Open {
+        key: ConnectionKey,
+        socket: Box<WebSocket>,
+        flushing: bool,
+        failed: Option<Error>,
+    },
 }
 
 /// Why the task woke.
@@ -179,19 +185,24 @@ impl Driver {
                     return Poll::Ready(Wake::Connected(*key, r));
                 }
             }
-            Connection::Open { key, socket, flushing } => {
+            Connection::Open { key, socket, flushing, failed } => {
+                // Read before writing: a server that ends the stream says why before it closes, and a write that fails on the closed
+                // connection must not hide that.
+                match Pin::new(&mut **socket).poll_next(cx) {
+                    Poll::Ready(Some(Ok(m))) => return Poll::Ready(Wake::Text(*key, m)),
+                    Poll::Ready(Some(Err(e))) => return Poll::Ready(Wake::Lost(*key, websocket::broken(&e))),
+                    Poll::Ready(None) => return Poll::Ready(Wake::Lost(*key, gone())),
+                    Poll::Pending => {}
+                }
+                if let Some(e) = failed.take() {
+                    return Poll::Ready(Wake::Lost(*key, e));
+                }
                 if *flushing {
                     match Pin::new(&mut **socket).poll_flush(cx) {
                         Poll::Ready(Ok(())) => *flushing = false,
                         Poll::Ready(Err(e)) => return Poll::Ready(Wake::Lost(*key, websocket::broken(&e))),
                         Poll::Pending => {}
                     }
-                }
-                match Pin::new(&mut **socket).poll_next(cx) {
-                    Poll::Ready(Some(Ok(m))) => return Poll::Ready(Wake::Text(*key, m)),
-                    Poll::Ready(Some(Err(e))) => return Poll::Ready(Wake::Lost(*key, websocket::broken(&e))),
-                    Poll::Ready(None) => return Poll::Ready(Wake::Lost(*key, gone())),
-                    Poll::Pending => {}
                 }
             }
         }
@@ -221,7 +232,7 @@ impl Driver {
             }
             Wake::HandlesGone => self.on_message(ToDriver::Free),
             Wake::Connected(key, Ok(socket)) => {
-                self.connection = Connection::Open { key, socket, flushing: false };
+                self.connection = Connection::Open { key, socket, flushing: false, failed: None };
                 self.meeting.handle(Input::Opened(key), now());
             }
             Wake::Connected(key, Err(e)) | Wake::Lost(key, e) => {
@@ -370,15 +381,10 @@ impl Driver {
     }
 
     fn send(&mut self, connection: ConnectionKey, text: String) {
-        let Connection::Open { key, socket, flushing, .. } = &mut self.connection else { return };
-        if *key != connection {
-            return;
-        }
-        *flushing = true;
-        if let Err(e) = Pin::new(&mut **socket).start_send(Message::text(text)) {
-            let (key, e) = (*key, websocket::broken(&e));
-            self.connection = Connection::None;
-            self.meeting.handle(Input::Lost(key, e), now());
+        let Connection::Open { key, socket, flushing, failed } = &mut self.connection else { return };
+        if *key == connection && failed.is_none() {
+            *flushing = true;
+            *failed = Pin::new(&mut **socket).start_send(Message::text(text)).err().map(|e| websocket::broken(&e));
         }
     }
 

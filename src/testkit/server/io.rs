@@ -40,6 +40,9 @@ pub(crate) enum Upgrade {
     Silent,
 }
 
+/// How long a closed connection is read out.
+const LINGER: Duration = Duration::from_secs(2);
+
 pub(crate) enum Frame {
     Text(String),
     Close,
@@ -148,7 +151,15 @@ async fn serve_connection(tcp: TcpStream, conn: ConnId, inputs: &mpsc::Unbounded
         tokio::select! {
             frame = out.recv() => match frame {
                 Some(Frame::Text(text)) => sink.send(Message::text(text)).await.map_err(io::Error::other)?,
-                Some(Frame::Close) => return sink.close().await.map_err(io::Error::other),
+                Some(Frame::Close) => {
+                    sink.close().await.map_err(io::Error::other)?;
+                    // What the client still sends is read to its end: a socket closed over unread bytes is reset, and a reset takes
+                    // the last frames from the client too.
+                    let rest = async { while stream.next().await.is_some_and(|m| m.is_ok()) {} };
+                    // A client that never ends is cut.
+                    let _ = tokio::time::timeout(LINGER, rest).await;
+                    return Ok(());
+                }
                 Some(Frame::Cut) | None => return Ok(()),
             },
             message = stream.next() => match message {
