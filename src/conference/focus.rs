@@ -1,4 +1,4 @@
-//! Which occupant is the focus, and what to do while it is missing; docs/protocol/03 §2, §8.2, DESIGN §7.
+//! Which occupant is the focus, and what to do while it is missing; docs/protocol/03 §2, §8.2, design §7.
 
 use super::request::backoff;
 use crate::wire::Jid;
