@@ -4,7 +4,7 @@ use super::conference::Conference;
 use super::driver::Driver;
 use super::queue::Queue;
 use super::runtime::Runtime;
-use super::shared::{Shared, ToDriver, closed};
+use super::shared::{Shared, ToDriver};
 use crate::error::{Code, Error, Stage};
 use crate::meeting::event::{ClientState, Event, EventKind, MAIN_ROOM, TimelineStage};
 use crate::meeting::{ClientOptions, Command};
@@ -145,5 +145,5 @@ impl Client {
 }
 
 fn ignore_closed(e: Error) -> Result<(), Error> {
-    if e.code == closed().code { Ok(()) } else { Err(e) }
+    if e.code == Code::Closed { Ok(()) } else { Err(e) }
 }

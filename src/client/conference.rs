@@ -1,7 +1,7 @@
 //! A room, seen by the program: who is there, and what one can do in it.
 
 use super::reader::{Reader, ReaderShared};
-use super::shared::{LOCAL_KEYS, Shared, ToDriver, closed};
+use super::shared::{LOCAL_KEYS, Shared, ToDriver};
 use super::writer::{Writer, WriterShared};
 use crate::error::{Code, Error, Stage};
 use crate::media::peer::Stats;
@@ -70,7 +70,7 @@ impl Conference {
     fn joined(&self) -> Result<(), Error> {
         match self.shared.state() {
             ClientState::Joined => Ok(()),
-            ClientState::Closed => Err(closed()),
+            ClientState::Closed => Err(self.shared.closed_error()),
             _ => Err(Error::new(Code::State, Stage::None, "not in the room")),
         }
     }
@@ -136,7 +136,7 @@ impl Conference {
             }
         }
         if self.shared.state() == ClientState::Closed {
-            return Err(closed());
+            return Err(self.shared.closed_error());
         }
         let reader = ReaderKey(self.shared.key());
         let frames = match options.queue_frames {

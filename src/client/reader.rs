@@ -1,6 +1,6 @@
 //! The receiving end: frames of one track, or of everybody. A pull call; the queue behind it is bounded and counts what it drops.
 
-use super::shared::{Shared, ToDriver, closed};
+use super::shared::{Shared, ToDriver};
 use super::wake::Wake;
 use crate::error::{Code, Error, Stage};
 use crate::media::EncodedFrame;
@@ -88,7 +88,7 @@ impl Reader {
                 return Ok(frame);
             }
             if s.ended {
-                return Err(closed());
+                return Err(self.0.shared.closed_error());
             }
             self.0.state.wake.clear();
             match deadline {

@@ -41,6 +41,8 @@ pub(crate) struct Snapshot {
     pub participants: BTreeMap<ParticipantKey, Arc<Participant>>,
     pub tracks: BTreeMap<TrackKey, Arc<Track>>,
     pub timeline: Vec<(TimelineStage, u64)>,
+    /// Why the client closed, where that was an error.
+    pub ended: Option<Error>,
 }
 
 pub(crate) struct Shared {
@@ -80,7 +82,7 @@ impl Shared {
     /// Sends a request that will be completed, with its slot reserved.
     pub fn request(&self, command: Command) -> Result<(), Error> {
         if self.state() == ClientState::Closed {
-            return Err(closed());
+            return Err(self.closed_error());
         }
         // A completion that nobody took still occupies its slot: a program that does not drain its queue cannot fill memory.
         let waiting = self.queue.waiting_requests(self.id);
@@ -92,7 +94,16 @@ impl Shared {
     }
 
     pub fn send(&self, message: ToDriver) -> Result<(), Error> {
-        self.tx.send(message).map_err(|_| closed())
+        self.tx.send(message).map_err(|_| self.closed_error())
+    }
+
+    /// What a call on a closed client answers. A call can lose the race against a connection that fails at once, so the
+    /// answer says why the client closed, as the CLOSED event does.
+    pub fn closed_error(&self) -> Error {
+        match &self.snapshot.lock().ended {
+            None => Error::new(Code::Closed, Stage::None, "the client is closed"),
+            Some(why) => Error { code: Code::Closed, text: format!("the client is closed: {why}"), ..why.clone() },
+        }
     }
 
     pub fn state(&self) -> ClientState {
@@ -135,7 +146,8 @@ impl Shared {
                 EventKind::RequestDone(_) => {
                     self.requests.fetch_sub(1, Ordering::AcqRel);
                 }
-                EventKind::Closed(_) => {
+                EventKind::Closed(why) => {
+                    s.ended = why.clone();
                     s.state = ClientState::Closed;
                     s.participants.clear();
                     s.tracks.clear();
@@ -156,7 +168,3 @@ impl Shared {
 
 /// First key of objects that the program makes.
 pub(crate) const LOCAL_KEYS: u64 = 1 << 63;
-
-pub(crate) fn closed() -> Error {
-    Error::new(Code::Closed, Stage::None, "the client is closed")
-}

@@ -1,6 +1,6 @@
 //! The sending end of a local track. A write copies nothing but the handle of the frame and never blocks.
 
-use super::shared::{Shared, ToDriver, closed};
+use super::shared::{Shared, ToDriver};
 use crate::error::{Code, Error, Stage};
 use crate::media::peer::MAX_RTP_PAYLOAD;
 use crate::media::{Codec, OutgoingFrame, opus};
@@ -81,7 +81,7 @@ impl Writer {
         let s = &self.0.state;
         let refuse = |code, text: &str| Err(Error::new(code, Stage::Media, text));
         if s.closed.load(Ordering::Acquire) {
-            return Err(closed());
+            return Err(self.0.shared.closed_error());
         }
         if frame.data.is_empty() {
             return refuse(Code::InvalidArgument, "an empty frame");
