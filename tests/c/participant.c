@@ -2,7 +2,7 @@
  * A participant for the interop tests, on the C ABI alone: joins, sends an IVF and an Ogg Opus file, prints one JSON line per event, obeys
  * lines on standard input. It speaks the same lines as examples/rust/participant.rs, so that the same tests drive both.
  *
- * participant URL ROOM [--domain D] [--name N] [--nickname 8HEX] [--loopback] [--no-media]; files from JMEET_MEDIA.
+ * participant URL ROOM [--domain D] [--name N] [--nickname 8HEX] [--room-password P] [--loopback] [--no-media]; files from JMEET_MEDIA.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <jmeet.h>
@@ -341,6 +341,7 @@ int main(int argc, char **argv) {
         else if (strcmp(argv[i], "--domain") == 0) options.domain = argv[++i];
         else if (strcmp(argv[i], "--name") == 0) options.display_name = argv[++i];
         else if (strcmp(argv[i], "--nickname") == 0) options.nickname = argv[++i];
+        else if (strcmp(argv[i], "--room-password") == 0) options.room_password = argv[++i];
         else return 2;
     }
     if (jmeet_queue_new(NULL, &queue, NULL) != JMEET_OK || jmeet_client_new(queue, &options, &client, NULL) != JMEET_OK

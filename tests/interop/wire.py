@@ -92,3 +92,23 @@ class Wire:
         self.open(domain)
         self.send("<iq xmlns='jabber:client' type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>")
         return re.search(r"<jid>(.*?)</jid>", self.until("<jid>"))[1]
+
+    def own_room(self, domain, room, focus, nick):
+        """Logs in and enters a room that the focus makes; the first one there is made its owner."""
+        self.login(domain)
+        self.send(f"<iq xmlns='jabber:client' type='set' id='focus' to='{focus}'>"
+                  f"<conference xmlns='http://jitsi.org/protocol/focus' room='{room}'/></iq>")
+        self.until("<conference")
+        self.send(f"<presence xmlns='jabber:client' to='{room}/{nick}'><x xmlns='http://jabber.org/protocol/muc'/></presence>")
+        while "affiliation='owner'" not in self.until(f"from='{room}/{nick}'"):
+            pass
+
+    def configure_room(self, room, **fields):
+        """Sends the owner's form (XEP-0045 §10.2): `roomsecret="x"` is the field muc#roomconfig_roomsecret."""
+        form = "".join(f"<field var='muc#roomconfig_{name}'><value>{value}</value></field>" for name, value in fields.items())
+        self.send(f"<iq xmlns='jabber:client' type='set' id='form' to='{room}'><query xmlns='http://jabber.org/protocol/muc#owner'>"
+                  "<x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#roomconfig</value>"
+                  f"</field>{form}</x></query></iq>")
+        answer = self.until("id='form'")
+        if "type='result'" not in answer:
+            raise RuntimeError(answer)
