@@ -509,6 +509,26 @@ typedef uint32_t jmeet_codec;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
+/** Which way media travels. */
+enum jmeet_media_path
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    JMEET_MEDIA_PATH_UNSPECIFIED = 0,
+    /** Straight to the one other participant. */
+    JMEET_MEDIA_PATH_PEER_TO_PEER = 1,
+    /** Through the videobridge. */
+    JMEET_MEDIA_PATH_BRIDGE = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum jmeet_media_path jmeet_media_path;
+#else
+typedef uint32_t jmeet_media_path;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
 /** How far a media session is. */
 enum jmeet_media_state
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -886,12 +906,16 @@ typedef struct {
     uint32_t state;
     /** ENDED: the other side ended it. */
     bool by_peer;
-    /** The other side. */
+    /** The other participant; empty for the bridge. */
     jmeet_str endpoint_id;
     /** ENDED: the protocol's reason, such as "success"; else empty. */
     jmeet_str reason;
     /** ENDED: a sentence for people; may be empty. */
     jmeet_str text;
+    /** A `jmeet_media_path`. */
+    uint32_t path;
+    /** 0. */
+    uint32_t reserved;
 } jmeet_media_info;
 
 /** Of KEY_FRAME_WANTED. */
@@ -1876,7 +1900,7 @@ jmeet_status jmeet_frame_release(jmeet_frame_ref *frame);
 
 /** A `jmeet_media_info` with every field at its default. */
 #define JMEET_MEDIA_INFO_INIT \
-    { (uint32_t)sizeof(jmeet_media_info), 0, false, { NULL, 0 }, { NULL, 0 }, { NULL, 0 } }
+    { (uint32_t)sizeof(jmeet_media_info), 0, false, { NULL, 0 }, { NULL, 0 }, { NULL, 0 }, 0, 0 }
 
 /** A `jmeet_key_frame_wanted_info` with every field at its default. */
 #define JMEET_KEY_FRAME_WANTED_INFO_INIT \

@@ -204,7 +204,7 @@ struct track_added : track_info {};
 struct track_updated : track_info {};
 struct track_removed : track_info {};
 struct focus_changed { bool present; };
-struct media_changed { jmeet_media_state state; bool by_peer; std::string_view endpoint_id, reason, text; };
+struct media_changed { jmeet_media_path path; jmeet_media_state state; bool by_peer; std::string_view endpoint_id, reason, text; };
 struct bridge_offered {};
 struct key_frame_wanted { jmeet::track track; std::uint32_t encoding; };
 struct target_bitrate { jmeet::track track; std::uint32_t encoding; std::uint64_t bits_per_second; };
@@ -276,7 +276,7 @@ JMEET_HPP_READS(track_updated, JMEET_EVENT_TRACK_UPDATED, jmeet_event_track, jme
 JMEET_HPP_READS(track_removed, JMEET_EVENT_TRACK_REMOVED, jmeet_event_track, jmeet_track_info, {from(i)})
 JMEET_HPP_READS(focus_changed, JMEET_EVENT_FOCUS, jmeet_event_focus, jmeet_focus_info, {i.present})
 JMEET_HPP_READS(media_changed, JMEET_EVENT_MEDIA, jmeet_event_media, jmeet_media_info,
-                {static_cast<jmeet_media_state>(i.state), i.by_peer, view(i.endpoint_id), view(i.reason), view(i.text)})
+                {static_cast<jmeet_media_path>(i.path), static_cast<jmeet_media_state>(i.state), i.by_peer, view(i.endpoint_id), view(i.reason), view(i.text)})
 JMEET_HPP_READS(key_frame_wanted, JMEET_EVENT_KEY_FRAME_WANTED, jmeet_event_key_frame_wanted, jmeet_key_frame_wanted_info, {i.track, i.encoding})
 JMEET_HPP_READS(target_bitrate, JMEET_EVENT_TARGET_BITRATE, jmeet_event_target_bitrate, jmeet_target_bitrate_info,
                 {i.track, i.encoding, i.bits_per_second})

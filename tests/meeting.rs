@@ -33,7 +33,7 @@ fn join(w: &mut World, nickname: &str, media: bool) -> usize {
 }
 
 fn connected(w: &World, who: usize) -> usize {
-    w.peers[who].kinds().filter(|e| matches!(e, EventKind::Media(MediaState::Connected { .. }))).count()
+    w.peers[who].kinds().filter(|e| matches!(e, EventKind::Media(_, MediaState::Connected { .. }))).count()
 }
 
 fn pair(w: &mut World) -> (usize, usize) {
@@ -122,7 +122,8 @@ fn a_third_ends_peer_to_peer_and_it_comes_back_when_the_third_leaves() {
     let mut w = World::new(2);
     let (a, b) = pair(&mut w);
     let mut c = join(&mut w, "88888888", false);
-    let ended = |w: &World, who: usize| w.peers[who].saw(|e| matches!(e, EventKind::Media(MediaState::Ended { .. })));
+    let ended =
+        |w: &World, who: usize| w.peers[who].saw(|e| matches!(e, EventKind::Media(_, MediaState::Ended { .. })));
     assert!(w.run_until(5 * SECOND, |w| ended(w, a) && ended(w, b)));
     assert!(w.peers[a].writers.values().all(|(_, ready)| !ready));
     w.command(c, Command::Leave { tag: 0 });
@@ -169,7 +170,7 @@ fn a_lost_connection_closes_media_and_then_tells_one_typed_end() {
         "{:?}",
         kinds.last()
     );
-    let ended = kinds.iter().position(|e| matches!(e, EventKind::Media(MediaState::Ended { .. }))).unwrap();
+    let ended = kinds.iter().position(|e| matches!(e, EventKind::Media(_, MediaState::Ended { .. }))).unwrap();
     assert!(ended < kinds.len() - 1);
     assert_eq!(w.peers[a].events.iter().filter(|e| e.1.tag == 11).count(), 1);
     w.command(a, Command::SendMessage { text: "late".into(), tag: 12 });
@@ -300,6 +301,6 @@ fn a_track_may_be_removed_and_added_again_without_ending_the_session() {
     }
     w.run(SECOND);
     assert_eq!(received(&w, b, MediaType::Video).len(), 30);
-    assert!(!w.peers[a].saw(|e| matches!(e, EventKind::Media(MediaState::Ended { .. }))));
+    assert!(!w.peers[a].saw(|e| matches!(e, EventKind::Media(_, MediaState::Ended { .. }))));
     assert_eq!(w.peers[a].kinds().filter(|e| matches!(e, EventKind::TrackRemoved(t) if t.local)).count(), 1);
 }

@@ -272,7 +272,7 @@ impl Simulation {
                     assert_ne!(m.endpoint_id, self.actors[who].nickname, "own words: {told}");
                     assert!(["hello", "late", "psst"].contains(&m.text.as_str()), "{told}");
                 }
-                EventKind::Media(MediaState::Connected { endpoint_id }) => {
+                EventKind::Media(_, MediaState::Connected { endpoint_id }) => {
                     assert!(self.actors.iter().any(|a| a.nickname == *endpoint_id), "{told}");
                 }
                 EventKind::BridgeOffered => panic!("nobody offered one: {told}"),
@@ -338,7 +338,7 @@ fn promises_hold_in_whatever_order_things_happen() {
             .peers
             .iter()
             .flat_map(|p| p.kinds())
-            .filter(|e| matches!(e, EventKind::Media(MediaState::Connected { .. })))
+            .filter(|e| matches!(e, EventKind::Media(_, MediaState::Connected { .. })))
             .count();
     }
     // The chaos must not be so great that nothing is tried at all.

@@ -119,10 +119,10 @@ impl Stage {
             EventKind::TrackUpdated(t) if !t.local => {
                 self.say(who, format!("sees {} {}", t.source_name, if t.muted { "muted" } else { "unmuted" }))
             }
-            EventKind::Media(MediaState::Connected { endpoint_id }) => {
+            EventKind::Media(_, MediaState::Connected { endpoint_id }) => {
                 self.say(who, format!("is connected to {endpoint_id} peer to peer"))
             }
-            EventKind::Media(MediaState::Ended { reason, .. }) => {
+            EventKind::Media(_, MediaState::Ended { reason, .. }) => {
                 self.say(who, format!("peer to peer ended: {reason}"))
             }
             EventKind::KeyFrameWanted { .. } => self.people[who].key_frame.store(true, Ordering::Relaxed),
@@ -181,7 +181,7 @@ fn main() -> Result<(), Failure> {
 
     let mut connected = 0;
     stage.until("peer to peer", |_, kind, _| {
-        connected += usize::from(matches!(kind, EventKind::Media(MediaState::Connected { .. })));
+        connected += usize::from(matches!(kind, EventKind::Media(_, MediaState::Connected { .. })));
         connected == 2
     })?;
     let stop = Arc::new(AtomicBool::new(false));

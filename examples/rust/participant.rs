@@ -167,13 +167,13 @@ fn describe(kind: &EventKind, tag: u64) -> Option<Value> {
         EventKind::TrackUpdated(t) => json!({"event": "track", "source": t.source_name, "muted": t.muted}),
         EventKind::TrackRemoved(t) => json!({"event": "track-removed", "source": t.source_name}),
         EventKind::Focus(present) => json!({"event": "focus", "present": present}),
-        EventKind::Media(MediaState::Connecting { endpoint_id }) => {
+        EventKind::Media(_, MediaState::Connecting { endpoint_id }) => {
             json!({"event": "p2p", "state": "connecting", "id": endpoint_id})
         }
-        EventKind::Media(MediaState::Connected { endpoint_id }) => {
+        EventKind::Media(_, MediaState::Connected { endpoint_id }) => {
             json!({"event": "p2p", "state": "connected", "id": endpoint_id})
         }
-        EventKind::Media(MediaState::Ended { endpoint_id, reason, text, by_peer }) => {
+        EventKind::Media(_, MediaState::Ended { endpoint_id, reason, text, by_peer }) => {
             json!({"event": "p2p", "state": "ended", "id": endpoint_id, "reason": reason, "text": text, "by_peer": by_peer})
         }
         EventKind::BridgeOffered => json!({"event": "bridge-offered"}),

@@ -110,7 +110,7 @@ fn kind(event: &Event) -> jmeet_event_kind {
         EventKind::TrackUpdated(_) => JMEET_EVENT_TRACK_UPDATED,
         EventKind::TrackRemoved(_) => JMEET_EVENT_TRACK_REMOVED,
         EventKind::Focus(_) => JMEET_EVENT_FOCUS,
-        EventKind::Media(_) => JMEET_EVENT_MEDIA,
+        EventKind::Media(..) => JMEET_EVENT_MEDIA,
         EventKind::BridgeOffered => JMEET_EVENT_BRIDGE_OFFERED,
         EventKind::KeyFrameWanted { .. } => JMEET_EVENT_KEY_FRAME_WANTED,
         EventKind::TargetBitrate { .. } => JMEET_EVENT_TARGET_BITRATE,

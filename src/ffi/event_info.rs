@@ -124,12 +124,16 @@ pub struct jmeet_media_info {
     pub state: u32,
     /// ENDED: the other side ended it.
     pub by_peer: bool,
-    /// The other side.
+    /// The other participant; empty for the bridge.
     pub endpoint_id: jmeet_str,
     /// ENDED: the protocol's reason, such as "success"; else empty.
     pub reason: jmeet_str,
     /// ENDED: a sentence for people; may be empty.
     pub text: jmeet_str,
+    /// A `jmeet_media_path`.
+    pub path: u32,
+    /// 0.
+    pub reserved: u32,
 }
 
 /// Of KEY_FRAME_WANTED.
@@ -328,7 +332,7 @@ pub unsafe extern "C" fn jmeet_event_focus(event: *const jmeet_event, info: *mut
 pub unsafe extern "C" fn jmeet_event_media(event: *const jmeet_event, info: *mut jmeet_media_info) -> jmeet_status {
     entry!({
         let e = asked(event, info)?;
-        let EventKind::Media(m) = &e.event.kind else { return Err(wrong_event()) };
+        let EventKind::Media(path, m) = &e.event.kind else { return Err(wrong_event()) };
         let (state, by_peer, texts) = match m {
             MediaState::Connecting { endpoint_id } => (1, false, [endpoint_id.as_str(), "", ""]),
             MediaState::Connected { endpoint_id } => (2, false, [endpoint_id.as_str(), "", ""]),
@@ -337,7 +341,8 @@ pub unsafe extern "C" fn jmeet_event_media(event: *const jmeet_event, info: *mut
             }
         };
         let [endpoint_id, reason, text] = e.texts.get(texts);
-        fill(info, jmeet_media_info { struct_size: 0, state, by_peer, endpoint_id, reason, text })
+        let path = *path as u32;
+        fill(info, jmeet_media_info { struct_size: 0, state, by_peer, endpoint_id, reason, text, path, reserved: 0 })
     })
 }
 

@@ -384,6 +384,17 @@ pub enum jmeet_media_state {
     JMEET_MEDIA_STATE_ENDED = 3,
 }
 
+/// Which way media travels.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum jmeet_media_path {
+    JMEET_MEDIA_PATH_UNSPECIFIED = 0,
+    /// Straight to the one other participant.
+    JMEET_MEDIA_PATH_PEER_TO_PEER = 1,
+    /// Through the videobridge.
+    JMEET_MEDIA_PATH_BRIDGE = 2,
+}
+
 /// Stages between the join call and the first frames.
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -30,6 +30,9 @@ impl Early {
 
     /// The packets of an SSRC that has an owner now, in order of arrival; too old ones are dropped.
     pub fn take(&mut self, ssrc: u32, now: Time) -> Vec<IncomingRtp> {
+        if self.ring.is_empty() {
+            return Vec::new();
+        }
         let (mine, rest): (VecDeque<_>, VecDeque<_>) = self.ring.drain(..).partition(|p| p.ssrc == ssrc);
         self.ring = rest;
         let before = mine.len();

@@ -1,7 +1,7 @@
 //! What the program asks, carried out. Every command with a tag is completed exactly once.
 
 use super::command::Command;
-use super::event::{ClientState, EventKind, TrackKey};
+use super::event::{ClientState, EventKind, MediaPath, TrackKey};
 use super::io::Output;
 use super::machine::{LEAVE_TIMEOUT, MAX_READERS, Meeting, Phase, ReaderEntry};
 use super::tracks::MAX_LOCAL_TRACKS;
@@ -43,8 +43,11 @@ impl Meeting {
             }
             Command::RequestKeyFrame { track } => {
                 let name = self.tracks.remote_by_key(track).map(|t| t.source_name.clone());
-                if let Some((m, name)) = self.media.as_mut().zip(name) {
-                    m.request_key_frame(&name, now);
+                // Whichever session carries it; the other one has nothing to ask.
+                for m in self.medias.iter_mut() {
+                    if let Some(name) = &name {
+                        m.request_key_frame(name, now);
+                    }
                 }
             }
             Command::Leave { tag } => self.leave(tag, now),
@@ -136,7 +139,7 @@ impl Meeting {
         let track = gone.track.take();
         if let Some(endpoint) = self.endpoint_id() {
             let (name, desktop) = (gone.source_name(&endpoint), gone.options.video_type == VideoType::Desktop);
-            let carried = self.media.is_some();
+            let carried = self.medias.iter().any(|m| m.path == MediaPath::PeerToPeer);
             if let Some(r) = &mut self.room {
                 if carried { r.set_source(&name, true, desktop, now) } else { r.remove_source(&name, now) }
             }

@@ -200,8 +200,8 @@ impl Meeting {
                 self.on_jingle_event(e);
             }
         }
-        if let Some(m) = self.media.take() {
-            self.out.push_back(Output::CloseSockets(m.sockets));
+        for m in self.medias.drain() {
+            self.out.extend(m.sockets().map(Output::CloseSockets));
         }
         for t in self.tracks.drain() {
             self.emit(EventKind::TrackRemoved(t));

@@ -56,8 +56,8 @@ pub enum EventKind {
     TrackRemoved(Arc<Track>),
     /// The focus came (`true`) or is gone; media goes on without it (docs/protocol/03 §8.2).
     Focus(bool),
-    /// The peer-to-peer session: state and, when it ended, why.
-    Media(MediaState),
+    /// A media session: over which path, its state and, when it ended, why.
+    Media(MediaPath, MediaState),
     /// The focus offered a bridge session, which this version refuses.
     BridgeOffered,
     /// A peer wants a key frame of this local track, encoding 0 unless several are sent.
@@ -199,7 +199,17 @@ pub struct Track {
     pub local: bool,
 }
 
-/// How media travels.
+/// Which way media travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u32)]
+pub enum MediaPath {
+    /// Straight to the one other participant.
+    PeerToPeer = 1,
+    /// Through the videobridge.
+    Bridge = 2,
+}
+
+/// How far a media session is. Endpoint ids are empty for the bridge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MediaState {
     /// A session with this endpoint is being set up.

@@ -2,8 +2,9 @@
 
 use super::event::{ClientState, Event, EventKind, MAIN_ROOM, Participant, ParticipantKey, TimelineStage, TrackKey};
 use super::io::{ConnectionKey, Input, Output, SocketsKey};
+use super::medias::Medias;
 use super::options::{ClientOptions, DEFAULT_JITTER, DEFAULT_JOIN_TIMEOUT};
-use super::session::MediaSession;
+use super::provenance::Provenance;
 use super::tracks::Tracks;
 use super::{ReaderKey, ReaderOptions};
 use crate::conference::Room;
@@ -70,7 +71,7 @@ pub struct Meeting {
     pub(super) connection: ConnectionKey,
     pub(super) room: Option<Room>,
     pub(super) jingle: Jingle,
-    pub(super) media: Option<MediaSession>,
+    pub(super) medias: Medias,
     pub(super) next_sockets: u64,
     pub(super) stun: Vec<SocketAddr>,
     pub(super) tracks: Tracks,
@@ -89,8 +90,7 @@ pub struct Meeting {
     pub(super) ending: Option<Option<Error>>,
     pub(super) reached: BTreeSet<TimelineStage>,
     pub(super) visitors: bool,
-    /// By endpoint id: source name and last timeline, while the endpoint is in the room.
-    pub(super) timelines: BTreeMap<String, Vec<(String, u32)>>,
+    pub(super) provenance: Provenance,
     pub(super) transform: Option<Box<dyn FrameTransform>>,
     /// Endpoint id of the newest session's other side.
     pub(super) last_peer: String,
@@ -154,7 +154,7 @@ impl Meeting {
             connection: ConnectionKey(0),
             room: None,
             jingle,
-            media: None,
+            medias: Medias::default(),
             next_sockets: 0,
             stun: Vec::new(),
             tracks: Tracks::default(),
@@ -171,7 +171,7 @@ impl Meeting {
             ending: None,
             reached: BTreeSet::new(),
             visitors: false,
-            timelines: BTreeMap::new(),
+            provenance: Provenance::default(),
             transform: None,
             last_peer: String::new(),
             out: VecDeque::new(),
@@ -189,9 +189,9 @@ impl Meeting {
         self.transform = transform;
     }
 
-    /// Counters of the media session that runs now.
+    /// Counters of the media session that carries our frames, or will.
     pub fn media_stats(&self) -> Option<Stats> {
-        self.media.as_ref().map(|m| m.engine.stats())
+        self.medias.active().or_else(|| self.medias.iter().next()).map(|m| m.engine.stats())
     }
 
     /// Takes one input. Drain [`Meeting::poll_output`] afterwards.
@@ -216,7 +216,7 @@ impl Meeting {
             }
             Input::Sockets(key, addresses) => self.sockets_opened(key, &addresses, now),
             Input::Datagram { sockets, local, remote, data } => {
-                if let Some(m) = self.media.as_mut().filter(|m| m.sockets == sockets) {
+                if let Some(m) = self.medias.of_sockets_mut(sockets) {
                     m.engine.handle_datagram(local, remote, data, now);
                 }
                 self.pump_media(now);
@@ -247,7 +247,7 @@ impl Meeting {
         let own = earliest(self.join_deadline, self.leave_deadline);
         let stream = self.stream.as_ref().and_then(Stream::next_deadline);
         let room = self.room.as_ref().and_then(Room::next_deadline);
-        let media = self.media.as_ref().and_then(MediaSession::next_deadline);
+        let media = self.medias.next_deadline();
         [stream, room, self.jingle.next_deadline(), media].into_iter().fold(own, earliest)
     }
 
@@ -273,7 +273,7 @@ impl Meeting {
         if due(self.jingle.next_deadline()) {
             self.jingle.handle_timeout(now);
         }
-        if let Some(m) = self.media.as_mut().filter(|m| due(m.next_deadline())) {
+        for m in self.medias.iter_mut().filter(|m| due(m.next_deadline())) {
             m.handle_timeout(now);
             if due(m.silent_until.take_if(|s| *s <= now)) {
                 self.jingle.media_failed(m.key);

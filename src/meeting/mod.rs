@@ -2,15 +2,19 @@
 //!
 //! Event order, identity and the peer-to-peer decision live here; see `docs/architecture.md`. One file per concern, all of them
 //! `impl Meeting`: [`machine`] the composition, `connection` the stream and the end, `room` what the room tells, `sessions`
-//! Jingle and media, `commands` what the program asks.
+//! what Jingle wants, `engines` the media sessions' engines, `frames` what programs send and read, `commands` what they ask.
 
 pub mod command;
 mod commands;
 mod connection;
+mod engines;
 pub mod event;
+mod frames;
 pub mod io;
 pub mod machine;
+mod medias;
 pub mod options;
+mod provenance;
 mod room;
 mod session;
 mod sessions;

@@ -70,7 +70,7 @@ impl Meeting {
                 while let Some(o) = self.jingle.poll_output() {
                     self.on_jingle(o, now);
                 }
-                self.timelines.remove(&member.endpoint_id);
+                self.provenance.forget(&member.endpoint_id);
                 for t in self.tracks.remove_endpoint(&member.endpoint_id) {
                     self.end_readers_of(t.key);
                     self.emit(EventKind::TrackRemoved(t));

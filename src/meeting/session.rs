@@ -3,7 +3,7 @@
 //! It carries values between the three worlds that never meet: Jingle (credentials, sources), the engine (packets), and
 //! frames. Who owns an SSRC is decided by the source table of Jingle alone.
 
-use super::event::TrackKey;
+use super::event::{MediaPath, TrackKey};
 use super::io::SocketsKey;
 use super::tracks::Tracks;
 use crate::env::Env;
@@ -19,9 +19,33 @@ use crate::media::sender::{SendError, Sender};
 use crate::media::{EncodedFrame, OutgoingFrame};
 use crate::time::{Time, earliest};
 use crate::wire::jingle::Media;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// A remote source, or the part of one that a change is about, as signalling or a source map tells it.
+pub struct Source {
+    pub owner: Arc<str>,
+    pub name: Arc<str>,
+    pub media: MediaType,
+    /// SSRCs that carry media themselves.
+    pub primaries: Vec<u32>,
+    /// SSRCs of repairs: (rtx, primary).
+    pub repairs: Vec<(u32, u32)>,
+}
+
+impl From<&RemoteSource> for Source {
+    fn from(s: &RemoteSource) -> Source {
+        Source {
+            owner: s.owner.clone(),
+            name: s.name.clone(),
+            media: media_type(s.media),
+            primaries: s.primaries().collect(),
+            repairs: s.repairs().collect(),
+        }
+    }
+}
 
 /// A remote source of this session.
 struct Incoming {
@@ -42,9 +66,11 @@ struct Outgoing {
 /// Engine and pipelines.
 pub struct MediaSession {
     pub key: SessionKey,
-    pub sockets: SocketsKey,
+    pub path: MediaPath,
+    /// Sets of sockets with their addresses: one, and a second one while ICE restarts.
+    sockets: Vec<(SocketsKey, Vec<SocketAddr>)>,
     pub engine: Box<dyn PeerEngine>,
-    /// The other side's endpoint id.
+    /// The other side's endpoint id; empty for the bridge.
     pub peer: String,
     /// DTLS is done.
     pub secure: bool,
@@ -56,7 +82,13 @@ pub struct MediaSession {
     pub described: bool,
     negotiated: Option<Negotiated>,
     incoming: Vec<Option<Incoming>>,
+    free: Vec<usize>,
+    by_name: HashMap<Arc<str>, usize>,
     by_ssrc: HashMap<u32, usize>,
+    /// Sources that may have a frame to give.
+    ready: VecDeque<usize>,
+    /// No receiver wants to be told of the time before this.
+    gaps: Option<Time>,
     outgoing: Vec<Outgoing>,
     early: Early,
     wait: Duration,
@@ -72,6 +104,7 @@ pub enum Heard {
 impl MediaSession {
     pub fn new(
         key: SessionKey,
+        path: MediaPath,
         sockets: SocketsKey,
         engine: Box<dyn PeerEngine>,
         peer: String,
@@ -79,7 +112,8 @@ impl MediaSession {
     ) -> MediaSession {
         MediaSession {
             key,
-            sockets,
+            path,
+            sockets: vec![(sockets, Vec::new())],
             engine,
             peer,
             secure: false,
@@ -88,7 +122,11 @@ impl MediaSession {
             described: false,
             negotiated: None,
             incoming: Vec::new(),
+            free: Vec::new(),
+            by_name: HashMap::new(),
             by_ssrc: HashMap::new(),
+            ready: VecDeque::new(),
+            gaps: None,
             outgoing: Vec::new(),
             early: Early::default(),
             wait,
@@ -161,45 +199,82 @@ impl MediaSession {
         Ok(o.sender.frames() == 1)
     }
 
-    /// Sources that the peer has named; `timeline` tells the last one of a track in an earlier session.
-    pub fn add_sources(&mut self, sources: &[RemoteSource], timeline: impl Fn(&str, &str) -> u32, now: Time) {
-        let types = self.negotiated.as_ref().map(payload_types).unwrap_or_default();
-        for s in sources {
-            self.remove_source(&s.name, now);
-            let media = media_type(s.media);
-            let mut receiver = Receiver::new(s.owner.clone(), s.name.clone(), media, self.wait)
-                .after_timeline(timeline(&s.owner, &s.name));
-            receiver.set_payload_types(types.clone());
-            let ssrcs: Vec<u32> = s.primaries().collect();
-            for (rtx, primary) in s.repairs() {
-                self.engine.handle_command(Command::MapRtx { rtx, primary }, now);
+    /// Whether these sockets are ours.
+    pub fn has_sockets(&self, key: SocketsKey) -> bool {
+        self.sockets.iter().any(|s| s.0 == key)
+    }
+
+    /// All sets of sockets.
+    pub fn sockets(&self) -> impl Iterator<Item = SocketsKey> {
+        self.sockets.iter().map(|s| s.0)
+    }
+
+    /// The set that a local address belongs to.
+    pub fn sockets_of(&self, local: SocketAddr) -> SocketsKey {
+        // Two sets only while ICE restarts; never none.
+        let found = self.sockets.iter().find(|s| self.sockets.len() == 1 || s.1.contains(&local));
+        found.unwrap_or(&self.sockets[0]).0
+    }
+
+    /// The addresses that a set of sockets was bound to.
+    pub fn bound(&mut self, key: SocketsKey, addresses: &[SocketAddr]) {
+        if let Some(s) = self.sockets.iter_mut().find(|s| s.0 == key) {
+            s.1 = addresses.to_vec();
+        }
+    }
+
+    /// The other side has named a source, or more SSRCs of one.
+    pub fn add_source(&mut self, s: &Source, now: Time) {
+        for (rtx, primary) in &s.repairs {
+            self.engine.handle_command(Command::MapRtx { rtx: *rtx, primary: *primary }, now);
+        }
+        let at = match self.by_name.get(&s.name) {
+            Some(at) => *at,
+            None => {
+                let mut receiver = Receiver::new(s.owner.clone(), s.name.clone(), s.media, self.wait);
+                receiver.set_payload_types(self.negotiated.as_ref().map(payload_types).unwrap_or_default());
+                let (owner, name, media) = (s.owner.clone(), s.name.clone(), s.media);
+                let at = self.free.pop().unwrap_or_else(|| {
+                    self.incoming.push(None);
+                    self.incoming.len() - 1
+                });
+                self.by_name.insert(name.clone(), at);
+                self.incoming[at] = Some(Incoming { owner, name, media, receiver, ssrcs: Vec::new() });
+                at
             }
-            let at = self.incoming.iter().position(Option::is_none).unwrap_or_else(|| {
-                self.incoming.push(None);
-                self.incoming.len() - 1
-            });
-            for ssrc in &ssrcs {
-                self.by_ssrc.insert(*ssrc, at);
+        };
+        for ssrc in &s.primaries {
+            let Some(i) = &mut self.incoming[at] else { return };
+            if self.by_ssrc.insert(*ssrc, at) != Some(at) {
+                i.ssrcs.push(*ssrc);
             }
-            let all = ssrcs.clone();
-            self.incoming[at] = Some(Incoming { owner: s.owner.clone(), name: s.name.clone(), media, receiver, ssrcs });
-            for ssrc in all {
-                for p in self.early.take(ssrc, now) {
-                    self.deliver(at, p, now);
-                }
+            for p in self.early.take(*ssrc, now) {
+                self.deliver(at, p, now);
             }
         }
     }
 
-    /// A source is gone.
-    pub fn remove_source(&mut self, name: &str, now: Time) {
-        let at = self.incoming.iter().position(|i| i.as_ref().is_some_and(|i| *i.name == *name));
-        if let Some(gone) = at.and_then(|at| self.incoming[at].take()) {
-            for ssrc in gone.ssrcs {
-                self.by_ssrc.remove(&ssrc);
-                self.engine.handle_command(Command::Forget(ssrc), now);
+    /// SSRCs of a source are gone; whether the source is, with its last one. `reused`: the SSRCs go on under another name.
+    pub fn remove_source(&mut self, name: &str, ssrcs: &[u32], reused: bool, now: Time) -> bool {
+        let Some(at) = self.by_name.get(name).copied() else { return true };
+        let Some(i) = &mut self.incoming[at] else { return true };
+        for ssrc in ssrcs {
+            let before = i.ssrcs.len();
+            i.ssrcs.retain(|s| s != ssrc);
+            if i.ssrcs.len() < before {
+                self.by_ssrc.remove(ssrc);
+                if !reused {
+                    self.engine.handle_command(Command::Forget(*ssrc), now);
+                }
             }
         }
+        let gone = i.ssrcs.is_empty();
+        if gone {
+            self.incoming[at] = None;
+            self.by_name.remove(name);
+            self.free.push(at);
+        }
+        gone
     }
 
     /// A packet from the engine. `wanted` says whether anybody reads this source: else it is not put together.
@@ -217,11 +292,20 @@ impl MediaSession {
     }
 
     fn deliver(&mut self, at: usize, p: IncomingRtp, now: Time) {
-        if let Some(i) = &mut self.incoming[at] {
-            i.receiver.packet(p, now);
-            if let Some(ssrc) = i.receiver.poll_key_frame_request(now) {
-                self.engine.handle_command(Command::RequestKeyFrame(ssrc), now);
-            }
+        let Some(i) = &mut self.incoming[at] else { return };
+        i.receiver.packet(p, now);
+        self.heard(at, now);
+    }
+
+    /// A receiver has taken something in: what it wants and gives.
+    fn heard(&mut self, at: usize, now: Time) {
+        let Some(i) = &mut self.incoming[at] else { return };
+        if let Some(ssrc) = i.receiver.poll_key_frame_request(now) {
+            self.engine.handle_command(Command::RequestKeyFrame(ssrc), now);
+        }
+        self.gaps = earliest(self.gaps, i.receiver.next_deadline());
+        if self.ready.back() != Some(&at) {
+            self.ready.push_back(at);
         }
     }
 
@@ -234,7 +318,7 @@ impl MediaSession {
 
     /// Asks the sender of a source for a key frame.
     pub fn request_key_frame(&mut self, name: &str, now: Time) {
-        let found = self.incoming.iter().flatten().find(|i| *i.name == *name);
+        let found = self.by_name.get(name).and_then(|at| self.incoming[*at].as_ref());
         if let Some(ssrc) = found.and_then(|i| i.ssrcs.first().copied()) {
             self.engine.handle_command(Command::RequestKeyFrame(ssrc), now);
         }
@@ -242,7 +326,14 @@ impl MediaSession {
 
     /// The next whole frame of anybody.
     pub fn poll_frame(&mut self) -> Option<EncodedFrame> {
-        self.incoming.iter_mut().flatten().find_map(|i| i.receiver.poll_frame())
+        while let Some(at) = self.ready.front() {
+            let frame = self.incoming[*at].as_mut().and_then(|i| i.receiver.poll_frame());
+            if frame.is_some() {
+                return frame;
+            }
+            self.ready.pop_front();
+        }
+        None
     }
 
     /// Deadlines have passed: the engine's, and those of gaps.
@@ -250,21 +341,25 @@ impl MediaSession {
         if self.engine.next_deadline().is_some_and(|d| d <= now) {
             self.engine.handle_timeout(now);
         }
+        if self.gaps.is_none_or(|d| d > now) {
+            return;
+        }
+        self.gaps = None;
         for at in 0..self.incoming.len() {
             let Some(i) = &mut self.incoming[at] else { continue };
-            if i.receiver.next_deadline().is_some_and(|d| d <= now) {
-                i.receiver.handle_timeout(now);
-                if let Some(ssrc) = i.receiver.poll_key_frame_request(now) {
-                    self.engine.handle_command(Command::RequestKeyFrame(ssrc), now);
+            match i.receiver.next_deadline() {
+                Some(d) if d <= now => {
+                    i.receiver.handle_timeout(now);
+                    self.heard(at, now);
                 }
+                later => self.gaps = earliest(self.gaps, later),
             }
         }
     }
 
     /// When to call [`MediaSession::handle_timeout`].
     pub fn next_deadline(&self) -> Option<Time> {
-        let gaps = self.incoming.iter().flatten().filter_map(|i| i.receiver.next_deadline()).min();
-        earliest(earliest(self.engine.next_deadline(), gaps), self.silent_until)
+        earliest(earliest(self.engine.next_deadline(), self.gaps), self.silent_until)
     }
 }
 

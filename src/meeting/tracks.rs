@@ -3,8 +3,10 @@
 use super::event::{ParticipantKey, Track, TrackKey};
 use super::options::TrackOptions;
 use crate::env::Env;
+use crate::jingle::SessionKey;
 use crate::media::kind::{MediaType, VideoType};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 /// Local tracks at most.
@@ -64,8 +66,22 @@ pub struct Tracks {
     /// Removed while a peer-to-peer session carries them: peers do not signal the removal of a source (docs/protocol/02 §8.3),
     /// so it stays there, muted, until the session ends or a new track of its media takes it over.
     pub retired: Vec<LocalTrack>,
-    remote: BTreeMap<(String, String), Arc<Track>>,
+    remote: BTreeMap<(String, String), Remote>,
     next_key: u64,
+}
+
+/// Who says that a remote track exists. It is there as long as anybody says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A media session signals its SSRCs.
+    Session(SessionKey),
+}
+
+#[derive(Debug)]
+struct Remote {
+    track: Arc<Track>,
+    /// Never empty; one entry per media session at most.
+    origins: Vec<Origin>,
 }
 
 impl Tracks {
@@ -106,30 +122,41 @@ impl Tracks {
 
     /// A remote track by its identity.
     pub fn remote(&self, endpoint_id: &str, source_name: &str) -> Option<&Arc<Track>> {
-        self.remote.get(&(endpoint_id.to_owned(), source_name.to_owned()))
+        self.remote.get(&(endpoint_id.to_owned(), source_name.to_owned())).map(|r| &r.track)
     }
 
     /// All remote tracks.
     pub fn remote_tracks(&self) -> impl Iterator<Item = &Track> {
-        self.remote.values().map(|t| &**t)
+        self.remote.values().map(|r| &*r.track)
     }
 
     /// A remote track by its key.
     pub fn remote_by_key(&self, key: TrackKey) -> Option<&Arc<Track>> {
-        self.remote.values().find(|t| t.key == key)
+        self.remote.values().map(|r| &r.track).find(|t| t.key == key)
     }
 
-    /// Announces a remote track; `None` when it is known already, or there are too many.
-    pub fn add_remote(&mut self, mut track: Track) -> Option<Arc<Track>> {
+    /// Takes note that `origin` knows a remote track; the track, when it is to be announced: not when it is known already,
+    /// or there are too many.
+    pub fn add_remote(&mut self, mut track: Track, origin: Origin) -> Option<Arc<Track>> {
         let id = (track.endpoint_id.clone(), track.source_name.clone());
-        if self.remote.contains_key(&id) || self.remote.len() >= MAX_REMOTE_TRACKS {
-            return None;
+        let full = self.remote.len() >= MAX_REMOTE_TRACKS;
+        match self.remote.entry(id) {
+            Entry::Occupied(mut known) => {
+                let origins = &mut known.get_mut().origins;
+                if !origins.contains(&origin) {
+                    origins.push(origin);
+                }
+                None
+            }
+            Entry::Vacant(_) if full => None,
+            Entry::Vacant(new) => {
+                self.next_key += 1;
+                track.key = TrackKey(self.next_key);
+                let track = Arc::new(track);
+                new.insert(Remote { track: track.clone(), origins: vec![origin] });
+                Some(track)
+            }
         }
-        self.next_key += 1;
-        track.key = TrackKey(self.next_key);
-        let track = Arc::new(track);
-        self.remote.insert(id, track.clone());
-        Some(track)
     }
 
     /// Applies what presence says of a remote track; the track as it is now, when that changed it.
@@ -140,7 +167,7 @@ impl Tracks {
         muted: bool,
         video_type: VideoType,
     ) -> Option<Arc<Track>> {
-        let t = self.remote.get_mut(&(endpoint.to_owned(), name.to_owned()))?;
+        let t = &mut self.remote.get_mut(&(endpoint.to_owned(), name.to_owned()))?.track;
         if t.muted == muted && t.video_type == video_type {
             return None;
         }
@@ -148,9 +175,11 @@ impl Tracks {
         Some(t.clone())
     }
 
-    /// Removes one remote track.
-    pub fn remove_remote(&mut self, endpoint: &str, name: &str) -> Option<Arc<Track>> {
-        self.remote.remove(&(endpoint.to_owned(), name.to_owned()))
+    /// `origin` knows the track no more; the track, when nobody else does either: then it is gone.
+    pub fn remove_remote(&mut self, endpoint: &str, name: &str, origin: Origin) -> Option<Arc<Track>> {
+        let Entry::Occupied(mut known) = self.remote.entry((endpoint.to_owned(), name.to_owned())) else { return None };
+        known.get_mut().origins.retain(|o| *o != origin);
+        known.get().origins.is_empty().then(|| known.remove().track)
     }
 
     /// The names of the remote tracks of an endpoint.
@@ -160,13 +189,13 @@ impl Tracks {
 
     /// Removes all remote tracks of an endpoint.
     pub fn remove_endpoint(&mut self, endpoint: &str) -> Vec<Arc<Track>> {
-        let names = self.names_of(endpoint);
-        names.iter().filter_map(|n| self.remove_remote(endpoint, n)).collect()
+        let ids: Vec<_> = self.remote.keys().filter(|id| id.0 == endpoint).cloned().collect();
+        ids.iter().filter_map(|id| self.remote.remove(id)).map(|r| r.track).collect()
     }
 
     /// Removes everything, for the end.
     pub fn drain(&mut self) -> Vec<Arc<Track>> {
-        let remote = std::mem::take(&mut self.remote).into_values();
+        let remote = std::mem::take(&mut self.remote).into_values().map(|r| r.track);
         self.retired.clear();
         let local = self.local.drain(..).filter_map(|t| t.track);
         remote.chain(local).collect()
@@ -225,14 +254,22 @@ mod tests {
     fn a_remote_track_keeps_its_key_until_it_is_removed_and_never_gives_it_to_another() {
         let mut t = Tracks::default();
         let make = |name: &str| remote(None, "aa", name, MediaType::Audio, VideoType::Camera, false);
-        let first = t.add_remote(make("aa-a0")).unwrap();
-        assert!(t.add_remote(make("aa-a0")).is_none());
+        let (peer, bridge) = (Origin::Session(SessionKey(1)), Origin::Session(SessionKey(2)));
+        let first = t.add_remote(make("aa-a0"), peer).unwrap();
+        for known in [bridge, bridge] {
+            assert!(t.add_remote(make("aa-a0"), known).is_none());
+        }
         assert!(t.update_remote("aa", "aa-a0", false, VideoType::Camera).is_none());
         assert_eq!(
             t.update_remote("aa", "aa-a0", true, VideoType::Camera).map(|t| (t.key, t.muted)),
             Some((first.key, true))
         );
+        for still in [peer, peer] {
+            assert!(t.remove_remote("aa", "aa-a0", still).is_none());
+        }
+        assert_eq!(t.remove_remote("aa", "aa-a0", bridge).map(|t| t.key), Some(first.key));
+        let second = t.add_remote(make("aa-a0"), peer).unwrap();
+        assert_ne!(second.key, first.key);
         assert_eq!(t.remove_endpoint("aa").len(), 1);
-        assert_ne!(t.add_remote(make("aa-a0")).unwrap().key, first.key);
     }
 }

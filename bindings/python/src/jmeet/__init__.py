@@ -12,7 +12,7 @@ from ._media import Frame, LocalTrack, Reader, ReaderStats
 from ._meeting import Meeting, join, now
 from .events import (
     Bandwidth, BridgeOffered, Changed, Codec, CodecWanted, Event, FocusChanged, Joined, KeyFrameWanted, Media, MediaChanged,
-    MediaState, Message, Overrun, Participant, ParticipantJoined, ParticipantLeft, ParticipantUpdated, Role, RoleChanged,
+    MediaPath, MediaState, Message, Overrun, Participant, ParticipantJoined, ParticipantLeft, ParticipantUpdated, Role, RoleChanged,
     State, StateChanged, SubjectChanged, TargetBitrate, Timeline, TimelineStage, Track, TrackAdded, TrackRemoved,
     TrackUpdated, VideoType,
 )
@@ -21,7 +21,7 @@ __version__: str = _lib.jmeet_version().decode()
 
 __all__ = [
     "Bandwidth", "BridgeOffered", "Changed", "Codec", "CodecWanted", "Error", "Event", "FocusChanged", "Frame", "Joined",
-    "KeyFrameWanted", "LocalTrack", "Media", "MediaChanged", "MediaState", "Meeting", "Message", "Overrun", "Participant",
+    "KeyFrameWanted", "LocalTrack", "Media", "MediaChanged", "MediaPath", "MediaState", "Meeting", "Message", "Overrun", "Participant",
     "ParticipantJoined", "ParticipantLeft", "ParticipantUpdated", "Reader", "ReaderStats", "Role", "RoleChanged", "Stage",
     "State", "StateChanged", "Status", "SubjectChanged", "TargetBitrate", "Timeline", "TimelineStage", "Track", "TrackAdded",
     "TrackRemoved", "TrackUpdated", "VideoType", "join", "now",

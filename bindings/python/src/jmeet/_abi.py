@@ -157,6 +157,8 @@ class MediaInfo(Sized):
     endpoint_id: Str
     reason: Str
     text: Str
+    path: u32
+    reserved: u32
 
 
 @struct

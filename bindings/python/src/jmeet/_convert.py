@@ -76,7 +76,8 @@ def convert(
     if kind == 14:
         media = read(event, "media", _abi.MediaInfo)
         return e.MediaChanged(
-            e.MediaState(media.state), str(media.endpoint_id), media.by_peer, str(media.reason), str(media.text)
+            e.MediaPath(media.path), e.MediaState(media.state), str(media.endpoint_id), media.by_peer, str(media.reason),
+            str(media.text),
         )
     if kind == 15:
         return e.BridgeOffered()

@@ -54,6 +54,14 @@ class MediaState(_Open):
     ENDED = 3
 
 
+class MediaPath(_Open):
+    """Which way media travels."""
+
+    UNSPECIFIED = 0
+    PEER_TO_PEER = 1
+    BRIDGE = 2
+
+
 class TimelineStage(_Open):
     """Stages between the join call and the first frames."""
 
@@ -201,6 +209,9 @@ class FocusChanged:
 
 @dataclass(frozen=True, slots=True)
 class MediaChanged:
+    """A media session went a step further; the endpoint id is empty for the bridge."""
+
+    path: MediaPath
     state: MediaState
     endpoint_id: str
     by_peer: bool

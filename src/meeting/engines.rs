@@ -1,0 +1,197 @@
+//! The engines of the media sessions: made, given sockets, drained and closed.
+
+use super::event::{EventKind, MediaPath, MediaState, TimelineStage, TrackKey};
+use super::io::{Output, SocketsKey};
+use super::machine::Meeting;
+use super::session::{Heard, MediaSession};
+use super::sessions::to_jingle;
+use crate::jingle::{self, SessionKey};
+use crate::media::kind::MediaType;
+use crate::media::peer::{self, Command, Config, EstimateBounds, Failure, IceState, RtpConfig};
+use crate::time::Time;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// How long signalling may lag behind a peer that closed the media connection.
+pub const PEER_CLOSED_WAIT: Duration = Duration::from_secs(3);
+
+impl Meeting {
+    pub(super) fn create_engine(&mut self, key: SessionKey, path: MediaPath, controlling: bool, now: Time) {
+        self.reach(TimelineStage::SessionInitiate, now);
+        let (ssrc, cname) = (self.env.ssrc(|_| false), self.env.alphanumeric(16));
+        let Some(engines) = &mut self.engines else { return self.jingle.media_failed(key) };
+        let config = Config {
+            controlling,
+            identity: engines.identity.clone(),
+            stun_servers: self.stun.clone(),
+            allow_loopback: self.options.allow_loopback,
+            rtp: RtpConfig::default(),
+            feedback_ssrc: ssrc,
+            cname,
+            estimate: EstimateBounds::default(),
+        };
+        match engines.factory.create(config, &mut self.env, now) {
+            Ok(engine) => {
+                let sockets = self.sockets_key();
+                let peer = match path {
+                    MediaPath::PeerToPeer => self.last_peer.clone(),
+                    MediaPath::Bridge => String::new(),
+                };
+                let new = MediaSession::new(key, path, sockets, engine, peer, self.jitter());
+                if let Some(old) = self.medias.put(new) {
+                    self.close_session(old, now);
+                }
+                self.out.push_back(Output::OpenSockets(sockets));
+            }
+            Err(_) => self.jingle.media_failed(key),
+        }
+    }
+
+    pub(super) fn sockets_opened(&mut self, key: SocketsKey, addresses: &[SocketAddr], now: Time) {
+        let Some(m) = self.medias.of_sockets_mut(key) else { return };
+        m.bound(key, addresses);
+        for a in addresses {
+            m.engine.handle_command(Command::AddLocalAddress(*a), now);
+        }
+        let mut candidates = Vec::new();
+        let mut rest = Vec::new();
+        while let Some(o) = m.engine.poll_output() {
+            match o {
+                peer::Output::Event(peer::Event::Candidate(c)) => candidates.push(to_jingle(&c)),
+                o => rest.push(o),
+            }
+        }
+        let t = m.engine.local_transport();
+        let local = jingle::LocalTransport {
+            ufrag: t.credentials.ufrag,
+            pwd: t.credentials.pwd,
+            hash: t.fingerprint.hash,
+            fingerprint: t.fingerprint.value,
+        };
+        let session = m.key;
+        m.described = true;
+        self.jingle.local_transport(session, local, candidates, now);
+        for o in rest {
+            self.on_engine(session, o, now);
+        }
+    }
+
+    pub(super) fn close_engine(&mut self, key: SessionKey, now: Time) {
+        let Some(m) = self.medias.take(key) else { return };
+        self.close_session(m, now);
+        self.forget_retired(now);
+        self.tell_writers();
+    }
+
+    fn close_session(&mut self, mut m: MediaSession, now: Time) {
+        m.engine.handle_command(Command::Close, now);
+        while let Some(o) = m.engine.poll_output() {
+            if let peer::Output::Transmit(t) = o {
+                let (sockets, local, remote, data) = (m.sockets_of(t.local), t.local, t.remote, t.data);
+                self.out.push_back(Output::Transmit { sockets, local, remote, data });
+            }
+        }
+        self.out.extend(m.sockets().map(Output::CloseSockets));
+    }
+
+    /// The session that carried removed tracks is over: they are gone from presence and from the next offer too.
+    fn forget_retired(&mut self, now: Time) {
+        let Some(endpoint) = self.endpoint_id() else { return };
+        let gone = std::mem::take(&mut self.tracks.retired);
+        if gone.is_empty() {
+            return;
+        }
+        if let Some(r) = &mut self.room {
+            for t in gone {
+                r.remove_source(&t.source_name(&endpoint), now);
+            }
+        }
+        self.signal_local_tracks(now);
+    }
+
+    /// Drains the engines and the frames; whether anything moved.
+    pub(super) fn pump_media(&mut self, now: Time) -> bool {
+        let mut moved = false;
+        while let Some((key, o)) = self.medias.poll_engine() {
+            moved = true;
+            self.on_engine(key, o, now);
+        }
+        while let Some((key, frame)) = self.medias.poll_frame() {
+            self.deliver(key, frame);
+        }
+        moved
+    }
+
+    fn on_engine(&mut self, session: SessionKey, output: peer::Output, now: Time) {
+        let active = self.medias.active_key() == Some(session);
+        let Some(m) = self.medias.get_mut(session) else { return };
+        let event = match output {
+            peer::Output::Transmit(t) => {
+                let (sockets, local, remote, data) = (m.sockets_of(t.local), t.local, t.remote, t.data);
+                self.out.push_back(Output::Transmit { sockets, local, remote, data });
+                return;
+            }
+            peer::Output::Event(e) => e,
+        };
+        let path = m.path;
+        match event {
+            peer::Event::Rtp(p) => {
+                let (readers, tracks) = (&self.readers, &self.tracks);
+                let wanted = |owner: &str, name: &str, media: MediaType| {
+                    readers.iter().any(|r| match r.track {
+                        Some(key) => tracks.remote(owner, name).is_some_and(|t| t.key == key),
+                        None => r.options.media.is_none_or(|m| m == media),
+                    })
+                };
+                match m.packet(p, now, wanted) {
+                    Heard::Packet(MediaType::Audio) => self.reach(TimelineStage::FirstAudioReceived, now),
+                    Heard::Packet(MediaType::Video) => self.reach(TimelineStage::FirstVideoReceived, now),
+                    Heard::Nothing => {}
+                }
+            }
+            peer::Event::Candidate(c) if m.described => self.jingle.local_candidate(session, to_jingle(&c), now),
+            peer::Event::Candidate(_) | peer::Event::GatheringDone => {}
+            peer::Event::Ice(IceState::Connected) => {
+                self.reach(TimelineStage::IceConnected, now);
+                self.jingle.ice_connected(session);
+            }
+            peer::Event::Ice(_) | peer::Event::Bye(_) => {}
+            peer::Event::Secure => {
+                m.secure = true;
+                let endpoint_id = m.peer.clone();
+                self.reach(TimelineStage::DtlsConnected, now);
+                self.tell_writers();
+                self.emit(EventKind::Media(path, MediaState::Connected { endpoint_id }));
+                self.refresh_video();
+            }
+            // A session that does not carry our frames now wants nothing that a program could give.
+            peer::Event::KeyFrameWanted(_) | peer::Event::Bandwidth(_) if !active => {}
+            peer::Event::KeyFrameWanted(ssrc) => {
+                if let Some(track) = m.track_of(ssrc) {
+                    self.emit(EventKind::KeyFrameWanted { track, encoding: 0 });
+                }
+            }
+            peer::Event::SenderReport(sr) => m.sender_report(sr),
+            peer::Event::Bandwidth(b) => {
+                let video: Vec<TrackKey> = m.video_tracks().collect();
+                self.emit(EventKind::Bandwidth { bits_per_second: b.bps });
+                let each = b.bps / (video.len() as u64).max(1);
+                for track in video {
+                    self.emit(EventKind::TargetBitrate { track, encoding: 0, bits_per_second: each });
+                }
+            }
+            peer::Event::Failed(Failure::Ice) => self.jingle.ice_failed(session),
+            // A peer that leaves closes DTLS first; signalling tells the reason a moment later.
+            peer::Event::Failed(Failure::PeerClosed) => m.silent_until = Some(now + PEER_CLOSED_WAIT),
+            peer::Event::Failed(_) => self.jingle.media_failed(session),
+        }
+    }
+
+    /// Media goes another way from now on: whoever looks at our video there needs a key frame to begin with.
+    fn refresh_video(&mut self) {
+        let video: Vec<TrackKey> = self.medias.active().into_iter().flat_map(MediaSession::video_tracks).collect();
+        for track in video {
+            self.emit(EventKind::KeyFrameWanted { track, encoding: 0 });
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Frames between programs and sessions, and what both sides are told of each other's wishes.
+
+use super::event::{TimelineStage, Track, TrackKey};
+use super::io::Output;
+use super::machine::{Meeting, Phase, ReaderEntry};
+use crate::jingle::{self, SessionKey};
+use crate::media::kind::MediaType;
+use crate::media::{EncodedFrame, OutgoingFrame};
+use crate::time::Time;
+use std::borrow::Cow;
+
+/// The height that stands for any (docs/protocol/02 §13).
+const MAX_HEIGHT: u32 = 2160;
+
+impl Meeting {
+    /// A whole frame of a session, to whoever reads its track.
+    pub(super) fn deliver(&mut self, session: SessionKey, mut frame: EncodedFrame) {
+        let (active, medias) = (self.medias.active_key(), &self.medias);
+        let alive = |key| medias.iter().any(|m| m.key == key);
+        let id = (&*frame.endpoint_id, &*frame.source_name);
+        let Some(timeline) = self.provenance.accept(id, session, frame.timeline, active, alive) else { return };
+        frame.timeline = timeline;
+        if let Some(t) = &mut self.transform {
+            let data = std::mem::take(&mut frame.data);
+            match t.incoming(&frame.endpoint_id, &frame.source_name, frame.codec, data) {
+                Some(data) => frame.data = data,
+                None => return,
+            }
+        }
+        let track = self.tracks.remote(&frame.endpoint_id, &frame.source_name).map(|t| t.key);
+        let readers = self.readers.iter().filter(|r| match r.track {
+            Some(wanted) => Some(wanted) == track,
+            None => r.options.media.is_none_or(|m| m == frame.media),
+        });
+        for r in readers {
+            self.out.push_back(Output::Frame(r.key, frame.clone()));
+        }
+    }
+
+    pub(super) fn send_frame(&mut self, track: TrackKey, frame: &OutgoingFrame, now: Time) {
+        let Some(t) = self.tracks.local_mut(track).filter(|t| !t.muted) else { return };
+        let (codec, media) = (t.options.codec, t.options.codec.media_type());
+        let name = t.track.as_ref().map(|t| t.source_name.clone());
+        let mut frame = Cow::Borrowed(frame);
+        if let (Some(t), Some(name)) = (&mut self.transform, name) {
+            let frame = frame.to_mut();
+            match t.outgoing(&name, codec, std::mem::take(&mut frame.data)) {
+                Some(data) => frame.data = data,
+                None => return,
+            }
+        }
+        let first = self.medias.active_mut().is_some_and(|m| m.send(track, &frame, now).unwrap_or(false));
+        if first {
+            self.reach(
+                match media {
+                    MediaType::Audio => TimelineStage::FirstAudioSent,
+                    MediaType::Video => TimelineStage::FirstVideoSent,
+                },
+                now,
+            );
+        }
+        self.pump_media(now);
+    }
+
+    /// What each writer is told from now on.
+    pub(super) fn tell_writers(&mut self) {
+        // Before any session is up, the one that was negotiated says what is refused.
+        let media = self.medias.active().or_else(|| self.medias.iter().next());
+        let told = self.tracks.local.iter().map(|t| {
+            let ready = media.is_some_and(|m| m.ready(t.key));
+            let refused = media.is_some_and(|m| m.refuses(t.key));
+            Output::Writer { track: t.key, muted: t.muted, ready, refused }
+        });
+        self.out.extend(told.collect::<Vec<_>>());
+    }
+
+    /// The local sources as Jingle signals them.
+    pub(super) fn signal_local_tracks(&mut self, now: Time) {
+        let Some(endpoint) = self.endpoint_id() else { return };
+        let sources = self.tracks.sources().map(|t| {
+            let media = t.options.codec.media_type();
+            jingle::LocalSource {
+                name: t.source_name(&endpoint),
+                media: match media {
+                    MediaType::Audio => crate::wire::jingle::Media::Audio,
+                    MediaType::Video => crate::wire::jingle::Media::Video,
+                },
+                video_type: (media == MediaType::Video).then_some(match t.options.video_type {
+                    crate::media::VideoType::Camera => crate::wire::jingle::VideoType::Camera,
+                    crate::media::VideoType::Desktop => crate::wire::jingle::VideoType::Desktop,
+                }),
+                ssrc: t.ssrc,
+                rtx: t.rtx,
+                msid: t.msid(&endpoint),
+            }
+        });
+        self.jingle.set_local_sources(sources.collect());
+        for m in self.medias.iter_mut() {
+            m.sync_senders(&self.tracks, &mut self.env, now);
+        }
+        self.tell_writers();
+    }
+
+    /// Video is asked for while somebody reads it, and no larger than the largest that somebody wants (design §5.5).
+    pub(super) fn signal_readers(&mut self) {
+        if self.phase == Phase::Closed {
+            return;
+        }
+        let mut video = self.readers.iter().filter(|r| r.options.media != Some(MediaType::Audio));
+        let wanted = video.clone().next().is_some();
+        // Heights are spoken of once somebody limits one: peers that never hear of them send what they like.
+        let heights = video.any(|r| r.options.height > 0).then(|| {
+            let remote = self.tracks.remote_tracks().filter(|t| t.media == MediaType::Video);
+            remote.map(|t| (t.source_name.clone(), self.wanted_height(t))).collect()
+        });
+        self.jingle.set_receive(wanted, heights);
+    }
+
+    fn wanted_height(&self, t: &Track) -> u32 {
+        let reads = |r: &&ReaderEntry| match r.track {
+            Some(key) => key == t.key,
+            None => r.options.media != Some(MediaType::Audio),
+        };
+        let heights = self.readers.iter().filter(reads).map(|r| match r.options.height {
+            0 => MAX_HEIGHT,
+            h => h.min(MAX_HEIGHT),
+        });
+        heights.max().unwrap_or(MAX_HEIGHT)
+    }
+}
