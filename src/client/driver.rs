@@ -5,18 +5,19 @@
 
 use super::client::FREE_LINGER;
 use super::clock::{instant, now, os_env};
+use super::connection::{Connection, Progress};
 use super::reader::ReaderShared;
 use super::shared::{Shared, ToDriver};
 use super::udp::{self, RECEIVE_BUFFER, SendBatch, Udp};
-use super::websocket::{self, Target, WebSocket};
+use super::websocket::{self, Target};
 use super::writer::WriterShared;
-use crate::error::{Code, Error, Stage};
+use crate::error::Error;
 use crate::meeting::event::{Event, EventKind, TrackKey};
-use crate::meeting::io::{ConnectionKey, Input, Output, SocketsKey};
+use crate::meeting::io::{ConnectionKey, Input, Output, Purpose, SocketsKey};
 use crate::meeting::machine::Engines;
 use crate::meeting::{ClientOptions, Command, Meeting, ReaderKey};
+use futures_util::Stream;
 use futures_util::stream::FuturesUnordered;
-use futures_util::{Sink, Stream};
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::net::SocketAddr;
@@ -26,7 +27,6 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use tokio::sync::mpsc;
 use tokio::time::Sleep;
-use tokio_tungstenite::tungstenite::Message;
 
 /// Datagram batches handled per wake-up before others get a turn.
 const READ_BUDGET: usize = 32;
@@ -34,27 +34,12 @@ const READ_BUDGET: usize = 32;
 const MESSAGE_BUDGET: usize = 64;
 
 type Lookup = Pin<Box<dyn Future<Output = Vec<SocketAddr>> + Send>>;
-type Connecting = Pin<Box<dyn Future<Output = Result<Box<WebSocket>, Error>> + Send>>;
-
-enum Connection {
-    None,
-    Connecting(ConnectionKey, Connecting),
-    /// `failed`: writing does not work any more; what the server said before is still read.
-    Open {
-        key: ConnectionKey,
-        socket: Box<WebSocket>,
-        flushing: bool,
-        failed: Option<Error>,
-    },
-}
 
 /// Why the task woke.
 enum Wake {
     Message(ToDriver),
     HandlesGone,
-    Connected(ConnectionKey, Result<Box<WebSocket>, Error>),
-    Text(ConnectionKey, Message),
-    Lost(ConnectionKey, Error),
+    Connection(ConnectionKey, Progress),
     Readable(usize, usize),
     Resolved(Vec<SocketAddr>),
     Timer,
@@ -65,7 +50,8 @@ pub(crate) struct Driver {
     options: ClientOptions,
     shared: Arc<Shared>,
     rx: mpsc::UnboundedReceiver<ToDriver>,
-    connection: Connection,
+    /// The stream's, and the bridge channel's where that is one.
+    connections: Vec<Connection>,
     sockets: Vec<(SocketsKey, Vec<Arc<Udp>>)>,
     readers: HashMap<ReaderKey, Arc<ReaderShared>>,
     writers: HashMap<TrackKey, Arc<WriterShared>>,
@@ -92,7 +78,7 @@ impl Driver {
             options,
             shared,
             rx,
-            connection: Connection::None,
+            connections: Vec::new(),
             sockets: Vec::new(),
             readers: HashMap::new(),
             writers: HashMap::new(),
@@ -178,32 +164,9 @@ impl Driver {
             Poll::Ready(None) if !self.freed => return Poll::Ready(Wake::HandlesGone),
             _ => {}
         }
-        match &mut self.connection {
-            Connection::None => {}
-            Connection::Connecting(key, future) => {
-                if let Poll::Ready(r) = future.as_mut().poll(cx) {
-                    return Poll::Ready(Wake::Connected(*key, r));
-                }
-            }
-            Connection::Open { key, socket, flushing, failed } => {
-                // Read before writing: a server that ends the stream says why before it closes, and a write that fails on the closed
-                // connection must not hide that.
-                match Pin::new(&mut **socket).poll_next(cx) {
-                    Poll::Ready(Some(Ok(m))) => return Poll::Ready(Wake::Text(*key, m)),
-                    Poll::Ready(Some(Err(e))) => return Poll::Ready(Wake::Lost(*key, websocket::broken(&e))),
-                    Poll::Ready(None) => return Poll::Ready(Wake::Lost(*key, gone())),
-                    Poll::Pending => {}
-                }
-                if let Some(e) = failed.take() {
-                    return Poll::Ready(Wake::Lost(*key, e));
-                }
-                if *flushing {
-                    match Pin::new(&mut **socket).poll_flush(cx) {
-                        Poll::Ready(Ok(())) => *flushing = false,
-                        Poll::Ready(Err(e)) => return Poll::Ready(Wake::Lost(*key, websocket::broken(&e))),
-                        Poll::Pending => {}
-                    }
-                }
+        for c in &mut self.connections {
+            if let Poll::Ready(progress) = c.poll(cx) {
+                return Poll::Ready(Wake::Connection(c.key, progress));
             }
         }
         if let Poll::Ready(Some(found)) = Pin::new(&mut self.lookups).poll_next(cx) {
@@ -231,24 +194,12 @@ impl Driver {
                 }
             }
             Wake::HandlesGone => self.on_message(ToDriver::Free),
-            Wake::Connected(key, Ok(socket)) => {
-                self.connection = Connection::Open { key, socket, flushing: false, failed: None };
-                self.meeting.handle(Input::Opened(key), now());
-            }
-            Wake::Connected(key, Err(e)) | Wake::Lost(key, e) => {
-                self.connection = Connection::None;
+            Wake::Connection(key, Progress::Opened) => self.meeting.handle(Input::Opened(key), now()),
+            Wake::Connection(key, Progress::Text(text)) => self.meeting.handle(Input::Text(key, text), now()),
+            Wake::Connection(key, Progress::Lost(e)) => {
+                self.connections.retain(|c| c.key != key);
                 self.meeting.handle(Input::Lost(key, e), now());
             }
-            Wake::Text(key, Message::Text(text)) => {
-                self.meeting.handle(Input::Text(key, text.as_str().to_owned()), now())
-            }
-            // Pings are answered by the WebSocket layer; a close frame is followed by the end of the stream.
-            Wake::Text(_, Message::Ping(_)) => {
-                if let Connection::Open { flushing, .. } = &mut self.connection {
-                    *flushing = true;
-                }
-            }
-            Wake::Text(..) => {}
             Wake::Readable(s, n) => self.read(s, n),
         }
     }
@@ -313,19 +264,26 @@ impl Driver {
                     }
                 }
                 Output::Event(e) => self.on_event(e),
-                Output::Connect { connection, url, token } => {
+                Output::Connect { connection, purpose, url, token } => {
                     let target = Target {
                         url,
                         token,
+                        protocol: (purpose == Purpose::Stream).then_some("xmpp"),
                         extra_ca_pem: self.options.extra_ca_pem.clone(),
                         insecure_tls: self.options.insecure_skip_tls_verification,
                     };
-                    self.connection = Connection::Connecting(
-                        connection,
-                        Box::pin(async { websocket::connect(target).await.map(Box::new) }),
-                    );
+                    self.connections.push(Connection::new(connection, target));
                 }
-                Output::Send { connection, text } => self.send(connection, text),
+                Output::Ping(connection) => {
+                    if let Some(c) = self.connections.iter_mut().find(|c| c.key == connection) {
+                        c.ping();
+                    }
+                }
+                Output::Send { connection, text } => {
+                    if let Some(c) = self.connections.iter_mut().find(|c| c.key == connection) {
+                        c.send(text);
+                    }
+                }
                 Output::CloseConnection(connection) => self.close(connection),
                 Output::OpenSockets(key) => {
                     let ips = udp::local_addresses(self.options.allow_loopback);
@@ -380,36 +338,17 @@ impl Driver {
         self.shared.publish(event);
     }
 
-    fn send(&mut self, connection: ConnectionKey, text: String) {
-        let Connection::Open { key, socket, flushing, failed } = &mut self.connection else { return };
-        if *key == connection && failed.is_none() {
-            *flushing = true;
-            *failed = Pin::new(&mut **socket).start_send(Message::text(text)).err().map(|e| websocket::broken(&e));
-        }
-    }
-
-    /// The connection is done with: a task of its own gives what was written last (the leave, the close) its chance to get out.
+    /// The connection is done with: a task of its own says good-bye.
     fn close(&mut self, connection: ConnectionKey) {
-        match std::mem::replace(&mut self.connection, Connection::None) {
-            Connection::Open { key, mut socket, .. } if key == connection => {
-                let farewell = async move {
-                    // Nobody is left to be told: for the meeting this connection is over.
-                    let _ =
-                        tokio::time::timeout(FREE_LINGER, poll_fn(|cx| Pin::new(&mut *socket).poll_close(cx))).await;
-                };
-                // Outside a runtime (a client that closes before it joined) there is no connection either.
-                if let Ok(rt) = tokio::runtime::Handle::try_current() {
-                    self.farewells.push(rt.spawn(farewell));
-                }
-            }
-            Connection::Connecting(key, _) if key == connection => {}
-            other => self.connection = other,
+        let Some(at) = self.connections.iter().position(|c| c.key == connection) else { return };
+        // Outside a runtime (a client that closes before it joined) there is no connection either.
+        if let Some(farewell) = self.connections.swap_remove(at).farewell()
+            && let Ok(rt) = tokio::runtime::Handle::try_current()
+        {
+            self.farewells.retain(|f| !f.is_finished());
+            self.farewells.push(rt.spawn(farewell));
         }
     }
-}
-
-fn gone() -> Error {
-    Error::new(Code::Disconnected, Stage::Stream, "the server closed the connection")
 }
 
 /// How this build makes engines; none without media. One certificate serves the process.

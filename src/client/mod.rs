@@ -5,6 +5,7 @@
 mod client;
 mod clock;
 mod conference;
+mod connection;
 mod driver;
 mod pending;
 pub mod queue;

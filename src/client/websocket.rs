@@ -1,4 +1,5 @@
-//! The WebSocket transport (RFC 6455 with sub-protocol `xmpp`, RFC 7395): one text frame is one XML element.
+//! The WebSocket transport (RFC 6455): of the stream, where one text frame is one XML element (RFC 7395), and of the bridge
+//! channel (docs/protocol/04 §1.3).
 //!
 //! Every step has its own typed error: resolve, connect, TLS, HTTP upgrade.
 
@@ -75,6 +76,8 @@ pub(crate) struct Target {
     pub url: String,
     /// Sent as `Authorization: Bearer`.
     pub token: String,
+    /// The sub-protocol asked for.
+    pub protocol: Option<&'static str>,
     pub extra_ca_pem: Vec<u8>,
     pub insecure_tls: bool,
 }
@@ -119,7 +122,7 @@ pub(crate) async fn connect(target: Target) -> Result<WebSocket, Error> {
             Socket::Tls(Box::new(stream))
         }
     };
-    upgrade(uri, &target.token, socket).await
+    upgrade(uri, &target.token, target.protocol, socket).await
 }
 
 async fn tcp(host: &str, port: u16) -> Result<TcpStream, Error> {
@@ -166,11 +169,13 @@ fn interleave(found: Vec<SocketAddr>) -> Vec<SocketAddr> {
     }
 }
 
-async fn upgrade(uri: Uri, token: &str, socket: Socket) -> Result<WebSocket, Error> {
+async fn upgrade(uri: Uri, token: &str, protocol: Option<&'static str>, socket: Socket) -> Result<WebSocket, Error> {
     let fault = |e: &dyn std::fmt::Display| Error::new(Code::Upgrade, Stage::Upgrade, e.to_string());
     let mut request = uri.into_client_request().map_err(|e| fault(&e))?;
     let headers = request.headers_mut();
-    headers.insert("Sec-WebSocket-Protocol", HeaderValue::from_static("xmpp"));
+    if let Some(p) = protocol {
+        headers.insert("Sec-WebSocket-Protocol", HeaderValue::from_static(p));
+    }
     if !token.is_empty() {
         // Hardened servers read the token only from here (docs/protocol/01 §2.1).
         let mut value = HeaderValue::try_from(format!("Bearer {token}"))

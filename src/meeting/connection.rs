@@ -1,7 +1,7 @@
 //! The stream's part of a meeting: connecting, what the stream tells, and the one end.
 
 use super::event::{ClientState, EventKind, ParticipantLeft, TimelineStage};
-use super::io::{ConnectionKey, Output};
+use super::io::{Output, Purpose};
 use super::machine::{Asker, LEAVE_TIMEOUT, MAX_STUN_SERVERS, Meeting, Phase};
 use super::url;
 use crate::conference::{self, IqFailure, Room, RoomConfig};
@@ -29,12 +29,13 @@ impl Meeting {
     }
 
     fn open_connection(&mut self) {
-        self.connection = ConnectionKey(self.connection.0 + 1);
+        self.connection = self.connection_key();
         self.stage = Stage::Connect;
         let o = &self.options;
         let room = self.names.room.local().unwrap_or_default();
         let url = url::with_parameters(&o.url, room, &o.token);
-        self.out.push_back(Output::Connect { connection: self.connection, url, token: o.token.clone() });
+        let (connection, purpose, token) = (self.connection, Purpose::Stream, o.token.clone());
+        self.out.push_back(Output::Connect { connection, purpose, url, token });
     }
 
     pub(super) fn transport_opened(&mut self, now: Time) {

@@ -11,6 +11,15 @@ use std::net::SocketAddr;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionKey(pub u32);
 
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// The XMPP stream: sub-protocol `xmpp`.
+    Stream,
+    /// The bridge channel (docs/protocol/04 §1.3): no sub-protocol.
+    Channel,
+}
+
 /// The sockets of one media session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SocketsKey(pub u64);
@@ -24,7 +33,8 @@ pub enum Input<'a> {
     Opened(ConnectionKey),
     /// One frame of text.
     Text(ConnectionKey, String),
-    /// The connection could not be made, or is lost.
+    /// The connection could not be made, or is lost. The condition is the HTTP status that refused the upgrade, or the code
+    /// with which the other side closed, where there was one.
     Lost(ConnectionKey, Error),
     /// Answer to [`Output::OpenSockets`]; empty when none could be opened.
     Sockets(SocketsKey, Vec<SocketAddr>),
@@ -42,9 +52,10 @@ pub enum Input<'a> {
 
 /// Out of the machine.
 pub enum Output {
-    /// Open a connection. The URL and the token are secrets.
+    /// Open a WebSocket. The URL and the token are secrets.
     Connect {
         connection: ConnectionKey,
+        purpose: Purpose,
         url: String,
         token: String,
     },
@@ -52,6 +63,8 @@ pub enum Output {
         connection: ConnectionKey,
         text: String,
     },
+    /// Send a WebSocket ping.
+    Ping(ConnectionKey),
     /// Close it once everything is sent. Nothing of it comes in any more.
     CloseConnection(ConnectionKey),
     /// Look up the address of a STUN server.
@@ -89,6 +102,7 @@ impl fmt::Debug for Output {
         f.write_str(match self {
             Output::Connect { .. } => "Connect",
             Output::Send { .. } => "Send",
+            Output::Ping(_) => "Ping",
             Output::CloseConnection(_) => "CloseConnection",
             Output::Resolve { .. } => "Resolve",
             Output::OpenSockets(_) => "OpenSockets",

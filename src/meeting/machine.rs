@@ -69,6 +69,7 @@ pub struct Meeting {
     pub(super) stage: Stage,
     pub(super) stream: Option<Stream>,
     pub(super) connection: ConnectionKey,
+    pub(super) next_connection: u32,
     pub(super) room: Option<Room>,
     pub(super) jingle: Jingle,
     pub(super) medias: Medias,
@@ -152,6 +153,7 @@ impl Meeting {
             stage: Stage::None,
             stream: None,
             connection: ConnectionKey(0),
+            next_connection: 0,
             room: None,
             jingle,
             medias: Medias::default(),
@@ -329,6 +331,11 @@ impl Meeting {
     pub(super) fn participant_key(&mut self) -> ParticipantKey {
         self.next_participant += 1;
         ParticipantKey(self.next_participant)
+    }
+
+    pub(super) fn connection_key(&mut self) -> ConnectionKey {
+        self.next_connection += 1;
+        ConnectionKey(self.next_connection)
     }
 
     pub(super) fn sockets_key(&mut self) -> SocketsKey {

@@ -349,7 +349,7 @@ impl World {
                     self.server.disconnected(conn, self.now);
                 }
             }
-            Output::Resolve { .. } => {}
+            Output::Resolve { .. } | Output::Ping(_) => {}
             Output::OpenSockets(key) => {
                 p.next_port += 1;
                 let ip = IpAddr::V4(Ipv4Addr::new(127, 0, 0, who as u8 + 1));
