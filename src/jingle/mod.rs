@@ -1,46 +1,47 @@
-//! Layer 3: Jingle sessions as one machine without I/O (docs/protocol/02 §3, §4, §9, §11, §13, §14, §16, §22, §23).
+//! Layer 3: Jingle sessions as one machine without I/O (docs/protocol/02 §1–§18, §22, §23).
 //!
-//! It decides when a peer-to-peer session begins and ends, writes and reads its descriptions, refuses what must be
-//! refused and keeps the table of remote sources. It knows no engine: what one must do leaves as [`Output`], what one has
-//! to say comes back through methods. Offers of the bridge are refused for now and reported.
+//! Up to two sessions exist beside each other: one with the bridge, which only the focus begins ([`bridge`]), and one with
+//! the only other participant, which this machine begins and ends by the state of the room ([`p2p`]). It writes and reads
+//! their descriptions, refuses what must be refused and keeps a table of remote sources for each. It knows no engine: what
+//! one must do leaves as [`Output`], what one has to say comes back through methods.
 //!
 //! Order of use: [`Jingle::set_local_sources`], [`Jingle::set_conference`] at each change of the room, requests through
 //! [`Jingle::on_iq`]; after every call drain [`Jingle::poll_output`].
 
-mod answer;
-mod content_modify;
+mod bridge;
+mod codecs;
+mod describe;
 mod error;
-mod offer;
 mod p2p;
 mod refuse;
 mod requests;
-mod session;
 mod sources;
 mod terminate;
-mod trickle;
 mod types;
 
-pub use content_modify::MAX_HEIGHTS;
+pub use bridge::{
+    MAX_ACCEPT_CANDIDATES, MAX_FRAME_BYTES, MAX_GROUPS_OF_OURS, MAX_LEFT_ENDPOINTS, MAX_QUEUED_CHANGES,
+    MAX_SSRCS_OF_OURS, MAX_WEB_SOCKETS,
+};
+pub use describe::MAX_REMOTE_CANDIDATES;
 pub use error::IqRefusal;
-pub use session::{MAX_QUEUED, MAX_REMOTE_CANDIDATES};
+pub use p2p::{MAX_HEIGHTS, MAX_LOCAL_CANDIDATES, MAX_QUEUED};
 pub use sources::{
     Authority, Change, MAX_GROUPS_PER_SOURCE, MAX_SOURCES_PER_ENDPOINT, MAX_SSRCS, MAX_SSRCS_PER_ENDPOINT,
     RemoteSource, SourceTable,
 };
-pub use trickle::MAX_LOCAL_CANDIDATES;
 pub use types::{
-    Codec, Conference, DtlsRole, EndReason, Event, ExtensionIds, IceCandidate, IqAnswer, IqToken, JingleConfig,
-    LocalSource, LocalTransport, Negotiated, NegotiatedPayload, Output, P2pState, Participant, RemoteTransport, Role,
-    SessionKey, SessionState,
+    BridgeOffer, BridgeState, Codec, Conference, DtlsRole, EndReason, Event, ExtensionIds, IceCandidate,
+    IceCredentials, IqAnswer, IqToken, JingleConfig, LocalSource, LocalTransport, Negotiated, NegotiatedPayload,
+    Output, P2pState, Participant, RejoinReason, RemoteTransport, Removal, RestartRefusal, Role, SessionKey,
+    SessionKind, SessionState, SourceRefusal,
 };
 
 use crate::env::Env;
 use crate::time::{Time, earliest};
-use crate::wire::jingle::Action;
 use crate::wire::{Jid, Stanza};
-use content_modify::Wanted;
-use offer::Describe;
-use session::Session;
+use bridge::Bridge;
+use p2p::P2p;
 use std::collections::VecDeque;
 
 /// Requests of ours that may be unanswered at once; past it the oldest is forgotten, and its answer with it.
@@ -49,9 +50,8 @@ const MAX_PENDING: usize = 256;
 /// What an unanswered request was.
 #[derive(Debug)]
 enum Purpose {
-    Initiate,
-    Accept,
-    SourceAdd(Vec<String>),
+    P2p(p2p::Asked),
+    Bridge(bridge::Asked),
     /// Its answer changes nothing.
     Told,
 }
@@ -70,10 +70,8 @@ pub struct Jingle {
     env: Env,
     conference: Conference,
     sources: Vec<LocalSource>,
-    wanted: Wanted,
-    session: Option<Session>,
-    /// When a delayed start is due.
-    start_at: Option<Time>,
+    p2p: P2p,
+    bridge: Bridge,
     pending: VecDeque<Pending>,
     next_key: u64,
     next_token: u64,
@@ -88,9 +86,8 @@ impl Jingle {
             env,
             conference: Conference::default(),
             sources: Vec::new(),
-            wanted: Wanted::default(),
-            session: None,
-            start_at: None,
+            p2p: P2p::default(),
+            bridge: Bridge::default(),
             pending: VecDeque::new(),
             next_key: 1,
             next_token: 1,
@@ -105,99 +102,57 @@ impl Jingle {
 
     /// When [`Jingle::handle_timeout`] is to be called.
     pub fn next_deadline(&self) -> Option<Time> {
-        let session = self.session.as_ref();
-        let trickle = session.and_then(|s| s.trickle.deadline());
-        earliest(self.start_at, earliest(session.and_then(|s| s.deadline), trickle))
+        earliest(self.p2p.deadline(), self.bridge_deadline())
     }
 
     /// Takes notice of the time.
     pub fn handle_timeout(&mut self, now: Time) {
-        if types::due(self.start_at, now) {
-            self.start(now);
-        }
-        if self.session.as_ref().is_some_and(|s| types::due(s.deadline, now)) {
-            self.end(EndReason::NotAnswered);
-        }
-        self.send_candidates(now);
+        self.p2p_timeout(now);
+        self.bridge_timeout(now);
     }
 
-    /// The session that exists, with its state.
-    pub fn session(&self) -> Option<(SessionKey, SessionState)> {
-        self.session.as_ref().map(|s| (s.key, s.state))
+    /// The session of this kind that exists, with its state.
+    pub fn session(&self, kind: SessionKind) -> Option<(SessionKey, SessionState)> {
+        match kind {
+            SessionKind::P2p => self.p2p.session.as_ref().map(|s| (s.key, s.state)),
+            SessionKind::Bridge => self.bridge.session.as_ref().map(|s| (s.key, s.state)),
+        }
+    }
+
+    /// Whom a session that exists is with.
+    pub fn kind(&self, key: SessionKey) -> Option<SessionKind> {
+        let is = |kind: &SessionKind| self.session(*kind).is_some_and(|(k, _)| k == key);
+        [SessionKind::Bridge, SessionKind::P2p].into_iter().find(is)
     }
 
     /// The remote sources of a session.
     pub fn remote_sources(&self, key: SessionKey) -> Option<&SourceTable> {
-        self.session.as_ref().filter(|s| s.key == key).map(|s| &s.table)
+        let p2p = self.p2p.session.as_ref().filter(|s| s.key == key).map(|s| &s.table);
+        p2p.or_else(|| self.bridge.session.as_ref().filter(|s| s.key == key).map(|s| &s.table))
     }
 
-    /// The room changed: sessions begin and end by it (docs/protocol/02 §14.1–14.2, §14.6).
+    /// The room changed: sessions begin and end by it (docs/protocol/02 §8.5, §14.1–14.2, §14.6).
     pub fn set_conference(&mut self, conference: Conference, now: Time) {
         let before = std::mem::replace(&mut self.conference, conference);
-        let was = p2p::eligible(&before, &self.config).map(|p| p.jid.clone());
-        let is = p2p::eligible(&self.conference, &self.config).map(|p| p.jid.clone());
-        let here = |jid: &Jid| self.conference.participants.iter().any(|p| p.jid == *jid);
-        let over = self.session.as_ref().and_then(|s| match &is {
-            _ if self.conference.own.is_none() => Some(EndReason::Left),
-            _ if !here(&s.peer) => Some(EndReason::PeerLeft),
-            Some(peer) if *peer == s.peer => None,
-            _ => Some(EndReason::NotWanted),
-        });
-        if let Some(reason) = over {
-            self.end(reason);
-        }
-        let Some(peer) = is else {
-            self.start_at = None;
-            return;
-        };
-        // The same peer as before: a session that ended or was refused is not tried again until something changes.
-        if was.as_ref() == Some(&peer) {
-            return;
-        }
-        if self.conference.own.as_ref().is_some_and(|own| p2p::we_initiate(own, &peer)) {
-            self.start_at = Some(now + self.config.back_to_p2p);
-            if !p2p::start_is_delayed(&before) {
-                self.start(now);
-            }
-        }
-    }
-
-    /// Peer to peer is allowed, or not any more.
-    pub fn set_p2p_allowed(&mut self, allowed: bool, now: Time) {
-        if self.config.p2p == allowed {
-            return;
-        }
-        // Seen as a change of the room from, or to, one where it never was possible.
-        let conference = std::mem::take(&mut self.conference);
-        if !allowed && self.session.is_some() {
-            self.conference = conference.clone();
-            self.end(EndReason::NotWanted);
-            self.conference = Conference::default();
-        }
-        self.config.p2p = allowed;
-        self.set_conference(conference, now);
+        self.bridge_conference(&before, now);
+        self.p2p_conference(&before, now);
     }
 
     /// We left the room, or lost the connection: everything ends without a word (docs/protocol/02 §1.2).
     pub fn leave(&mut self) {
-        self.start_at = None;
         self.conference = Conference::default();
-        self.end(EndReason::Left);
+        self.p2p.start_at = None;
+        self.end_p2p(EndReason::Left);
+        self.leave_bridge();
     }
 
-    /// The sources that we send, in the order of their indices. A new one is signalled to the peer; when one goes or
-    /// changes its SSRC the session ends, because peers do not signal that (docs/protocol/02 §8.3).
+    /// The sources that we send, in the order of their indices. The bridge is told what came and what went; a peer only
+    /// what came: when one goes or changes its SSRC that session ends, because peers do not signal that
+    /// (docs/protocol/02 §8.3).
     pub fn set_local_sources(&mut self, sources: Vec<LocalSource>) {
         self.sources = sources;
-        self.signal_sources();
-    }
-
-    /// What we want of the others' video: any at all, and the greatest height for each remote source named.
-    pub fn set_receive(&mut self, video: bool, heights: Option<Vec<(String, u32)>>) {
-        self.wanted = Wanted { video, heights };
-        if self.session.as_ref().is_some_and(|s| s.state == SessionState::Active && s.told != self.wanted) {
-            self.send_wanted();
-        }
+        self.signal_sources_to_peer();
+        self.signal_sources_to_bridge();
     }
 
     /// The engine's credentials, with the candidates that it already has: now the offer or the accept goes out.
@@ -208,100 +163,56 @@ impl Jingle {
         candidates: Vec<IceCandidate>,
         now: Time,
     ) {
-        let Some(s) = self.session.as_mut().filter(|s| s.key == key && s.local.is_none()) else { return };
-        for c in candidates {
-            s.trickle.push(c, self.config.trickle_window, now);
+        match self.kind(key) {
+            Some(SessionKind::P2p) => self.p2p_transport(local, candidates, now),
+            Some(SessionKind::Bridge) => self.bridge_transport(local, &candidates),
+            None => {}
         }
-        s.local = Some(local);
-        let purpose = match s.role {
-            Role::Initiator => {
-                s.sections = offer::sections(&self.sources);
-                Purpose::Initiate
-            }
-            Role::Responder => {
-                for source in &self.sources {
-                    // A source without a free section follows in a source-add.
-                    if s.sections.iter().any(|x| x.is_free(source.media)) {
-                        offer::place(&mut s.sections, source);
-                    }
-                }
-                s.state = SessionState::Active;
-                Purpose::Accept
-            }
-        };
-        if matches!(purpose, Purpose::Accept) && self.wanted.is_special() {
-            self.send_wanted();
-        }
-        let (Some(s), Some(own)) = (&mut self.session, &self.conference.own) else { return };
-        let candidates = s.trickle.open();
-        let ids = trickle::ids(&mut self.env, &candidates);
-        let Some(local) = &s.local else { return };
-        let offers = s.role == Role::Initiator;
-        let describe = Describe {
-            action: if offers { Action::SessionInitiate } else { Action::SessionAccept },
-            sid: &s.sid,
-            initiator: s.initiator(own),
-            responder: (!offers).then_some(own.as_str()),
-            creator: s.creator(),
-            setup: s.setup,
-            transport: local,
-            candidates: &candidates,
-            ids: &ids,
-            sections: &s.sections,
-        };
-        let payload = describe.to_xml();
-        self.send(purpose, payload);
     }
 
-    /// One more candidate of the engine.
+    /// One more candidate of the engine. The bridge is told none after the accept: it finds us by our checks
+    /// (docs/protocol/02 §9.3).
     pub fn local_candidate(&mut self, key: SessionKey, candidate: IceCandidate, now: Time) {
-        if let Some(s) = self.session.as_mut().filter(|s| s.key == key) {
+        if let Some(s) = self.p2p.session.as_mut().filter(|s| s.key == key) {
             s.trickle.push(candidate, self.config.trickle_window, now);
         }
     }
 
-    /// The engine has a path, and media can flow.
-    pub fn ice_connected(&mut self, key: SessionKey) {
-        if let Some(s) = self.session.as_mut().filter(|s| s.key == key && !s.connected) {
-            s.connected = true;
-            self.out.push_back(Output::Event(Event::P2p { session: key, state: P2pState::Active }));
+    /// The engine has a path, and media can flow: at first, and whenever a lost one is back or replaced.
+    pub fn ice_connected(&mut self, key: SessionKey, now: Time) {
+        match self.kind(key) {
+            Some(SessionKind::P2p) => self.p2p_connected(),
+            Some(SessionKind::Bridge) => self.bridge_connected(now),
+            None => {}
         }
     }
 
     /// The engine found no path, or lost it for good.
-    pub fn ice_failed(&mut self, key: SessionKey) {
-        if self.session.as_ref().is_some_and(|s| s.key == key) {
-            self.end(EndReason::IceFailed);
+    pub fn ice_failed(&mut self, key: SessionKey, now: Time) {
+        match self.kind(key) {
+            Some(SessionKind::P2p) => self.end_p2p(EndReason::IceFailed),
+            Some(SessionKind::Bridge) => self.bridge_ice_failed(now),
+            None => {}
         }
     }
 
     /// The engine failed in another way: DTLS, resources.
-    pub fn media_failed(&mut self, key: SessionKey) {
-        if self.session.as_ref().is_some_and(|s| s.key == key) {
-            self.end(EndReason::MediaFailed);
+    pub fn media_failed(&mut self, key: SessionKey, now: Time) {
+        match self.kind(key) {
+            Some(SessionKind::P2p) => self.end_p2p(EndReason::MediaFailed),
+            Some(SessionKind::Bridge) => self.bridge_media_failed(now),
+            None => {}
         }
     }
 
     /// The answer to a request of ours.
-    pub fn on_iq_answer(&mut self, token: IqToken, answer: IqAnswer) {
+    pub fn on_iq_answer(&mut self, token: IqToken, answer: IqAnswer, now: Time) {
         let Some(at) = self.pending.iter().position(|p| p.token == token) else { return };
         let Some(p) = self.pending.remove(at) else { return };
-        let Some(s) = self.session.as_mut().filter(|s| s.key == p.session) else {
-            // Both sides ended it at once, or it ended meanwhile: nothing is wrong (docs/protocol/02 §3.4).
-            return;
-        };
-        match (p.purpose, answer) {
-            (Purpose::Accept, IqAnswer::Result) => {
-                s.resume(&mut self.out);
-                self.signal_sources();
-            }
-            (Purpose::Initiate | Purpose::Accept, IqAnswer::Error(_) | IqAnswer::Timeout) => {
-                self.end(EndReason::NotAnswered);
-            }
-            (Purpose::SourceAdd(names), IqAnswer::Error(_) | IqAnswer::Timeout) => {
-                self.out.push_back(Output::Event(Event::SourcesRefused { session: p.session, names }));
-            }
-            _ => {}
+        match p.purpose {
+            Purpose::P2p(asked) => self.p2p_answer(p.session, asked, answer),
+            Purpose::Bridge(asked) => self.bridge_answer(p.session, asked, answer, now),
+            Purpose::Told => {}
         }
     }
 
@@ -317,94 +228,10 @@ impl Jingle {
         }
     }
 
-    fn start(&mut self, now: Time) {
-        self.start_at = None;
-        if self.session.is_some() {
-            return;
-        }
-        let Some(peer) = p2p::eligible(&self.conference, &self.config).map(|p| p.jid.clone()) else { return };
-        let sid = self.env.hex(12);
-        self.begin(sid, peer, Role::Initiator, now);
-    }
-
-    fn begin(&mut self, sid: String, peer: Jid, role: Role, now: Time) -> SessionKey {
+    fn new_key(&mut self) -> SessionKey {
         let key = SessionKey(self.next_key);
         self.next_key += 1;
-        self.start_at = None;
-        let s = Session::new(key, sid, peer, role, now + self.config.accept_timeout);
-        let state = P2pState::Starting { role, peer: s.peer_id().to_owned() };
-        self.session = Some(s);
-        self.out.push_back(Output::Event(Event::P2p { session: key, state }));
-        self.out.push_back(Output::CreateEngine { session: key, controlling: role == Role::Initiator });
         key
-    }
-
-    /// Ends the session: the peer is told when it is still there and there is something to say.
-    fn end(&mut self, reason: EndReason) {
-        let Some(mut s) = self.session.take() else { return };
-        // Before our offer is out, the peer knows of nothing.
-        let known = s.role == Role::Responder || s.local.is_some();
-        let present = self.conference.participants.iter().any(|p| p.jid == s.peer);
-        if let (Some((condition, text)), Some(own), true) =
-            (terminate::words(&reason), &self.conference.own, known && present)
-        {
-            let payload = terminate::request(&s.sid, s.initiator(own), condition, text);
-            let to = s.peer.clone();
-            self.send_to(to, s.key, Purpose::Told, payload);
-        }
-        let sources = s.table.drain();
-        if !sources.is_empty() {
-            self.out.push_back(Output::SourcesRemoved { session: s.key, sources });
-        }
-        self.out.push_back(Output::CloseEngine { session: s.key });
-        self.out.push_back(Output::Event(Event::P2p { session: s.key, state: P2pState::Ended(reason) }));
-    }
-
-    fn signal_sources(&mut self) {
-        let Some(s) = self.session.as_mut().filter(|s| s.resumed) else { return };
-        let unchanged = |told: &LocalSource| {
-            self.sources.iter().any(|n| n.name == told.name && n.ssrc == told.ssrc && n.rtx == told.rtx)
-        };
-        if !s.signalled().all(unchanged) {
-            return self.end(EndReason::SourcesChanged);
-        }
-        // A media type that the peer refused as a whole is not offered again.
-        let heard = |n: &LocalSource| s.sections.iter().any(|x| x.media == n.media && x.refused.is_none());
-        let told = |n: &LocalSource| s.signalled().any(|told| told.name == n.name);
-        let new: Vec<&LocalSource> = self.sources.iter().filter(|n| heard(n) && !told(n)).collect();
-        if new.is_empty() {
-            return;
-        }
-        let names = new.iter().map(|n| n.name.clone()).collect();
-        let places: Vec<usize> = new.iter().map(|n| offer::place(&mut s.sections, n)).collect();
-        let Some(own) = &self.conference.own else { return };
-        let sections: Vec<_> = places.iter().map(|i| &s.sections[*i]).collect();
-        let payload = offer::source_add(&s.sid, s.initiator(own), &sections);
-        self.send(Purpose::SourceAdd(names), payload);
-    }
-
-    fn send_wanted(&mut self) {
-        let (Some(s), Some(own)) = (&mut self.session, &self.conference.own) else { return };
-        s.told = self.wanted.clone();
-        let payload = self.wanted.request(&s.sid, s.initiator(own));
-        self.send(Purpose::Told, payload);
-    }
-
-    fn send_candidates(&mut self, now: Time) {
-        let (Some(s), Some(own)) = (&mut self.session, &self.conference.own) else { return };
-        let Some(candidates) = s.trickle.take_due(now) else { return };
-        let ids = trickle::ids(&mut self.env, &candidates);
-        let (Some(local), Some(first)) = (&s.local, s.sections.first()) else { return };
-        let (initiator, creator) = (s.initiator(own), s.creator());
-        let payload = trickle::request(&s.sid, initiator, creator, &first.mid, local, &candidates, &ids);
-        self.send(Purpose::Told, payload);
-    }
-
-    /// Sends a request within the session.
-    fn send(&mut self, purpose: Purpose, payload: String) {
-        if let Some((to, key)) = self.session.as_ref().map(|s| (s.peer.clone(), s.key)) {
-            self.send_to(to, key, purpose, payload);
-        }
     }
 
     fn send_to(&mut self, to: Jid, session: SessionKey, purpose: Purpose, payload: String) {

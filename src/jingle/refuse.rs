@@ -25,8 +25,6 @@ pub(super) fn refusal(peer: Option<&Jid>, from: &Jid, action: Action<'_>, sid: &
         (Action::SessionInitiate, None) => sid.is_empty().then_some(IqRefusal::UnknownAction),
         (_, None) => Some(IqRefusal::UnknownSession),
         (_, Some(peer)) if peer != from => Some(IqRefusal::UnknownSession),
-        // Said yes to and not done, it would leave the sender waiting (docs/protocol/02 §12).
-        (Action::TransportReplace, _) => Some(IqRefusal::NotImplemented),
         (Action::Other(_) | Action::SessionInfo | Action::TransportAccept | Action::TransportReject, Some(_)) => {
             Some(IqRefusal::UnknownAction)
         }

@@ -1,12 +1,12 @@
 //! Requests of others: refusal, dispatch, and the acknowledgement after the synchronous part (docs/protocol/02 §3.2, §4).
 
 use super::error::{IqRefusal, acknowledge};
+use super::p2p::Operation;
 use super::refuse::{self, NOT_THE_FOCUS, Offerer};
-use super::session::Operation;
-use super::types::{DtlsRole, EndReason, Event, Output, Role, SessionState};
-use super::{Jingle, Purpose, answer, content_modify, p2p, terminate};
+use super::types::{Event, Output, SessionKind};
+use super::{Jingle, Purpose, describe, terminate};
 use crate::time::Time;
-use crate::wire::jingle::{self as wire, Action, Setup};
+use crate::wire::jingle::{self as wire, Action};
 use crate::wire::{Element, Jid};
 
 impl Jingle {
@@ -15,38 +15,44 @@ impl Jingle {
         let Some(j) = wire::Jingle::read(payload) else {
             return self.refuse(from, id, "", IqRefusal::UnknownAction);
         };
-        let session = self.session.as_ref().filter(|s| s.sid == j.sid);
-        if let Some(refusal) = refuse::refusal(session.map(|s| &s.peer), from, j.action, j.sid) {
+        if let Some(refusal) = refuse::refusal(self.peer_of(j.sid).map(|(_, peer)| peer), from, j.action, j.sid) {
             return self.refuse(from, id, j.action.as_str(), refusal);
         }
-        match j.action {
-            Action::SessionInitiate => match refuse::offerer(from, &self.conference) {
+        let kind = self.peer_of(j.sid).map(|(kind, _)| kind);
+        match (j.action, kind) {
+            (Action::SessionInitiate, _) => match refuse::offerer(from, &self.conference) {
+                Offerer::Focus if self.config.bridge => self.on_bridge_offer(from, &j, now),
                 Offerer::Focus => {
                     self.out.push_back(Output::Event(Event::BridgeOffered { sid: j.sid.to_owned() }));
                     return self.refuse(from, id, j.action.as_str(), IqRefusal::NotImplemented);
                 }
                 Offerer::Impostor => self.reject(from, &j, "security-error", NOT_THE_FOCUS),
-                Offerer::Peer => self.on_offer(from, &j, now),
+                Offerer::Peer => self.on_p2p_offer(from, &j, now),
             },
-            Action::SessionAccept => self.on_accept(&j),
-            Action::SessionTerminate => {
-                let r = j.reason.as_ref();
-                let condition = r.map_or("", |r| r.condition).to_owned();
-                self.end(EndReason::Peer { condition, text: r.map_or(String::new(), |r| r.text.to_string()) });
+            (_, Some(SessionKind::Bridge)) => {
+                if let Some(refusal) = self.on_bridge_request(from, &j, now) {
+                    return self.refuse(from, id, j.action.as_str(), refusal);
+                }
             }
-            Action::TransportInfo => self.operate(Operation::Candidates(answer::candidates(&j))),
-            Action::SourceAdd => self.operate(Operation::Add(j.sources)),
-            Action::SourceRemove => self.operate(Operation::Remove(j.sources)),
-            Action::ContentModify => self.on_content_modify(&j),
+            (Action::SessionAccept, _) => self.on_accept(&j),
+            (Action::SessionTerminate, _) => self.end_p2p(terminate::reason(&j)),
+            (Action::TransportInfo, _) => self.operate_p2p(Operation::Candidates(describe::candidates(&j))),
+            (Action::SourceAdd, _) => self.operate_p2p(Operation::Add(j.sources)),
+            (Action::SourceRemove, _) => self.operate_p2p(Operation::Remove(j.sources)),
+            (Action::ContentModify, _) => self.on_content_modify(&j),
+            // Said yes to and not done, it would leave the sender waiting (docs/protocol/02 §12).
+            (Action::TransportReplace, _) => {
+                return self.refuse(from, id, j.action.as_str(), IqRefusal::NotImplemented);
+            }
             _ => return self.refuse(from, id, j.action.as_str(), IqRefusal::UnknownAction),
         }
         self.out.push_back(Output::Reply(acknowledge(from, id)));
     }
 
-    fn operate(&mut self, op: Operation) {
-        if let Some(s) = &mut self.session {
-            s.operate(op, &mut self.out);
-        }
+    /// The session of this id: its kind, and who speaks for the other side.
+    fn peer_of(&self, sid: &str) -> Option<(SessionKind, &Jid)> {
+        let bridge = self.bridge.session.as_ref().filter(|s| s.sid == sid).map(|s| (SessionKind::Bridge, &s.focus));
+        bridge.or_else(|| self.p2p.session.as_ref().filter(|s| s.sid == sid).map(|s| (SessionKind::P2p, &s.peer)))
     }
 
     fn refuse(&mut self, from: &Jid, id: &str, action: &str, refusal: IqRefusal) {
@@ -56,78 +62,11 @@ impl Jingle {
     }
 
     /// Refuses an offer by a session-terminate; the acknowledgement follows it.
-    fn reject(&mut self, from: &Jid, j: &wire::Jingle<'_>, condition: &'static str, text: &str) {
+    pub(super) fn reject(&mut self, from: &Jid, j: &wire::Jingle<'_>, condition: &'static str, text: &str) {
         let payload = terminate::request(j.sid, from.as_str(), condition, text);
         let key = super::SessionKey(0);
         self.send_to(from.clone(), key, Purpose::Told, payload);
         let action = j.action.as_str().to_owned();
         self.out.push_back(Output::Event(Event::Refused { from: from.clone(), action, with: condition }));
-    }
-
-    fn on_offer(&mut self, from: &Jid, j: &wire::Jingle<'_>, now: Time) {
-        let busy = self.session.is_some();
-        if let Some((condition, text)) = p2p::refusal(from, answer::is_p2p(j), busy, &self.conference, &self.config) {
-            return self.reject(from, j, condition, text);
-        }
-        let sections = answer::sections(j);
-        let transport = match answer::remote_transport(j, false) {
-            Ok(t) => t,
-            Err(why) => return self.reject(from, j, "failed-transport", why),
-        };
-        if answer::is_useless(&sections) {
-            return self.reject(from, j, "incompatible-parameters", "no codec in common");
-        }
-        let negotiated = answer::negotiated(&sections);
-        let session = self.begin(j.sid.to_owned(), from.clone(), Role::Responder, now);
-        let Some(s) = &mut self.session else { return };
-        s.setup = if transport.dtls == DtlsRole::Client { Setup::Active } else { Setup::Passive };
-        s.sections = sections;
-        self.out.push_back(Output::RemoteDescription { session, transport, negotiated });
-        let sources = s.table.add(&j.sources, super::Authority::Peer(s.peer.resource().unwrap_or(""))).sources;
-        if !sources.is_empty() {
-            self.out.push_back(Output::SourcesAdded { session, sources });
-        }
-        self.operate(Operation::Candidates(answer::candidates(j)));
-    }
-
-    fn on_accept(&mut self, j: &wire::Jingle<'_>) {
-        let Some(s) = &mut self.session else { return };
-        // One answer to one offer; whatever else comes under this name changes nothing.
-        if s.role != Role::Initiator || s.state != SessionState::Pending || s.local.is_none() {
-            return;
-        }
-        let mut sections = s.sections.clone();
-        answer::apply(&mut sections, j);
-        let transport = match answer::remote_transport(j, true) {
-            Ok(t) if !answer::is_useless(&sections) => t,
-            Ok(_) => return self.end(EndReason::BadDescription("no codec in common")),
-            Err(why) => return self.end(EndReason::BadDescription(why)),
-        };
-        s.sections = sections;
-        s.state = SessionState::Active;
-        let negotiated = answer::negotiated(&s.sections);
-        self.out.push_back(Output::RemoteDescription { session: s.key, transport, negotiated });
-        let (key, by) = (s.key, super::Authority::Peer(s.peer.resource().unwrap_or("")));
-        let sources = s.table.add(&j.sources, by).sources;
-        if !sources.is_empty() {
-            self.out.push_back(Output::SourcesAdded { session: key, sources });
-        }
-        s.operate(Operation::Candidates(answer::candidates(j)), &mut self.out);
-        s.resume(&mut self.out);
-        // Always once after the answer (docs/protocol/02 §13).
-        self.send_wanted();
-        self.signal_sources();
-    }
-
-    fn on_content_modify(&mut self, j: &wire::Jingle<'_>) {
-        let Some(s) = &mut self.session else { return };
-        let r = content_modify::read(j, s.role);
-        if !r.heights.is_empty() {
-            self.out.push_back(Output::RemoteConstraints { session: s.key, heights: r.heights });
-        }
-        if let Some(wanted) = r.active.filter(|a| *a != s.video_wanted) {
-            s.video_wanted = wanted;
-            self.out.push_back(Output::LocalVideoWanted { session: s.key, wanted });
-        }
     }
 }

@@ -20,6 +20,17 @@ pub(super) fn words(reason: &EndReason) -> Option<(&'static str, &'static str)> 
         EndReason::MediaFailed => ("failed-transport", ""),
         EndReason::NotAnswered => ("timeout", ""),
         EndReason::BadDescription(text) => ("incompatible-parameters", text),
-        EndReason::PeerLeft | EndReason::Left | EndReason::Peer { .. } => return None,
+        EndReason::PeerLeft
+        | EndReason::Left
+        | EndReason::Peer { .. }
+        | EndReason::Replaced
+        | EndReason::Restarting => return None,
     })
+}
+
+/// What the other side said.
+pub(super) fn reason(j: &Jingle<'_>) -> EndReason {
+    let r = j.reason.as_ref();
+    let condition = r.map_or("", |r| r.condition).to_owned();
+    EndReason::Peer { condition, text: r.map_or(String::new(), |r| r.text.to_string()) }
 }

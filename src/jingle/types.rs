@@ -14,6 +14,8 @@ use super::sources::RemoteSource;
 pub struct JingleConfig {
     /// Peer-to-peer sessions are made and accepted (default true).
     pub p2p: bool,
+    /// Bridge sessions are accepted (default true).
+    pub bridge: bool,
     /// Wait before going back to peer to peer after a leave (default 5 s).
     pub back_to_p2p: Duration,
     /// How long candidates are collected for one request (default 150 ms).
@@ -28,6 +30,7 @@ impl Default for JingleConfig {
     fn default() -> JingleConfig {
         JingleConfig {
             p2p: true,
+            bridge: true,
             back_to_p2p: Duration::from_secs(5),
             trickle_window: Duration::from_millis(150),
             iq_timeout: Duration::from_secs(10),
@@ -43,6 +46,15 @@ pub struct SessionKey(pub u64);
 /// A request of this machine that waits for its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct IqToken(pub u64);
+
+/// Whom a session is with. At most one of each kind exists at a time, both beside each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SessionKind {
+    /// The videobridge, by way of the focus.
+    Bridge,
+    /// The one other participant.
+    P2p,
+}
 
 /// Which side began the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +85,9 @@ pub struct Conference {
     pub visitors: bool,
     /// Transcription, or translation of audio, is on: only the bridge can do that.
     pub needs_bridge: bool,
+    /// The focus says that it has no bridge for us (`bridgeNotAvailable` in its presence): it will invite us when it has
+    /// one again, and nothing is to be done until then.
+    pub bridge_not_available: bool,
 }
 
 /// One other participant.
@@ -92,10 +107,30 @@ pub struct LocalSource {
     pub name: String,
     pub media: Media,
     pub video_type: Option<VideoType>,
-    pub ssrc: u32,
-    /// SSRC of the retransmissions.
-    pub rtx: Option<u32>,
+    /// SSRC of each encoding with that of its retransmissions, the lowest first. More than one is simulcast, which only
+    /// the bridge is told of: a peer gets the first encoding. A source without any is not signalled.
+    pub encodings: Vec<(u32, Option<u32>)>,
     pub msid: String,
+}
+
+impl LocalSource {
+    /// The SSRCs: each encoding's, followed by that of its retransmissions.
+    pub fn ssrcs(&self) -> impl Iterator<Item = u32> + '_ {
+        self.encodings.iter().flat_map(|(ssrc, rtx)| [Some(*ssrc), *rtx]).flatten()
+    }
+}
+
+/// ICE user name fragment and password. The password is never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct IceCredentials {
+    pub ufrag: String,
+    pub pwd: String,
+}
+
+impl fmt::Debug for IceCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IceCredentials").field("ufrag", &self.ufrag).finish_non_exhaustive()
+    }
 }
 
 /// Our ICE credentials and certificate. The password is never printed.
@@ -150,11 +185,48 @@ impl fmt::Debug for RemoteTransport {
     }
 }
 
-/// Codecs that are negotiated.
+/// Codecs that are understood in an offer. Between peers only those are negotiated that this library packetises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Codec {
     Opus,
+    /// Redundant audio (RFC 2198).
+    Red,
+    /// DTMF (RFC 4733).
+    TelephoneEvent,
     Vp8,
+    Vp9,
+    H264,
+    Av1,
+}
+
+impl Codec {
+    const NAMES: [(Codec, &'static str); 7] = [
+        (Codec::Opus, "opus"),
+        (Codec::Red, "red"),
+        (Codec::TelephoneEvent, "telephone-event"),
+        (Codec::Vp8, "VP8"),
+        (Codec::Vp9, "VP9"),
+        (Codec::H264, "H264"),
+        (Codec::Av1, "AV1"),
+    ];
+
+    /// The codec of a `payload-type` name, in whatever case.
+    pub fn from_name(name: &str) -> Option<Codec> {
+        Codec::NAMES.iter().find(|(_, n)| n.eq_ignore_ascii_case(name)).map(|(c, _)| *c)
+    }
+
+    /// The name in `payload-type`.
+    pub fn name(self) -> &'static str {
+        Codec::NAMES.iter().find(|(c, _)| *c == self).map_or("", |(_, n)| n)
+    }
+
+    /// What it carries.
+    pub fn media(self) -> Media {
+        match self {
+            Codec::Opus | Codec::Red | Codec::TelephoneEvent => Media::Audio,
+            Codec::Vp8 | Codec::Vp9 | Codec::H264 | Codec::Av1 => Media::Video,
+        }
+    }
 }
 
 /// A payload type that both sides have.
@@ -170,6 +242,15 @@ pub struct NegotiatedPayload {
     pub pli: bool,
     pub fir: bool,
     pub transport_cc: bool,
+    /// Format parameters as the offer has them; a name may be empty (`111/111` of RED).
+    pub parameters: Vec<(String, String)>,
+}
+
+impl NegotiatedPayload {
+    /// The value of a format parameter, its name in whatever case (RFC 4855 §3).
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        self.parameters.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| &**v)
+    }
 }
 
 /// Ids of header extensions that both sides have; 0 for none.
@@ -178,6 +259,10 @@ pub struct ExtensionIds {
     pub audio_level: u8,
     pub abs_send_time: u8,
     pub transport_cc: u8,
+    /// `urn:ietf:params:rtp-hdrext:sdes:mid`; from the bridge only.
+    pub mid: u8,
+    /// Of AV1, and of whatever else sends it; from the bridge only.
+    pub dependency_descriptor: u8,
 }
 
 /// What both sides agreed on.
@@ -185,6 +270,32 @@ pub struct ExtensionIds {
 pub struct Negotiated {
     pub payloads: Vec<NegotiatedPayload>,
     pub extensions: ExtensionIds,
+}
+
+/// What the bridge offers beside media (docs/protocol/02 §5.2, §5.5). The URLs hold passwords and are never printed.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct BridgeOffer {
+    /// `bridge-session@id`.
+    pub id: Option<String>,
+    pub region: Option<String>,
+    /// URLs of the bridge channel over WebSocket, in the offer's order, without repeats.
+    pub websockets: Vec<String>,
+    /// SCTP port of the bridge channel over a data channel.
+    pub sctp_port: Option<u16>,
+    /// We are to begin with audio, or video, muted (`startmuted`: audio, video).
+    pub start_muted: Option<(bool, bool)>,
+}
+
+impl fmt::Debug for BridgeOffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BridgeOffer")
+            .field("id", &self.id)
+            .field("region", &self.region)
+            .field("websockets", &self.websockets.len())
+            .field("sctp_port", &self.sctp_port)
+            .field("start_muted", &self.start_muted)
+            .finish()
+    }
 }
 
 /// How a request of ours was answered.
@@ -217,6 +328,10 @@ pub enum EndReason {
     MediaFailed,
     /// An SSRC of ours changed, which peer-to-peer sessions do not signal.
     SourcesChanged,
+    /// Another session of its kind took its place.
+    Replaced,
+    /// We asked the focus for a new session in its place.
+    Restarting,
 }
 
 /// Where the peer-to-peer session is.
@@ -230,6 +345,61 @@ pub enum P2pState {
     Ended(EndReason),
 }
 
+/// Where the bridge session is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BridgeState {
+    /// The focus invited us.
+    Starting,
+    /// Media can flow; also said when a lost path is back.
+    Active,
+    /// The path was lost, or is being replaced, and another is sought in this session.
+    Recovering,
+    /// It is over. With `Replaced` the next one starts at once; after `Restarting`, and after most reasons of the focus,
+    /// one is awaited, and if none comes [`Event::RejoinWanted`] follows.
+    Ended(EndReason),
+}
+
+/// Why nothing but leaving the room and joining it again helps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RejoinReason {
+    /// The focus ended the session and did not invite us again in time.
+    NotInvited,
+    /// Several restarts did not bring media back.
+    RestartsExhausted,
+    /// The focus answered our accept with this error.
+    AcceptRefused { condition: &'static str, text: String },
+}
+
+/// Why a source of ours is not sent to the bridge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SourceRefusal {
+    /// More SSRCs than the focus lets one endpoint have.
+    TooManySsrcs,
+    /// More groups than the focus lets one endpoint have.
+    TooManyGroups,
+    /// An SSRC that is 0, or used twice, or by somebody else.
+    BadSsrc(u32),
+    /// No msid, or that of another source of ours.
+    BadMsid,
+    /// The other side said so.
+    Refused { condition: &'static str, text: String },
+    /// The other side did not answer.
+    NotAnswered,
+}
+
+/// Why a restart that was asked for is not begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RestartRefusal {
+    /// No bridge session of this key that is established.
+    NoSession,
+    /// The focus told no id of the bridge session, without which it takes no such request.
+    NoBridgeId,
+    /// Sooner, or more often, than we ask it.
+    TooOften,
+    /// One is under way.
+    UnderWay,
+}
+
 /// Something the layers above want to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -237,7 +407,13 @@ pub enum Event {
         session: SessionKey,
         state: P2pState,
     },
-    /// The focus offered a bridge session, which was refused.
+    Bridge {
+        session: SessionKey,
+        state: BridgeState,
+    },
+    /// The bridge will not come back by itself: the room is to be left and joined again (docs/protocol/02 §23.15).
+    RejoinWanted(RejoinReason),
+    /// The focus offered a bridge session, which was refused, because such are switched off.
     BridgeOffered {
         sid: String,
     },
@@ -247,11 +423,24 @@ pub enum Event {
         action: String,
         with: &'static str,
     },
-    /// The other side refused sources of ours.
+    /// Sources of ours were refused, by the other side or before they were sent. They are not signalled again while
+    /// they stay as they are.
     SourcesRefused {
         session: SessionKey,
         names: Vec<String>,
+        why: SourceRefusal,
     },
+}
+
+/// Why sources are removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// The other side said so.
+    Signalled,
+    /// Their owner left the room, which nobody signals.
+    OwnerLeft,
+    /// The session that knew them is over; another one may know them too, or know them again soon.
+    SessionEnded,
 }
 
 /// What the machine wants done.
@@ -270,6 +459,8 @@ pub enum Output {
     CreateEngine {
         session: SessionKey,
         controlling: bool,
+        /// The session is with the bridge, which offers this.
+        bridge: Option<BridgeOffer>,
     },
     /// The peer's description, once per session.
     RemoteDescription {
@@ -289,6 +480,15 @@ pub enum Output {
     SourcesRemoved {
         session: SessionKey,
         sources: Vec<RemoteSource>,
+        because: Removal,
+    },
+    /// The bridge made a new ICE agent with these credentials: paths to it are to be sought beside the one in use, from
+    /// a new local port, without touching DTLS (docs/protocol/02 §10.3). Answered by [`super::Jingle::ice_restarted`].
+    RestartIce {
+        session: SessionKey,
+        generation: u64,
+        credentials: IceCredentials,
+        candidates: Vec<IceCandidate>,
     },
     /// Whether the peer wants video of us.
     LocalVideoWanted {

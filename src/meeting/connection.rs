@@ -162,7 +162,7 @@ impl Meeting {
                     Err(IqError::Error(e)) => jingle::IqAnswer::Error(e),
                     Err(IqError::Timeout | IqError::Disconnected | IqError::Busy) => jingle::IqAnswer::Timeout,
                 };
-                self.jingle.on_iq_answer(token, answer);
+                self.jingle.on_iq_answer(token, answer, now);
             }
             None => {}
         }

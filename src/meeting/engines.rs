@@ -19,7 +19,7 @@ impl Meeting {
     pub(super) fn create_engine(&mut self, key: SessionKey, path: MediaPath, controlling: bool, now: Time) {
         self.reach(TimelineStage::SessionInitiate, now);
         let (ssrc, cname) = (self.env.ssrc(|_| false), self.env.alphanumeric(16));
-        let Some(engines) = &mut self.engines else { return self.jingle.media_failed(key) };
+        let Some(engines) = &mut self.engines else { return self.jingle.media_failed(key, now) };
         let config = Config {
             controlling,
             identity: engines.identity.clone(),
@@ -43,7 +43,7 @@ impl Meeting {
                 }
                 self.out.push_back(Output::OpenSockets(sockets));
             }
-            Err(_) => self.jingle.media_failed(key),
+            Err(_) => self.jingle.media_failed(key, now),
         }
     }
 
@@ -153,7 +153,7 @@ impl Meeting {
             peer::Event::Candidate(_) | peer::Event::GatheringDone => {}
             peer::Event::Ice(IceState::Connected) => {
                 self.reach(TimelineStage::IceConnected, now);
-                self.jingle.ice_connected(session);
+                self.jingle.ice_connected(session, now);
             }
             peer::Event::Ice(_) | peer::Event::Bye(_) => {}
             peer::Event::Secure => {
@@ -180,10 +180,10 @@ impl Meeting {
                     self.emit(EventKind::TargetBitrate { track, encoding: 0, bits_per_second: each });
                 }
             }
-            peer::Event::Failed(Failure::Ice) => self.jingle.ice_failed(session),
+            peer::Event::Failed(Failure::Ice) => self.jingle.ice_failed(session, now),
             // A peer that leaves closes DTLS first; signalling tells the reason a moment later.
             peer::Event::Failed(Failure::PeerClosed) => m.silent_until = Some(now + PEER_CLOSED_WAIT),
-            peer::Event::Failed(_) => self.jingle.media_failed(session),
+            peer::Event::Failed(_) => self.jingle.media_failed(session, now),
         }
     }
 

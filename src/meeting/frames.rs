@@ -89,8 +89,7 @@ impl Meeting {
                     crate::media::VideoType::Camera => crate::wire::jingle::VideoType::Camera,
                     crate::media::VideoType::Desktop => crate::wire::jingle::VideoType::Desktop,
                 }),
-                ssrc: t.ssrc,
-                rtx: t.rtx,
+                encodings: vec![(t.ssrc, t.rtx)],
                 msid: t.msid(&endpoint),
             }
         });

@@ -142,7 +142,8 @@ impl Meeting {
             let text = "a token or room password would go over an unencrypted connection";
             return Err(Error::new(Code::Insecure, Stage::None, text));
         }
-        let config = JingleConfig { p2p: !options.disable_p2p && engines.is_some(), ..JingleConfig::default() };
+        let config =
+            JingleConfig { p2p: !options.disable_p2p && engines.is_some(), bridge: false, ..JingleConfig::default() };
         let jingle = Jingle::new(config, env.fork());
         Ok(Meeting {
             options,
@@ -278,7 +279,7 @@ impl Meeting {
         for m in self.medias.iter_mut().filter(|m| due(m.next_deadline())) {
             m.handle_timeout(now);
             if due(m.silent_until.take_if(|s| *s <= now)) {
-                self.jingle.media_failed(m.key);
+                self.jingle.media_failed(m.key, now);
             }
         }
     }

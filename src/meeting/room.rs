@@ -138,6 +138,7 @@ impl Meeting {
             participants: participants.collect(),
             visitors: self.visitors,
             needs_bridge: false,
+            bridge_not_available: false,
         };
         self.jingle.set_conference(conference, now);
     }

@@ -371,27 +371,29 @@ pub fn media_type(m: Media) -> MediaType {
     }
 }
 
-fn codec(c: JingleCodec) -> Codec {
+/// The codec that we write and read; `None` for those that an offer may name beyond.
+fn codec(c: JingleCodec) -> Option<Codec> {
     match c {
-        JingleCodec::Opus => Codec::Opus,
-        JingleCodec::Vp8 => Codec::Vp8,
+        JingleCodec::Opus => Some(Codec::Opus),
+        JingleCodec::Vp8 => Some(Codec::Vp8),
+        _ => None,
     }
 }
 
 fn payload(n: &Negotiated, wanted: Codec) -> Option<&NegotiatedPayload> {
-    n.payloads.iter().find(|p| codec(p.codec) == wanted)
+    n.payloads.iter().find(|p| codec(p.codec) == Some(wanted))
 }
 
 fn payload_types(n: &Negotiated) -> Vec<(u8, Codec)> {
-    n.payloads.iter().map(|p| (p.pt, codec(p.codec))).collect()
+    n.payloads.iter().filter_map(|p| Some((p.pt, codec(p.codec)?))).collect()
 }
 
 fn rtp_config(n: &Negotiated) -> RtpConfig {
     let mut payload_types = Vec::new();
     for p in &n.payloads {
-        let kind = match codec(p.codec).media_type() {
-            MediaType::Audio => CodecKind::Audio,
-            MediaType::Video => CodecKind::Video,
+        let kind = match p.codec.media() {
+            Media::Audio => CodecKind::Audio,
+            Media::Video => CodecKind::Video,
         };
         payload_types.push(PayloadType { pt: p.pt, kind, clock: p.clock, repairs: None, nack: p.nack });
         if let Some(pt) = p.rtx {

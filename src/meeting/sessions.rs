@@ -26,7 +26,7 @@ impl Meeting {
                     self.iqs.insert(iq, Asker::Jingle(token));
                 }
             }
-            jingle::Output::CreateEngine { session, controlling } => {
+            jingle::Output::CreateEngine { session, controlling, .. } => {
                 self.create_engine(session, MediaPath::PeerToPeer, controlling, now)
             }
             jingle::Output::RemoteDescription { session, transport, negotiated } => {
@@ -51,7 +51,7 @@ impl Meeting {
                 }
                 self.signal_readers();
             }
-            jingle::Output::SourcesRemoved { session, sources } => {
+            jingle::Output::SourcesRemoved { session, sources, .. } => {
                 for s in sources.iter().map(Source::from) {
                     let gone =
                         self.medias.get_mut(session).is_none_or(|m| m.remove_source(&s.name, &s.primaries, false, now));
@@ -68,6 +68,8 @@ impl Meeting {
             }
             // One encoding is sent: its height is the program's choice. Simulcast follows these with the bridge.
             jingle::Output::RemoteConstraints { .. } => {}
+            // Bridge sessions are switched off in this machine's configuration.
+            jingle::Output::RestartIce { .. } => {}
             jingle::Output::CloseEngine { session } => self.close_engine(session, now),
             jingle::Output::Event(e) => self.on_jingle_event(e),
         }
@@ -92,7 +94,10 @@ impl Meeting {
                 }
             },
             jingle::Event::BridgeOffered { .. } => self.emit(EventKind::BridgeOffered),
-            jingle::Event::Refused { .. } | jingle::Event::SourcesRefused { .. } => {}
+            jingle::Event::Bridge { .. }
+            | jingle::Event::RejoinWanted(_)
+            | jingle::Event::Refused { .. }
+            | jingle::Event::SourcesRefused { .. } => {}
         }
     }
 
@@ -127,6 +132,8 @@ fn end_reason(r: EndReason) -> (bool, String, String) {
         EndReason::IceFailed => own("connectivity-error", "no path to the peer"),
         EndReason::MediaFailed => own("connectivity-error", "the media connection failed"),
         EndReason::SourcesChanged => own("connectivity-error", "the sources changed"),
+        EndReason::Replaced => own("success", "another session took its place"),
+        EndReason::Restarting => own("success", "a new session was asked for"),
     }
 }
 

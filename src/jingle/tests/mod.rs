@@ -1,9 +1,11 @@
 //! Sessions in virtual time: against recorded lib-jitsi-meet clients, against each other, and against bad manners.
 
+use super::p2p::{MAX_CONTENTS, Wanted, read_wanted, sections as answered_sections};
 use super::*;
-use crate::wire::jingle::{self as wire, CandidateType, Media, VideoType};
+use crate::wire::jingle::{self as wire, Action, CandidateType, Media, VideoType};
 use crate::wire::{Document, Element, ns};
 
+mod bridge;
 mod recorded;
 mod refusals;
 mod sessions;
@@ -37,16 +39,14 @@ fn sources(ep: &str, base: u32) -> Vec<LocalSource> {
             name: format!("{ep}-a0"),
             media: Media::Audio,
             video_type: None,
-            ssrc: base,
-            rtx: None,
+            encodings: vec![(base, None)],
             msid: format!("{ep}-audio-0-1 aaaa-1"),
         },
         LocalSource {
             name: format!("{ep}-v0"),
             media: Media::Video,
             video_type: Some(VideoType::Camera),
-            ssrc: base + 1,
-            rtx: Some(base + 2),
+            encodings: vec![(base + 1, Some(base + 2))],
             msid: format!("{ep}-video-0-1 vvvv-1"),
         },
     ]
@@ -57,8 +57,7 @@ fn desktop(ep: &str, ssrc: u32) -> LocalSource {
         name: format!("{ep}-v1"),
         media: Media::Video,
         video_type: Some(VideoType::Desktop),
-        ssrc,
-        rtx: Some(ssrc + 1),
+        encodings: vec![(ssrc, Some(ssrc + 1))],
         msid: format!("{ep}-video-1-1 dddd-1"),
     }
 }
@@ -123,7 +122,7 @@ impl Side {
     fn answer_all(&mut self, out: &[Output], now: Time) -> Vec<Output> {
         for o in out {
             if let Output::SendIq { token, .. } = o {
-                self.j.on_iq_answer(*token, IqAnswer::Result);
+                self.j.on_iq_answer(*token, IqAnswer::Result, now);
             }
         }
         self.drain(now)
@@ -162,6 +161,12 @@ fn kinds(out: &[Output]) -> Vec<&'static str> {
             Output::LocalVideoWanted { .. } => "wanted",
             Output::RemoteConstraints { .. } => "constraints",
             Output::CloseEngine { .. } => "close",
+            Output::RestartIce { .. } => "restart-ice",
+            Output::Event(Event::Bridge { state: BridgeState::Starting, .. }) => "bridge-starting",
+            Output::Event(Event::Bridge { state: BridgeState::Active, .. }) => "bridge-active",
+            Output::Event(Event::Bridge { state: BridgeState::Recovering, .. }) => "bridge-recovering",
+            Output::Event(Event::Bridge { state: BridgeState::Ended(_), .. }) => "bridge-ended",
+            Output::Event(Event::RejoinWanted(_)) => "rejoin",
             Output::Event(Event::P2p { state: P2pState::Starting { .. }, .. }) => "starting",
             Output::Event(Event::P2p { state: P2pState::Active, .. }) => "active",
             Output::Event(Event::P2p { state: P2pState::Ended(_), .. }) => "ended",

@@ -38,9 +38,9 @@ fn the_recorded_responder_is_answered_as_initiator() {
     let Output::SourcesAdded { sources, .. } = &out[0] else { panic!("{out:?}") };
     assert_eq!((&*sources[0].name, sources[0].video_type), ("83bcb962-v1", Some(VideoType::Desktop)));
     assert_eq!(kinds(&a.iq("83bcb962", &add, at(6))), ["ack"]);
-    let key = a.j.session().unwrap().0;
-    a.j.ice_connected(key);
-    a.j.ice_connected(key);
+    let key = a.j.session(SessionKind::P2p).unwrap().0;
+    a.j.ice_connected(key, at(7));
+    a.j.ice_connected(key, at(7));
     assert_eq!(kinds(&a.drain(at(7))), ["active"]);
     let end = recorded("06-p2p-terminate-restart-leave", 'A', false, "session-terminate").replace("df2d94a1d999", &sid);
     let out = a.iq("83bcb962", &end, at(8));
@@ -75,7 +75,7 @@ fn the_recorded_initiator_is_accepted() {
         // Candidates wait until the accept is acknowledged.
         assert_eq!(kinds(&b.iq("62c191da", &theirs("transport-info"), at(2))), ["ack"]);
         assert_eq!(kinds(&b.answer_all(&out, at(3))), ["candidates"]);
-        assert_eq!(b.j.session().unwrap().1, SessionState::Active);
+        assert_eq!(b.j.session(SessionKind::P2p).unwrap().1, SessionState::Active);
         assert_eq!(b.j.next_deadline(), None);
     }
 }
@@ -98,7 +98,7 @@ fn described(xml: &str) -> Vec<String> {
             fb.sort();
             out.push(format!("{} {} {:?} {:?} {:?} {fb:?}", p.id, p.name, p.clockrate, p.channels, p.parameters));
         }
-        let ours = |uri: &&str| offer::EXTENSIONS.iter().any(|(_, _, u)| u == uri);
+        let ours = |uri: &&str| codecs::EXTENSIONS.iter().any(|(_, _, u)| u == uri);
         let mut uris: Vec<_> = d.extensions.iter().map(|x| x.uri).filter(ours).collect();
         uris.sort_unstable();
         out.push(format!("{uris:?}"));
@@ -195,7 +195,7 @@ fn the_peers_numbers_are_used_in_the_answer() {
         }
     }
     for x in j.contents.iter_mut().flat_map(|c| &mut c.description.as_mut().unwrap().extensions) {
-        if x.uri == offer::TRANSPORT_CC {
+        if x.uri == codecs::TRANSPORT_CC {
             x.id = 15;
         }
     }
@@ -209,7 +209,7 @@ fn the_peers_numbers_are_used_in_the_answer() {
         n.payloads.iter().map(|p| (p.codec, p.pt, p.rtx)).collect::<Vec<_>>(),
         [(Codec::Opus, 109, None), (Codec::Vp8, 100, Some(101))]
     );
-    assert_eq!(n.extensions, ExtensionIds { audio_level: 1, abs_send_time: 2, transport_cc: 0 });
+    assert_eq!(n.extensions, ExtensionIds { audio_level: 1, abs_send_time: 2, transport_cc: 0, ..Default::default() });
     let p = payloads(&out).remove(0);
     assert!(p.contains("id='101' name='rtx'") && p.contains("name='apt' value='100'"), "{p}");
 }

@@ -51,8 +51,9 @@ fn every_refusal_has_its_answer() {
     rejected("62c191da", &offer, "<decline/><text>P2P disabled</text>", &mut b);
     b.j.set_p2p_allowed(true, at(2));
     b.join(&["62c191da"], at(2));
-    assert!(b.j.session().is_none());
-    // The focus, real and false.
+    assert!(b.j.session(SessionKind::P2p).is_none());
+    // The focus, real and false, where bridge sessions are switched off.
+    b.j.config.bridge = false;
     let out = b.iq("focus", &offer, at(3));
     assert_eq!(kinds(&out), ["bridge", "error", "refused"]);
     assert!(reply(&out).contains("<feature-not-implemented"));
@@ -75,11 +76,11 @@ fn every_refusal_has_its_answer() {
     for action in ["session-terminate", "source-add", "transport-info", "session-accept", "transport-replace"] {
         assert!(reply(&b.iq("stranger", &simple(action, "s1"), at(7))).contains(UNKNOWN));
     }
-    assert!(b.j.session().is_some());
+    assert!(b.j.session(SessionKind::P2p).is_some());
     // An accept of ones own offer's answer changes nothing.
     assert_eq!(kinds(&b.iq("62c191da", &simple("session-accept", "s1"), at(8))), ["ack"]);
     assert_eq!(kinds(&b.iq("62c191da", &simple("session-terminate", "s1"), at(9))).last(), Some(&"ack"));
-    assert!(b.j.session().is_none());
+    assert!(b.j.session(SessionKind::P2p).is_none());
 }
 
 #[test]
@@ -128,7 +129,7 @@ fn remote_candidates_and_queued_operations_are_bounded() {
     assert_eq!(out.len(), MAX_REMOTE_CANDIDATES);
     assert_eq!(kinds(&b.iq("62c191da", &info(900, 5), at(4))), ["ack"]);
     // Local ones.
-    let key = b.j.session().unwrap().0;
+    let key = b.j.session(SessionKind::P2p).unwrap().0;
     for i in 0..MAX_LOCAL_CANDIDATES as u16 + 9 {
         b.j.local_candidate(key, candidate(2000 + i), at(5));
     }
@@ -161,7 +162,7 @@ fn each_limit_of_a_description_holds_at_and_past_its_value() {
         let mut b = Side::new("83bcb962", 2);
         b.join(&["62c191da"], at(0));
         b.iq("62c191da", &initiate("s1").replace("V3pIyl8B8rkRdeNdtDXwnalF", &"x".repeat(pwd)), at(1));
-        assert_eq!(b.j.session().is_some(), ok, "{pwd}");
+        assert_eq!(b.j.session(SessionKind::P2p).is_some(), ok, "{pwd}");
     }
     // Contents and fingerprints.
     let content = |i: usize| {
@@ -169,13 +170,13 @@ fn each_limit_of_a_description_holds_at_and_past_its_value() {
             "<content name='{i}'><description xmlns='urn:xmpp:jingle:apps:rtp:1' media='audio'><payload-type id='111' name='opus' clockrate='48000' channels='2'/></description></content>"
         )
     };
-    for (n, kept) in [(answer::MAX_CONTENTS, answer::MAX_CONTENTS), (answer::MAX_CONTENTS + 1, answer::MAX_CONTENTS)] {
+    for (n, kept) in [(MAX_CONTENTS, MAX_CONTENTS), (MAX_CONTENTS + 1, MAX_CONTENTS)] {
         let contents: String = (0..n).map(content).collect();
         let text = format!("<jingle xmlns='urn:xmpp:jingle:1' action='session-initiate' sid='s'>{contents}</jingle>");
         let d = Document::parse(&text).unwrap();
-        assert_eq!(answer::sections(&wire::Jingle::read(d.root()).unwrap()).len(), kept);
+        assert_eq!(answered_sections(&wire::Jingle::read(d.root()).unwrap()).len(), kept);
     }
-    for n in [answer::MAX_FINGERPRINTS, answer::MAX_FINGERPRINTS + 1] {
+    for n in [describe::MAX_FINGERPRINTS, describe::MAX_FINGERPRINTS + 1] {
         let one = "<fingerprint xmlns='urn:xmpp:jingle:apps:dtls:0' hash='SHA-256' setup='passive'>aa:bb</fingerprint>";
         let text = format!(
             "<jingle xmlns='urn:xmpp:jingle:1' action='session-initiate' sid='s'><content name='0'><transport xmlns='urn:xmpp:jingle:transports:ice-udp:1' ufrag='abcd' pwd='{}'>{}</transport></content></jingle>",
@@ -183,8 +184,8 @@ fn each_limit_of_a_description_holds_at_and_past_its_value() {
             one.repeat(n)
         );
         let d = Document::parse(&text).unwrap();
-        let t = answer::remote_transport(&wire::Jingle::read(d.root()).unwrap(), false).unwrap();
-        assert_eq!((t.fingerprints.len(), t.dtls), (answer::MAX_FINGERPRINTS, DtlsRole::Client));
+        let t = describe::remote_transport(&wire::Jingle::read(d.root()).unwrap(), false).unwrap();
+        assert_eq!((t.fingerprints.len(), t.dtls), (describe::MAX_FINGERPRINTS, DtlsRole::Client));
         assert_eq!(t.fingerprints[0], ("sha-256".to_owned(), "AA:BB".to_owned()));
     }
     // Heights, read and written.
@@ -199,7 +200,7 @@ fn each_limit_of_a_description_holds_at_and_past_its_value() {
         );
         let d = Document::parse(&text).unwrap();
         let j = wire::Jingle::read(d.root()).unwrap();
-        assert_eq!(content_modify::read(&j, Role::Initiator).heights.len(), MAX_HEIGHTS);
+        assert_eq!(read_wanted(&j, Role::Initiator).heights.len(), MAX_HEIGHTS);
     }
 }
 

@@ -18,15 +18,15 @@ fn two_machines_agree_trickle_and_part() {
     };
     assert_eq!(descriptions(&a), descriptions(&b));
     let n = &descriptions(&a)[0];
-    assert_eq!(n.extensions, ExtensionIds { audio_level: 1, abs_send_time: 3, transport_cc: 5 });
+    assert_eq!(n.extensions, ExtensionIds { audio_level: 1, abs_send_time: 3, transport_cc: 5, ..Default::default() });
     assert!(n.payloads[1].nack && n.payloads[1].pli && n.payloads[1].fir && n.payloads[1].transport_cc);
     for s in [&a, &b] {
         assert_eq!(kinds(&s.out).iter().filter(|k| **k == "candidates").count(), 1);
-        let (key, state) = s.j.session().unwrap();
+        let (key, state) = s.j.session(SessionKind::P2p).unwrap();
         assert_eq!((s.j.remote_sources(key).unwrap().iter().count(), state), (2, SessionState::Active));
     }
     // Later candidates: one request after the window.
-    let key = a.j.session().unwrap().0;
+    let key = a.j.session(SessionKind::P2p).unwrap().0;
     a.j.local_candidate(key, candidate(1), at(1000));
     a.j.local_candidate(key, candidate(2), at(1100));
     a.j.local_candidate(key, candidate(2), at(1100));
@@ -51,7 +51,7 @@ fn two_machines_agree_trickle_and_part() {
     assert_eq!(actions(&out), ["source-add"]);
     assert!(payloads(&out)[0].contains("name='2'"));
     exchange(&mut a, &mut b, out, Vec::new(), at(2001));
-    let key = b.j.session().unwrap().0;
+    let key = b.j.session(SessionKind::P2p).unwrap().0;
     assert_eq!(b.j.remote_sources(key).unwrap().by_ssrc(151).map(|s| &*s.name), Some("aaaa-v1"));
     a.j.set_local_sources(sources("aaaa", 101));
     let out = a.drain(at(3000));
@@ -61,7 +61,7 @@ fn two_machines_agree_trickle_and_part() {
         ended(&b.out),
         Some(EndReason::Peer { condition: "connectivity-error".into(), text: "P2P SSRC regeneration".into() })
     );
-    assert!(a.j.session().is_none() && b.j.session().is_none());
+    assert!(a.j.session(SessionKind::P2p).is_none() && b.j.session(SessionKind::P2p).is_none());
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn a_second_source_of_the_responder_follows_its_accept() {
     let from_b = b.join(&["aaaa"], at(0));
     let from_a = a.join(&["bbbb"], at(0));
     exchange(&mut a, &mut b, from_a, from_b, at(1));
-    let key = a.j.session().unwrap().0;
+    let key = a.j.session(SessionKind::P2p).unwrap().0;
     assert_eq!(a.j.remote_sources(key).unwrap().iter().count(), 3);
     assert_eq!(actions(&b.out), ["session-accept", "source-add"]);
 }
@@ -82,7 +82,7 @@ fn a_second_source_of_the_responder_follows_its_accept() {
 fn a_third_participant_ends_it_and_a_leave_brings_it_back_after_the_wait() {
     let mut a = Side::new("aaaa", 1);
     let out = a.join(&["bbbb"], at(0));
-    let key = a.j.session().unwrap().0;
+    let key = a.j.session(SessionKind::P2p).unwrap().0;
     a.answer_all(&out, at(1));
     let out = a.join(&["bbbb", "cccc"], at(1000));
     assert_eq!(kinds(&out), ["iq", "close", "ended"]);
@@ -90,7 +90,7 @@ fn a_third_participant_ends_it_and_a_leave_brings_it_back_after_the_wait() {
     let Output::SendIq { token, .. } = &out[0] else { panic!() };
     // Both sides end it: the other's item-not-found is no news.
     let gone = crate::wire::StanzaError::new(crate::wire::Condition::ItemNotFound);
-    a.j.on_iq_answer(*token, IqAnswer::Error(gone));
+    a.j.on_iq_answer(*token, IqAnswer::Error(gone), at(1));
     assert!(a.drain(at(1001)).is_empty());
     assert!(a.join(&["bbbb"], at(2000)).is_empty());
     assert_eq!(a.j.next_deadline(), Some(at(7000)));
@@ -102,7 +102,7 @@ fn a_third_participant_ends_it_and_a_leave_brings_it_back_after_the_wait() {
     assert!(a.drain(at(8999)).is_empty());
     a.j.handle_timeout(at(9000));
     assert_eq!(kinds(&a.drain(at(9000))), ["starting", "create", "iq"]);
-    assert!(a.j.session().unwrap().0 > key);
+    assert!(a.j.session(SessionKind::P2p).unwrap().0 > key);
     // The peer leaves: nobody is there to be told.
     let out = a.join(&[], at(9001));
     assert_eq!((kinds(&out), ended(&out)), (vec!["close", "ended"], Some(EndReason::PeerLeft)));
@@ -118,7 +118,7 @@ fn who_may_not_be_talked_to_directly_is_not() {
         assert!(a.drain(at(0)).is_empty());
         // Made possible afterwards.
         a.join(&["bbbb"], at(1));
-        assert!(a.j.session().is_some() || a.j.next_deadline() == Some(at(5001)));
+        assert!(a.j.session(SessionKind::P2p).is_some() || a.j.next_deadline() == Some(at(5001)));
     };
     none(&|c| c.participants[0].jigasi = true);
     none(&|c| c.participants[0].poltergeist = true);
@@ -145,22 +145,22 @@ fn failures_end_the_session_with_their_reason() {
         (a, out)
     };
     let (mut a, _) = begin();
-    let key = a.j.session().unwrap().0;
-    a.j.ice_failed(SessionKey(99));
+    let key = a.j.session(SessionKind::P2p).unwrap().0;
+    a.j.ice_failed(SessionKey(99), at(1));
     assert!(a.drain(at(1)).is_empty());
-    a.j.ice_failed(key);
+    a.j.ice_failed(key, at(1));
     let out = a.drain(at(1));
     assert_eq!(ended(&out), Some(EndReason::IceFailed));
     assert!(payloads(&out)[0].contains("<connectivity-error/><text>ICE FAILED</text>"));
     // No new try while nothing changes.
     assert!(a.join(&["bbbb"], at(2)).is_empty() && a.j.next_deadline().is_none());
     let (mut a, _) = begin();
-    a.j.media_failed(a.j.session().unwrap().0);
+    a.j.media_failed(a.j.session(SessionKind::P2p).unwrap().0, at(1));
     assert_eq!(ended(&a.drain(at(1))), Some(EndReason::MediaFailed));
     // The offer is refused, or nobody answers it.
     let (mut a, out) = begin();
     let Some(Output::SendIq { token, .. }) = out.last() else { panic!() };
-    a.j.on_iq_answer(*token, IqAnswer::Timeout);
+    a.j.on_iq_answer(*token, IqAnswer::Timeout, at(1));
     assert_eq!(ended(&a.drain(at(1))), Some(EndReason::NotAnswered));
     let (mut a, out) = begin();
     a.answer_all(&out, at(1));
@@ -192,7 +192,7 @@ fn a_refused_source_is_reported_by_name() {
     a.j.set_local_sources(more);
     let out = a.drain(at(2));
     let Output::SendIq { token, .. } = &out[0] else { panic!() };
-    a.j.on_iq_answer(*token, IqAnswer::Timeout);
+    a.j.on_iq_answer(*token, IqAnswer::Timeout, at(1));
     let out = a.drain(at(3));
     assert!(matches!(&out[0], Output::Event(Event::SourcesRefused { names, .. }) if *names == ["aaaa-v1"]));
 }

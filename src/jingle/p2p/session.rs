@@ -3,28 +3,29 @@
 
 use super::content_modify::Wanted;
 use super::offer::Section;
-use super::sources::{Authority, SourceTable};
 use super::trickle::Trickle;
-use super::types::{IceCandidate, LocalSource, LocalTransport, Output, Role, SessionKey, SessionState};
+use crate::jingle::describe::MAX_REMOTE_CANDIDATES;
+use crate::jingle::sources::{Authority, SourceTable};
+use crate::jingle::types::{
+    IceCandidate, LocalSource, LocalTransport, Output, Removal, Role, SessionKey, SessionState,
+};
 use crate::time::Time;
 use crate::wire::Jid;
 use crate::wire::jingle::{Creator, Setup, SourceMap};
 
 /// Remote operations that wait for the answer; more of them are dropped.
 pub const MAX_QUEUED: usize = 128;
-/// Candidates of the peer that are used in one session.
-pub const MAX_REMOTE_CANDIDATES: usize = 64;
 
 /// A remote operation.
 #[derive(Debug)]
-pub(super) enum Operation {
+pub(in crate::jingle) enum Operation {
     Candidates(Vec<IceCandidate>),
     Add(SourceMap),
     Remove(SourceMap),
 }
 
 #[derive(Debug)]
-pub(super) struct Session {
+pub(in crate::jingle) struct Session {
     pub key: SessionKey,
     pub sid: String,
     pub peer: Jid,
@@ -51,7 +52,7 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(key: SessionKey, sid: String, peer: Jid, role: Role, deadline: Time) -> Session {
+    pub(in crate::jingle) fn new(key: SessionKey, sid: String, peer: Jid, role: Role, deadline: Time) -> Session {
         Session {
             key,
             sid,
@@ -74,12 +75,12 @@ impl Session {
     }
 
     /// The peer's endpoint id.
-    pub(super) fn peer_id(&self) -> &str {
+    pub(in crate::jingle) fn peer_id(&self) -> &str {
         self.peer.resource().unwrap_or("")
     }
 
     /// Our role in the words of `creator`.
-    pub(super) fn creator(&self) -> Creator {
+    pub(in crate::jingle) fn creator(&self) -> Creator {
         match self.role {
             Role::Initiator => Creator::Initiator,
             Role::Responder => Creator::Responder,
@@ -87,7 +88,7 @@ impl Session {
     }
 
     /// The `initiator` attribute: the occupant address of whoever began.
-    pub(super) fn initiator<'a>(&'a self, own: &'a Jid) -> &'a str {
+    pub(in crate::jingle) fn initiator<'a>(&'a self, own: &'a Jid) -> &'a str {
         match self.role {
             Role::Initiator => own.as_str(),
             Role::Responder => self.peer.as_str(),
@@ -95,7 +96,7 @@ impl Session {
     }
 
     /// Does a remote operation, or keeps it until offer and answer are finished.
-    pub(super) fn operate(&mut self, op: Operation, out: &mut impl Extend<Output>) {
+    pub(in crate::jingle) fn operate(&mut self, op: Operation, out: &mut impl Extend<Output>) {
         if self.resumed {
             self.apply(op, out);
         } else if self.queue.len() < MAX_QUEUED {
@@ -104,7 +105,7 @@ impl Session {
     }
 
     /// Offer and answer are finished: what waited is done.
-    pub(super) fn resume(&mut self, out: &mut impl Extend<Output>) {
+    pub(in crate::jingle) fn resume(&mut self, out: &mut impl Extend<Output>) {
         self.resumed = true;
         self.deadline = None;
         for op in std::mem::take(&mut self.queue) {
@@ -127,14 +128,18 @@ impl Session {
             }
             Operation::Remove(map) => {
                 let sources = self.table.remove(&map, by).sources;
-                (!sources.is_empty()).then_some(Output::SourcesRemoved { session, sources })
+                (!sources.is_empty()).then_some(Output::SourcesRemoved {
+                    session,
+                    sources,
+                    because: Removal::Signalled,
+                })
             }
         };
         out.extend(output);
     }
 
     /// The sources that the peer was told of.
-    pub(super) fn signalled(&self) -> impl Iterator<Item = &LocalSource> {
+    pub(in crate::jingle) fn signalled(&self) -> impl Iterator<Item = &LocalSource> {
         self.sections.iter().filter_map(|s| s.source.as_ref())
     }
 }

@@ -1,8 +1,8 @@
 //! Trickling local candidates: the first one starts a window, all of it goes in one transport-info (docs/protocol/02 §9.1).
 
-use super::offer::transport;
-use super::types::{IceCandidate, LocalTransport, due};
 use crate::env::Env;
+use crate::jingle::describe::transport;
+use crate::jingle::types::{IceCandidate, LocalTransport, due};
 use crate::time::Time;
 use crate::wire::jingle::{Action, Content, Creator, Jingle};
 use std::time::Duration;
@@ -12,7 +12,7 @@ pub const MAX_LOCAL_CANDIDATES: usize = 64;
 
 /// Candidates waiting for their request.
 #[derive(Debug, Default)]
-pub(super) struct Trickle {
+pub(in crate::jingle) struct Trickle {
     waiting: Vec<IceCandidate>,
     signalled: usize,
     /// The description is out: from here on candidates go in requests of their own.
@@ -22,7 +22,7 @@ pub(super) struct Trickle {
 
 impl Trickle {
     /// Takes a candidate; the same address twice is signalled once.
-    pub(super) fn push(&mut self, c: IceCandidate, window: Duration, now: Time) {
+    pub(in crate::jingle) fn push(&mut self, c: IceCandidate, window: Duration, now: Time) {
         if self.waiting.contains(&c) || self.signalled + self.waiting.len() >= MAX_LOCAL_CANDIDATES {
             return;
         }
@@ -33,17 +33,17 @@ impl Trickle {
     }
 
     /// What is known when the description is written.
-    pub(super) fn open(&mut self) -> Vec<IceCandidate> {
+    pub(in crate::jingle) fn open(&mut self) -> Vec<IceCandidate> {
         self.open = true;
         self.take()
     }
 
     /// The candidates of a window that has ended.
-    pub(super) fn take_due(&mut self, now: Time) -> Option<Vec<IceCandidate>> {
+    pub(in crate::jingle) fn take_due(&mut self, now: Time) -> Option<Vec<IceCandidate>> {
         due(self.at, now).then(|| self.take())
     }
 
-    pub(super) fn deadline(&self) -> Option<Time> {
+    pub(in crate::jingle) fn deadline(&self) -> Option<Time> {
         self.at
     }
 
@@ -55,12 +55,12 @@ impl Trickle {
 }
 
 /// Ids for candidates: nobody reads them, but they are there.
-pub(super) fn ids(env: &mut Env, candidates: &[IceCandidate]) -> Vec<String> {
+pub(in crate::jingle) fn ids(env: &mut Env, candidates: &[IceCandidate]) -> Vec<String> {
     candidates.iter().map(|_| env.hex(10)).collect()
 }
 
 /// The transport-info for a batch.
-pub(super) fn request(
+pub(in crate::jingle) fn request(
     sid: &str,
     initiator: &str,
     creator: Creator,

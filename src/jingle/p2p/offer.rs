@@ -1,69 +1,16 @@
 //! What we offer, and how a description of ours is written (docs/protocol/02 §14.3–14.4, §15.3).
 
-use super::types::{Codec, IceCandidate, LocalSource, LocalTransport};
+use crate::jingle::codecs::{CODECS, CodecSpec, EXTENSIONS};
+use crate::jingle::describe::{push_source, transport};
+use crate::jingle::types::{IceCandidate, LocalSource, LocalTransport};
 use crate::wire::jingle::{
-    Action, Candidate, Content, Creator, Description, Feedback, Fingerprint, Group, GroupSemantics, HeaderExtension,
-    Jingle, Media, Parameter, PayloadType, Senders, Setup, Source, Transport,
+    Action, Content, Creator, Description, Feedback, Group, HeaderExtension, Jingle, Media, Parameter, PayloadType,
+    Senders, Setup,
 };
-
-/// A codec as we describe it.
-#[derive(Debug)]
-pub(super) struct CodecSpec {
-    pub codec: Codec,
-    pub media: Media,
-    pub name: &'static str,
-    pub clock: u32,
-    pub channels: u8,
-    /// Payload type when we choose it.
-    pub pt: u8,
-    /// Payload type of retransmissions when we choose it.
-    pub rtx: Option<u8>,
-    pub parameters: &'static [(&'static str, &'static str)],
-    pub feedback: &'static [(&'static str, Option<&'static str>)],
-}
-
-/// Every codec that this library packetises, best first.
-pub(super) const CODECS: &[CodecSpec] = &[
-    CodecSpec {
-        codec: Codec::Opus,
-        media: Media::Audio,
-        name: "opus",
-        clock: 48_000,
-        channels: 2,
-        pt: 111,
-        rtx: None,
-        parameters: &[("minptime", "10"), ("useinbandfec", "1")],
-        feedback: &[("transport-cc", None)],
-    },
-    CodecSpec {
-        codec: Codec::Vp8,
-        media: Media::Video,
-        name: "VP8",
-        clock: 90_000,
-        channels: 1,
-        pt: 96,
-        rtx: Some(97),
-        parameters: &[],
-        feedback: &[("transport-cc", None), ("ccm", Some("fir")), ("nack", None), ("nack", Some("pli"))],
-    },
-];
-
-pub(super) const AUDIO_LEVEL: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
-pub(super) const ABS_SEND_TIME: &str = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time";
-pub(super) const TRANSPORT_CC: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
-
-/// Header extensions that we know, with the ids that we choose.
-pub(super) const EXTENSIONS: &[(Media, u8, &str)] = &[
-    (Media::Audio, 1, AUDIO_LEVEL),
-    (Media::Audio, 3, ABS_SEND_TIME),
-    (Media::Audio, 5, TRANSPORT_CC),
-    (Media::Video, 3, ABS_SEND_TIME),
-    (Media::Video, 5, TRANSPORT_CC),
-];
 
 /// A payload type of a section, as offered or agreed.
 #[derive(Clone, Debug)]
-pub(super) struct Payload {
+pub(in crate::jingle) struct Payload {
     pub pt: u8,
     pub spec: &'static CodecSpec,
     pub rtx: Option<u8>,
@@ -74,7 +21,7 @@ pub(super) struct Payload {
 
 /// One content of a session, named by its SDP mid.
 #[derive(Clone, Debug)]
-pub(super) struct Section {
+pub(in crate::jingle) struct Section {
     pub mid: String,
     pub media: Media,
     pub payloads: Vec<Payload>,
@@ -88,7 +35,7 @@ pub(super) struct Section {
 }
 
 impl Section {
-    pub(super) fn new(mid: String, media: Media) -> Section {
+    pub(in crate::jingle) fn new(mid: String, media: Media) -> Section {
         let feedback = |c: &CodecSpec| c.feedback.to_vec();
         let of = CODECS.iter().filter(|c| c.media == media);
         Section {
@@ -105,7 +52,7 @@ impl Section {
     }
 
     /// Can take a source of ours: it has none and the peer listens.
-    pub(super) fn is_free(&self, media: Media) -> bool {
+    pub(in crate::jingle) fn is_free(&self, media: Media) -> bool {
         self.media == media && self.source.is_none() && self.refused.is_none() && self.remote.receives()
     }
 
@@ -118,16 +65,21 @@ impl Section {
 }
 
 /// The sections of an offer: `0` audio, `1` video, then one for each further source.
-pub(super) fn sections(sources: &[LocalSource]) -> Vec<Section> {
+pub(in crate::jingle) fn sections(sources: &[LocalSource]) -> Vec<Section> {
     let mut out = vec![Section::new("0".into(), Media::Audio), Section::new("1".into(), Media::Video)];
-    for s in sources {
+    for s in sources.iter().filter(|s| !s.encodings.is_empty()) {
         place(&mut out, s);
     }
     out
 }
 
+/// The encoding that a peer gets.
+fn first(source: &LocalSource) -> &[(u32, Option<u32>)] {
+    &source.encodings[..source.encodings.len().min(1)]
+}
+
 /// Gives a source its section, a new one when no free one is left; gives back the section's index.
-pub(super) fn place(sections: &mut Vec<Section>, source: &LocalSource) -> usize {
+pub(in crate::jingle) fn place(sections: &mut Vec<Section>, source: &LocalSource) -> usize {
     let free = sections.iter().position(|s| s.is_free(source.media));
     let index = free.unwrap_or_else(|| {
         let mut n = sections.len();
@@ -142,7 +94,7 @@ pub(super) fn place(sections: &mut Vec<Section>, source: &LocalSource) -> usize 
 }
 
 /// What a description is written from.
-pub(super) struct Describe<'a> {
+pub(in crate::jingle) struct Describe<'a> {
     pub action: Action<'a>,
     pub sid: &'a str,
     pub initiator: &'a str,
@@ -157,7 +109,7 @@ pub(super) struct Describe<'a> {
 
 impl Describe<'_> {
     /// The whole `jingle` element.
-    pub(super) fn to_xml(&self) -> String {
+    pub(in crate::jingle) fn to_xml(&self) -> String {
         let mut j = Jingle::new(self.action, self.sid);
         j.initiator = Some(self.initiator);
         j.responder = self.responder;
@@ -175,7 +127,7 @@ impl Describe<'_> {
                 ..Content::default()
             });
             if let Some(source) = &s.source {
-                push_source(&mut j, i as u32, source);
+                push_source(&mut j, i as u32, source, first(source));
             }
         }
         j.to_xml()
@@ -221,75 +173,15 @@ fn description(s: &Section) -> Description<'_> {
     d
 }
 
-/// Our transport, as every request describes it.
-pub(super) fn transport<'a>(
-    t: &'a LocalTransport,
-    setup: Option<Setup>,
-    candidates: &'a [IceCandidate],
-    ids: &'a [String],
-) -> Transport<'a> {
-    Transport {
-        ufrag: Some(&t.ufrag),
-        pwd: Some(&t.pwd),
-        candidates: candidates.iter().zip(ids).map(|(c, id)| candidate(c, id)).collect(),
-        fingerprints: vec![Fingerprint {
-            hash: &t.hash,
-            value: t.fingerprint.as_str().into(),
-            setup,
-            // In a transport-info the fingerprint says `required` and no role (docs/protocol/02 §9.1).
-            required: setup.is_none().then_some(true),
-            cryptex: None,
-        }],
-        ..Transport::default()
-    }
-}
-
-fn candidate<'a>(c: &'a IceCandidate, id: &'a str) -> Candidate<'a> {
-    Candidate {
-        foundation: c.foundation.as_str().into(),
-        component: 1,
-        protocol: "udp",
-        priority: c.priority,
-        ip: c.address.ip().to_string().into(),
-        port: c.address.port(),
-        kind: c.kind,
-        related: c.related.map(|r| (r.ip().to_string().into(), r.port())),
-        tcp_type: None,
-        generation: Some("0"),
-        network: Some("1"),
-        id: Some(id.into()),
-    }
-}
-
-/// Adds a source with its retransmissions to a content.
-pub(super) fn push_source(j: &mut Jingle<'_>, content: u32, s: &LocalSource) {
-    for ssrc in [Some(s.ssrc), s.rtx].into_iter().flatten() {
-        j.sources.push(Source {
-            media: s.media,
-            ssrc,
-            name: Some(&s.name),
-            owner: None,
-            msid: Some(&s.msid),
-            mid: None,
-            cname: None,
-            video_type: s.video_type,
-            content,
-        });
-    }
-    if let Some(rtx) = s.rtx {
-        j.sources.push_group(s.media, GroupSemantics::Fid, [s.ssrc, rtx], content, None);
-    }
-}
-
 /// A source-add for sources of these sections.
-pub(super) fn source_add(sid: &str, initiator: &str, sections: &[&Section]) -> String {
+pub(in crate::jingle) fn source_add(sid: &str, initiator: &str, sections: &[&Section]) -> String {
     let mut j = Jingle::new(Action::SourceAdd, sid);
     j.initiator = Some(initiator);
     for (i, s) in sections.iter().enumerate() {
         let description = Description { media: Some(s.media.as_str()), ..Description::default() };
         j.contents.push(Content { name: &s.mid, description: Some(description), ..Content::default() });
         if let Some(source) = &s.source {
-            push_source(&mut j, i as u32, source);
+            push_source(&mut j, i as u32, source, first(source));
         }
     }
     j.to_xml()

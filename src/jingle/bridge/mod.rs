@@ -1,0 +1,235 @@
+//! The session with the bridge, which the focus begins, changes and ends (docs/protocol/02 §5–§12, §16, §18, §23).
+
+mod accept;
+mod ice_restart;
+mod leavers;
+mod offer;
+mod own_sources;
+mod requests;
+mod session;
+
+pub use accept::{MAX_ACCEPT_CANDIDATES, MAX_FRAME_BYTES};
+pub use leavers::MAX_LEFT_ENDPOINTS;
+pub use offer::MAX_WEB_SOCKETS;
+pub use own_sources::{MAX_GROUPS_OF_OURS, MAX_SSRCS_OF_OURS};
+pub use session::MAX_QUEUED_CHANGES;
+
+pub(super) use session::Session;
+
+use super::types::{
+    BridgeState, Conference, EndReason, Event, IceCandidate, IqAnswer, LocalSource, LocalTransport, Output, Removal,
+    SessionKey, SessionState, SourceRefusal, due,
+};
+use super::{Jingle, Purpose};
+use crate::time::Time;
+use crate::wire::StanzaError;
+use crate::wire::jingle::Action;
+use accept::Accept;
+use leavers::Leavers;
+
+/// What was asked of the focus.
+#[derive(Debug)]
+pub(super) enum Asked {
+    /// With these sources.
+    Accept(Vec<LocalSource>),
+    Add(Vec<LocalSource>),
+    Remove,
+    IceRestart,
+}
+
+/// Everything about the bridge.
+#[derive(Debug, Default)]
+pub(super) struct Bridge {
+    pub session: Option<Session>,
+    /// Sources as they were when they were refused: they are not signalled again before they change, in no session.
+    refused: Vec<LocalSource>,
+    last_n: Option<u32>,
+    leavers: Leavers,
+}
+
+impl Jingle {
+    /// How many videos the next accept asks for at most, until the bridge channel is open; `None` leaves it to the bridge.
+    pub fn set_initial_last_n(&mut self, last_n: Option<u32>) {
+        self.bridge.last_n = last_n;
+    }
+
+    pub(super) fn bridge_deadline(&self) -> Option<Time> {
+        self.bridge.session.as_ref().and_then(|s| s.deadline)
+    }
+
+    pub(super) fn bridge_timeout(&mut self, now: Time) {
+        if self.bridge.session.as_ref().is_some_and(|s| due(s.deadline, now)) {
+            self.end_bridge(EndReason::NotAnswered);
+        }
+    }
+
+    /// The room changed: who left takes his sources along.
+    pub(super) fn bridge_conference(&mut self, before: &Conference, _now: Time) {
+        let left = self.bridge.leavers.update(before, &self.conference);
+        if before.own.is_some() && before.own != self.conference.own {
+            return self.leave_bridge();
+        }
+        let Some(s) = &mut self.bridge.session else { return };
+        for endpoint in left {
+            let sources = s.table.remove_owner(&endpoint);
+            if !sources.is_empty() {
+                let because = Removal::OwnerLeft;
+                self.out.push_back(Output::SourcesRemoved { session: s.key, sources, because });
+            }
+        }
+    }
+
+    pub(super) fn leave_bridge(&mut self) {
+        self.bridge.leavers = Leavers::default();
+        self.end_bridge(EndReason::Left);
+    }
+
+    /// The engine's credentials: the answer goes out.
+    pub(super) fn bridge_transport(&mut self, local: LocalTransport, candidates: &[IceCandidate]) {
+        let Some(s) = self.bridge.session.as_mut().filter(|s| s.local.is_none()) else { return };
+        let Some(own) = &self.conference.own else { return };
+        s.deadline = None;
+        s.state = SessionState::Active;
+        let mut sources = wanted(&self.sources, &mut self.bridge.refused, s, &mut self.out);
+        let accept = Accept {
+            action: s.answer,
+            sid: &s.sid,
+            initiator: s.focus.as_str(),
+            responder: own.as_str(),
+            trace: s.trace.as_ref(),
+            contents: &s.contents,
+            transport: &local,
+            setup: s.setup,
+            last_n: self.bridge.last_n,
+        };
+        let ids: Vec<String> = candidates.iter().take(MAX_ACCEPT_CANDIDATES).map(|_| self.env.hex(10)).collect();
+        let payload = accept.fitted(&mut sources, candidates, &ids, accept::budget(s.focus.as_str()));
+        s.local = Some(local);
+        s.told.clone_from(&sources);
+        self.ask_focus(Asked::Accept(sources), payload);
+    }
+
+    pub(super) fn bridge_connected(&mut self, _now: Time) {
+        if let Some(s) = self.bridge.session.as_mut().filter(|s| !s.connected) {
+            s.connected = true;
+            let event = Event::Bridge { session: s.key, state: BridgeState::Active };
+            self.out.push_back(Output::Event(event));
+        }
+    }
+
+    pub(super) fn bridge_ice_failed(&mut self, _now: Time) {
+        self.end_bridge(EndReason::IceFailed);
+    }
+
+    pub(super) fn bridge_media_failed(&mut self, _now: Time) {
+        self.end_bridge(EndReason::MediaFailed);
+    }
+
+    pub(super) fn bridge_answer(&mut self, key: SessionKey, asked: Asked, answer: IqAnswer, _now: Time) {
+        let Some(s) = self.bridge.session.as_mut().filter(|s| s.key == key) else { return };
+        match (asked, answer) {
+            (Asked::Accept(_), IqAnswer::Result) => {
+                s.resumed = true;
+                self.apply_queued();
+            }
+            (Asked::Accept(sources), IqAnswer::Error(e)) => {
+                self.refused_by_focus(key, sources, &e);
+                self.end_bridge(EndReason::NotAnswered);
+            }
+            (Asked::Accept(_), IqAnswer::Timeout) => self.end_bridge(EndReason::NotAnswered),
+            (Asked::Add(sources), IqAnswer::Error(e)) => {
+                s.unanswered -= 1;
+                s.told.retain(|t| !sources.iter().any(|r| own_sources::same(r, t)));
+                self.refused_by_focus(key, sources, &e);
+            }
+            (Asked::Add(sources), IqAnswer::Timeout) => {
+                s.unanswered -= 1;
+                s.told.retain(|t| !sources.iter().any(|r| own_sources::same(r, t)));
+                self.refuse_sources(key, sources, SourceRefusal::NotAnswered);
+            }
+            // A source that the focus does not know is removed all the same.
+            (Asked::Add(_), IqAnswer::Result) | (Asked::Remove, _) => s.unanswered -= 1,
+            (Asked::IceRestart, _) => {}
+        }
+        self.signal_sources_to_bridge();
+    }
+
+    /// Tells the focus what came and what went: what went first, one change at a time.
+    pub(super) fn signal_sources_to_bridge(&mut self) {
+        // What is no source of ours any more may be tried again should it come back.
+        let sources = &self.sources;
+        self.bridge.refused.retain(|r| sources.iter().any(|s| own_sources::same(s, r)));
+        let Some(s) = self.bridge.session.as_mut().filter(|s| s.resumed && s.unanswered == 0) else { return };
+        let wanted = wanted(&self.sources, &mut self.bridge.refused, s, &mut self.out);
+        let lacks = |list: &[LocalSource], x: &LocalSource| !list.iter().any(|y| own_sources::same(x, y));
+        let (gone, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut s.told).into_iter().partition(|t| lacks(&wanted, t));
+        let new: Vec<LocalSource> = wanted.into_iter().filter(|w| lacks(&kept, w)).collect();
+        s.told = kept;
+        s.told.extend_from_slice(&new);
+        let (sid, focus) = (&s.sid, s.focus.as_str());
+        let request = |action, sources| own_sources::requests(action, sid, focus, sources, accept::budget(focus));
+        let (removals, additions) = (request(Action::SourceRemove, &gone), request(Action::SourceAdd, &new));
+        s.unanswered = removals.len() + additions.len();
+        for (_, payload) in removals {
+            self.ask_focus(Asked::Remove, payload);
+        }
+        for (sources, payload) in additions {
+            self.ask_focus(Asked::Add(sources), payload);
+        }
+    }
+
+    fn refused_by_focus(&mut self, key: SessionKey, sources: Vec<LocalSource>, e: &StanzaError) {
+        let (condition, text) = (e.condition.as_str(), e.text.clone());
+        self.refuse_sources(key, sources, SourceRefusal::Refused { condition, text });
+    }
+
+    fn refuse_sources(&mut self, session: SessionKey, sources: Vec<LocalSource>, why: SourceRefusal) {
+        if sources.is_empty() {
+            return;
+        }
+        let names = sources.iter().map(|s| s.name.clone()).collect();
+        self.bridge.refused.extend(sources);
+        self.out.push_back(Output::Event(Event::SourcesRefused { session, names, why }));
+    }
+
+    /// Ends the session here. The focus is told nothing: it knows, or the caller tells it.
+    pub(super) fn end_bridge(&mut self, reason: EndReason) {
+        let Some(mut s) = self.bridge.session.take() else { return };
+        let (session, sources) = (s.key, s.table.drain());
+        if !sources.is_empty() {
+            self.out.push_back(Output::SourcesRemoved { session, sources, because: Removal::SessionEnded });
+        }
+        self.out.push_back(Output::CloseEngine { session });
+        self.out.push_back(Output::Event(Event::Bridge { session, state: BridgeState::Ended(reason) }));
+    }
+
+    /// Sends a request within the session.
+    fn ask_focus(&mut self, asked: Asked, payload: String) {
+        if let Some((to, key)) = self.bridge.session.as_ref().map(|s| (s.focus.clone(), s.key)) {
+            self.send_to(to, key, Purpose::Bridge(asked), payload);
+        }
+    }
+}
+
+/// Our sources as the focus should know them; those that break its rules are reported once.
+fn wanted(
+    sources: &[LocalSource],
+    refused: &mut Vec<LocalSource>,
+    s: &Session,
+    out: &mut impl Extend<Output>,
+) -> Vec<LocalSource> {
+    let known = refused.len();
+    let candidates = sources.iter().filter(|x| {
+        let old = refused[..known].iter().any(|r| own_sources::same(r, x));
+        !x.encodings.is_empty() && s.contents.has(x.media) && !old
+    });
+    let (good, bad) = own_sources::checked(candidates, &s.table);
+    let good = good.into_iter().cloned().collect();
+    let bad: Vec<_> = bad.into_iter().map(|(x, why)| (x.clone(), why)).collect();
+    for (source, why) in bad {
+        let event = Event::SourcesRefused { session: s.key, names: vec![source.name.clone()], why };
+        out.extend([Output::Event(event)]);
+        refused.push(source);
+    }
+    good
+}

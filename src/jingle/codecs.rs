@@ -1,0 +1,130 @@
+//! Codecs and header extensions as descriptions name them (docs/protocol/02 §5.2, docs/protocol/04 §6).
+
+use super::types::{Codec, ExtensionIds, NegotiatedPayload};
+use crate::wire::jingle::{Description, Media, PayloadType};
+
+/// A codec as we describe it to a peer.
+#[derive(Debug)]
+pub(super) struct CodecSpec {
+    pub codec: Codec,
+    pub media: Media,
+    pub name: &'static str,
+    pub clock: u32,
+    pub channels: u8,
+    /// Payload type when we choose it.
+    pub pt: u8,
+    /// Payload type of retransmissions when we choose it.
+    pub rtx: Option<u8>,
+    pub parameters: &'static [(&'static str, &'static str)],
+    pub feedback: &'static [(&'static str, Option<&'static str>)],
+}
+
+/// Every codec that this library offers to a peer, best first.
+pub(super) const CODECS: &[CodecSpec] = &[
+    CodecSpec {
+        codec: Codec::Opus,
+        media: Media::Audio,
+        name: "opus",
+        clock: 48_000,
+        channels: 2,
+        pt: 111,
+        rtx: None,
+        parameters: &[("minptime", "10"), ("useinbandfec", "1")],
+        feedback: &[("transport-cc", None)],
+    },
+    CodecSpec {
+        codec: Codec::Vp8,
+        media: Media::Video,
+        name: "VP8",
+        clock: 90_000,
+        channels: 1,
+        pt: 96,
+        rtx: Some(97),
+        parameters: &[],
+        feedback: &[("transport-cc", None), ("ccm", Some("fir")), ("nack", None), ("nack", Some("pli"))],
+    },
+];
+
+pub(super) const AUDIO_LEVEL: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
+pub(super) const ABS_SEND_TIME: &str = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time";
+pub(super) const TRANSPORT_CC: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
+pub(super) const MID: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
+pub(super) const DEPENDENCY_DESCRIPTOR: &str =
+    "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension";
+
+/// Header extensions that we offer to a peer, with the ids that we choose.
+pub(super) const EXTENSIONS: &[(Media, u8, &str)] = &[
+    (Media::Audio, 1, AUDIO_LEVEL),
+    (Media::Audio, 3, ABS_SEND_TIME),
+    (Media::Audio, 5, TRANSPORT_CC),
+    (Media::Video, 3, ABS_SEND_TIME),
+    (Media::Video, 5, TRANSPORT_CC),
+];
+
+/// The largest header extension id; beyond lies the two-byte form (RFC 8285), which the engine does not write.
+pub(super) const MAX_EXTENSION_ID: u8 = 14;
+
+/// Whether RTP packets may bear this number: 64 to 95 would be taken for RTCP (RFC 5761 §4).
+pub(super) fn usable(pt: u8) -> bool {
+    !(64..96).contains(&pt)
+}
+
+/// The payload type that repairs `p`.
+pub(super) fn rtx_of(d: &Description<'_>, p: &PayloadType<'_>) -> Option<u8> {
+    let repairs = |r: &&PayloadType<'_>| {
+        r.name.eq_ignore_ascii_case("rtx")
+            && r.clockrate == p.clockrate
+            && usable(r.id)
+            && r.parameter("apt").and_then(|a| a.trim().parse().ok()) == Some(p.id)
+    };
+    d.payload_types.iter().find(repairs).map(|r| r.id)
+}
+
+/// Whether this feedback is offered for `p`, by itself or for all.
+pub(super) fn has_feedback(d: &Description<'_>, p: &PayloadType<'_>, kind: &str, subtype: Option<&str>) -> bool {
+    p.has_feedback(kind, subtype) || d.feedback.iter().any(|f| f.kind == kind && f.subtype == subtype)
+}
+
+/// The format parameters one by one: Jicofo hides those of H264 behind `;` in the first one's value
+/// (docs/protocol/02 §5.2).
+pub(super) fn parameters(p: &PayloadType<'_>) -> Vec<(String, String)> {
+    let mut out = Vec::new();
+    for parameter in &p.parameters {
+        let mut parts = parameter.value.split(';');
+        out.push((parameter.name.unwrap_or("").to_owned(), parts.next().unwrap_or("").trim().to_owned()));
+        for part in parts.map(str::trim).filter(|part| !part.is_empty()) {
+            let (name, value) = part.split_once('=').unwrap_or(("", part));
+            out.push((name.trim().to_owned(), value.trim().to_owned()));
+        }
+    }
+    out
+}
+
+/// What an offered payload type means, exactly as it is offered; `None` for what we do not know.
+pub(super) fn negotiate(d: &Description<'_>, p: &PayloadType<'_>, media: Media) -> Option<NegotiatedPayload> {
+    let codec = Codec::from_name(p.name).filter(|c| c.media() == media && usable(p.id))?;
+    let has = |kind, subtype| has_feedback(d, p, kind, subtype);
+    Some(NegotiatedPayload {
+        pt: p.id,
+        codec,
+        clock: p.clockrate.filter(|c| *c > 0)?,
+        rtx: rtx_of(d, p),
+        nack: has("nack", None),
+        pli: has("nack", Some("pli")),
+        fir: has("ccm", Some("fir")),
+        transport_cc: has("transport-cc", None),
+        parameters: parameters(p),
+    })
+}
+
+/// Where the id of this extension is kept.
+pub(super) fn extension<'a>(ids: &'a mut ExtensionIds, uri: &str) -> Option<&'a mut u8> {
+    match uri {
+        AUDIO_LEVEL => Some(&mut ids.audio_level),
+        ABS_SEND_TIME => Some(&mut ids.abs_send_time),
+        TRANSPORT_CC => Some(&mut ids.transport_cc),
+        MID => Some(&mut ids.mid),
+        DEPENDENCY_DESCRIPTOR => Some(&mut ids.dependency_descriptor),
+        _ => None,
+    }
+}
