@@ -1,0 +1,41 @@
+//! What a stack must do to be measured.
+
+use std::net::SocketAddr;
+
+/// One end of a connection. Times are µs of a virtual clock.
+pub trait End {
+    /// Queues packet `n` of this stream.
+    fn send(&mut self, stream: u32, n: u32, now_us: u64);
+    /// Takes a datagram of the other end.
+    fn receive(&mut self, data: &[u8], now_us: u64);
+    /// Does what is due, and gives all datagrams that are to go out.
+    fn drain(&mut self, now_us: u64, out: &mut dyn FnMut(&[u8]));
+    /// Media can flow.
+    fn is_ready(&self) -> bool;
+    /// RTP packets given to the application so far.
+    fn received(&self) -> u64;
+}
+
+/// Two ends that know each other, and the time.
+pub struct Pair<E> {
+    /// The sender is the first.
+    pub ends: [E; 2],
+    pub now_us: u64,
+}
+
+/// Where the clock begins.
+pub const START_US: u64 = 1_000_000;
+
+/// The ends' addresses in memory.
+pub fn addresses() -> [SocketAddr; 2] {
+    [SocketAddr::from(([10, 0, 0, 1], 1000)), SocketAddr::from(([10, 0, 0, 2], 2000))]
+}
+
+/// CPU time of this thread so far, ns.
+pub fn thread_cpu_ns() -> f64 {
+    let mut t = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `t` is a valid timespec.
+    let failed = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut t) };
+    assert_eq!(failed, 0, "no clock of CPU time");
+    t.tv_sec as f64 * 1e9 + t.tv_nsec as f64
+}
