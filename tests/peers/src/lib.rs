@@ -17,7 +17,7 @@ pub const RTX: u8 = 96;
 pub fn rtp_config() -> RtpConfig {
     let pt = |pt, kind, clock, repairs, nack| PayloadType { pt, kind, clock, repairs, nack };
     RtpConfig {
-        extensions: ExtensionIds { audio_level: 1, abs_send_time: 3, transport_cc: 5 },
+        extensions: ExtensionIds { audio_level: 1, abs_send_time: 3, transport_cc: 5, mid: 10, dependency_descriptor: 11 },
         payload_types: vec![
             pt(AUDIO, CodecKind::Audio, 48_000, None, false),
             pt(VIDEO, CodecKind::Video, 90_000, None, true),
@@ -50,6 +50,7 @@ impl Ours {
             feedback_ssrc: 4242,
             cname: "ours".into(),
             estimate: EstimateBounds::default(),
+        sctp: Some(5000),
         };
         let mut engine = Engines.create(config, &mut Env::seeded(seed), now).expect("engine");
         engine.handle_command(Command::AddLocalAddress(local), now);
