@@ -438,7 +438,7 @@ fn a_peer_that_sends_init_at_once_as_browsers_do_is_met() {
         let mut book = Endpoint::new(somewhere, TransportProtocol::UDP, EndpointConfig::new().into(), None);
         let config = ClientConfig::new(TransportConfig::default());
         let (_, mut theirs) = book.connect(now, config, somewhere).expect("association");
-        let mut out = |theirs: &mut rtc_sctp::Association| -> Vec<Bytes> {
+        let out = |theirs: &mut rtc_sctp::Association| -> Vec<Bytes> {
             let mut all = vec![];
             while let Some(t) = theirs.poll_transmit(now) {
                 if let Payload::RawEncode(list) = t.message {
