@@ -333,17 +333,16 @@ fn a_channel_opens_to_a_side_that_waits_and_carries_texts_through_loss() {
         let texts: Vec<String> = [0, 1, 50, 1171, 1200, 5000, 60_000].map(|n| "x".repeat(n)).into();
         for t in &texts {
             net.ours.engine.handle_command(Command::SendText(t.clone()), net.now);
-            let written = net.theirs.channel(id).expect("channel").write(false, t.as_bytes()).expect("fits");
-            assert!(written, "{}", t.len());
+            // An empty message of str0m's blocks its stream for good.
+            if !t.is_empty() {
+                let written = net.theirs.channel(id).expect("channel").write(false, t.as_bytes()).expect("fits");
+                assert!(written, "{}", t.len());
+            }
             net.run(Duration::from_secs(1), |_| false);
         }
         net.run(Duration::from_secs(200), |n| n.texts.len() == texts.len() && n.ours.texts.len() >= texts.len() - 1);
         assert_eq!(net.texts, texts, "loss {lose} {role:?}");
-        // They cannot say nothing: str0m sends no empty message.
-        assert_eq!(
-            net.ours.texts.iter().filter(|t| !t.is_empty()).collect::<Vec<_>>(),
-            texts[1..].iter().collect::<Vec<_>>()
-        );
+        assert_eq!(net.ours.texts, texts[1..], "loss {lose} {role:?}");
         assert!(net.longest <= 1232, "{}", net.longest);
         assert_eq!((net.ours.channel_closed, net.ours.failed), (0, None));
     }
