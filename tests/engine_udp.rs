@@ -38,7 +38,13 @@ fn config(side: usize) -> Config {
         stun_servers: vec![],
         allow_loopback: true,
         rtp: RtpConfig {
-            extensions: ExtensionIds { audio_level: 1, abs_send_time: 3, transport_cc: 5 },
+            extensions: ExtensionIds {
+                audio_level: 1,
+                abs_send_time: 3,
+                transport_cc: 5,
+                mid: 10,
+                dependency_descriptor: 11,
+            },
             payload_types: vec![
                 pt(AUDIO, CodecKind::Audio, 48_000, None, false),
                 pt(VIDEO, CodecKind::Video, 90_000, None, true),
@@ -48,6 +54,7 @@ fn config(side: usize) -> Config {
         feedback_ssrc: 1 + side as u32,
         cname: format!("udp{side}"),
         estimate: EstimateBounds::default(),
+        sctp: Some(5000),
     }
 }
 

@@ -31,6 +31,8 @@ pub(super) const MAX_HANDSHAKE_DATAGRAMS: u32 = 2000;
 pub(super) enum DtlsOutput {
     Packet(Vec<u8>),
     Secure(Profile, Vec<u8>),
+    /// Application data: one SCTP packet.
+    Data(Vec<u8>),
     PeerClosed,
     Failed(Failure),
 }
@@ -159,6 +161,20 @@ impl Link {
         [self.next, handshake].into_iter().flatten().min()
     }
 
+    /// Sends application data, one record and one datagram: it must fit. Lost while DTLS is not up.
+    pub fn send(&mut self, data: &[u8], now: Instant) {
+        if let Some(d) = self.dtls.as_mut().filter(|_| self.secure) {
+            let r = d.send_application_data(data).map(|_| ());
+            self.result(r, now);
+            self.drain(now);
+        }
+    }
+
+    /// Whether an error ended DTLS after the keys were there: media goes on, application data does not.
+    pub fn is_gone(&self) -> bool {
+        self.secure && self.dtls.is_none()
+    }
+
     /// Says goodbye.
     pub fn close(&mut self, now: Instant) {
         if let Some(d) = &mut self.dtls {
@@ -227,6 +243,8 @@ impl Link {
                     self.secure = true;
                     self.out.push_back(DtlsOutput::Secure(profile, material.to_vec()));
                 }
+                // Nobody asked for data before the certificate was seen.
+                Output::ApplicationData(data) if self.secure => self.out.push_back(DtlsOutput::Data(data.to_vec())),
                 Output::CloseNotify => self.out.push_back(DtlsOutput::PeerClosed),
                 _ => {}
             }

@@ -1,7 +1,8 @@
 //! A fake engine for tests of the layers above: the same trait, no cryptography, deterministic. Two of them connect by
 //! exchanging datagrams, check each other's credentials and fingerprints, and carry RTP with everything the events tell.
 //!
-//! It sends a hello until it hears one that names it, then one every two seconds; what is lost on the way stays lost.
+//! It sends a hello until it hears one that names it, then one every two seconds; what is lost on the way stays lost. A data
+//! channel opens when both have an SCTP port; texts are datagrams. An ICE restart is a second hello between other addresses.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -20,12 +21,16 @@ const KEY_FRAME: u8 = b'K';
 const REPORT: u8 = b'S';
 const BYE: u8 = b'B';
 const CLOSE: u8 = b'C';
+const OPEN: u8 = b'O';
+const OPENED: u8 = b'A';
+const TEXT: u8 = b'T';
 /// Between two hellos, before and after one was heard.
 const HELLO_EVERY: Duration = Duration::from_millis(50);
 const KEEP_ALIVE: Duration = Duration::from_secs(2);
 const DISCONNECTED_AFTER: Duration = Duration::from_secs(5);
 const FAILED_AFTER: Duration = Duration::from_secs(30);
 const REPORT_EVERY: Duration = Duration::from_secs(1);
+const RESTART_TIME: Duration = Duration::from_secs(30);
 
 /// Makes fakes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -49,6 +54,15 @@ struct Stream {
     last: Option<(Time, u32, u8)>,
 }
 
+struct Restart {
+    generation: u32,
+    addresses: Vec<SocketAddr>,
+    credentials: IceCredentials,
+    remote: IceCredentials,
+    remotes: Vec<SocketAddr>,
+    until: Time,
+}
+
 /// The fake.
 pub struct FakeEngine {
     config: Config,
@@ -66,6 +80,11 @@ pub struct FakeEngine {
     heard: Time,
     hello_at: Option<Time>,
     report_at: Option<Time>,
+    /// A channel is wanted.
+    channel_wanted: bool,
+    channel_open: bool,
+    restart: Option<Restart>,
+    restarts: u32,
     out: VecDeque<Output>,
     stats: Stats,
 }
@@ -88,6 +107,10 @@ impl FakeEngine {
             heard: now,
             hello_at: None,
             report_at: None,
+            channel_wanted: false,
+            channel_open: false,
+            restart: None,
+            restarts: 0,
             out: VecDeque::new(),
             stats: Stats::default(),
         }
@@ -122,23 +145,62 @@ impl FakeEngine {
     }
 
     /// `H`, whether the peer was heard, and four texts: whom it is for, its password, who says it, the own fingerprint.
-    fn hello(&self) -> Vec<u8> {
+    fn hello(&self, remote: &IceCredentials, ours: &IceCredentials) -> Vec<u8> {
         let mut b = vec![HELLO, u8::from(self.path.is_some())];
-        if let Some(r) = &self.remote {
-            let own = &self.config.identity.fingerprint.value;
-            for s in [&r.credentials.ufrag, &r.credentials.pwd, &self.credentials.ufrag, own] {
-                b.extend_from_slice(s.as_bytes());
-                b.push(0);
-            }
+        let own = &self.config.identity.fingerprint.value;
+        for s in [&remote.ufrag, &remote.pwd, &ours.ufrag, own] {
+            b.extend_from_slice(s.as_bytes());
+            b.push(0);
         }
         b
     }
 
-    fn send_hello(&mut self, now: Time) {
-        if self.over || self.remote.is_none() {
-            return;
+    /// The hellos of a restart.
+    fn send_restart_hello(&mut self) {
+        let Some(r) = &self.restart else { return };
+        let data = self.hello(&r.remote, &r.credentials);
+        for (&local, &remote) in r.addresses.iter().flat_map(|l| r.remotes.iter().map(move |r| (l, r))) {
+            self.out.push_back(Output::Transmit(Transmit { local, remote, data: data.clone() }));
         }
-        let data = self.hello();
+    }
+
+    fn restart_failed(&mut self) {
+        if let Some(r) = self.restart.take() {
+            self.event(Event::RestartFailed { generation: r.generation });
+            r.addresses.into_iter().for_each(|a| self.event(Event::AddressUnused(a)));
+        }
+    }
+
+    fn restarted(&mut self, local: SocketAddr, remote: SocketAddr, now: Time) {
+        let Some(r) = self.restart.take() else { return };
+        self.heard = now;
+        self.path = Some((local, remote));
+        self.credentials = r.credentials;
+        self.remotes = r.remotes;
+        if let Some(t) = &mut self.remote {
+            t.credentials = r.remote;
+        }
+        self.send_hello(now);
+        self.event(Event::Restarted { generation: r.generation });
+        for old in std::mem::replace(&mut self.locals, r.addresses) {
+            self.event(Event::AddressUnused(old));
+        }
+    }
+
+    fn set_channel(&mut self, open: bool) {
+        if self.channel_open != open {
+            self.channel_open = open;
+            self.event(if open { Event::ChannelOpen } else { Event::ChannelClosed });
+        }
+    }
+
+    fn send_hello(&mut self, now: Time) {
+        let Some(r) = self.remote.as_ref().filter(|_| !self.over) else { return };
+        let data = self.hello(&r.credentials, &self.credentials);
+        self.send_restart_hello();
+        if self.secure && self.channel_wanted && !self.channel_open {
+            self.transmit(vec![OPEN]);
+        }
         if self.path.is_some() {
             self.transmit(data);
         } else {
@@ -148,7 +210,8 @@ impl FakeEngine {
                 }
             }
         }
-        self.hello_at = Some(now + if self.secure { KEEP_ALIVE } else { HELLO_EVERY });
+        let settled = self.secure && self.restart.is_none() && self.channel_wanted <= self.channel_open;
+        self.hello_at = Some(now + if settled { KEEP_ALIVE } else { HELLO_EVERY });
     }
 
     fn on_hello(&mut self, local: SocketAddr, remote: SocketAddr, b: &[u8], now: Time) {
@@ -158,6 +221,14 @@ impl FakeEngine {
             self.stats.junk += 1;
             return;
         };
+        if let Some(n) = &self.restart
+            && ufrag == n.credentials.ufrag.as_bytes()
+            && pwd == n.credentials.pwd.as_bytes()
+            && theirs == n.remote.ufrag.as_bytes()
+            && n.addresses.contains(&local)
+        {
+            return self.restarted(local, remote, now);
+        }
         let right = ufrag == self.credentials.ufrag.as_bytes()
             && pwd == self.credentials.pwd.as_bytes()
             && theirs == r.credentials.ufrag.as_bytes();
@@ -198,6 +269,8 @@ impl FakeEngine {
             recovered: false,
             arrival: now,
             level,
+            mid: None,
+            dependency_descriptor: None,
             payload: Bytes::copy_from_slice(payload),
         };
         self.seen.insert(packet.ssrc, ());
@@ -260,7 +333,10 @@ impl PeerEngine for FakeEngine {
                 }
             }
             Command::AddRemoteCandidate(c) => {
-                if !self.remotes.contains(&c.address) {
+                if let Some(r) = &mut self.restart {
+                    r.remotes.push(c.address);
+                    self.send_restart_hello();
+                } else if !self.remotes.contains(&c.address) {
                     self.remotes.push(c.address);
                     self.send_hello(now);
                 }
@@ -284,6 +360,30 @@ impl PeerEngine for FakeEngine {
                     self.ssrc_message(KEY_FRAME, ssrc);
                 }
             }
+            Command::OpenChannel { .. } => {
+                self.channel_wanted = self.config.sctp.is_some();
+                self.send_hello(now);
+            }
+            Command::SendText(text) => {
+                if self.channel_open {
+                    self.stats.texts_out += 1;
+                    self.transmit([&[TEXT], text.as_bytes()].concat());
+                } else {
+                    self.stats.texts_dropped += 1;
+                }
+            }
+            Command::RestartIce { generation, addresses, remote } => {
+                self.restart_failed();
+                self.restarts += 1;
+                let ufrag = format!("{}r{}", self.credentials.ufrag, self.restarts);
+                let credentials = IceCredentials { ufrag, pwd: self.credentials.pwd.clone() };
+                self.event(Event::RestartCredentials { generation, credentials: credentials.clone() });
+                let (remotes, until) = (vec![], now + RESTART_TIME);
+                self.restart = Some(Restart { generation, addresses, credentials, remote, remotes, until });
+                self.send_hello(now);
+            }
+            // What it sends is not limited.
+            Command::Probe { .. } => {}
             Command::Close => {
                 self.transmit(vec![CLOSE]);
                 self.end();
@@ -312,6 +412,15 @@ impl PeerEngine for FakeEngine {
                 self.event(Event::KeyFrameWanted(ssrc(&[*a, *b, *c, *d])));
             }
             [BYE, a, b, c, d] => self.event(Event::Bye(ssrc(&[*a, *b, *c, *d]))),
+            [OPEN] if self.config.sctp.is_some() => {
+                self.transmit(vec![OPENED]);
+                self.set_channel(true);
+            }
+            [OPENED] if self.channel_wanted => self.set_channel(true),
+            [TEXT, text @ ..] if self.channel_open => {
+                self.stats.texts_in += 1;
+                self.event(Event::ChannelText(String::from_utf8_lossy(text).into_owned()));
+            }
             [CLOSE] => self.fail(Failure::PeerClosed),
             [REPORT, rest @ ..] if rest.len() == 16 => {
                 let word = |at: usize| u32::from_be_bytes([rest[at], rest[at + 1], rest[at + 2], rest[at + 3]]);
@@ -331,6 +440,9 @@ impl PeerEngine for FakeEngine {
         }
         if self.report_at.is_some_and(|t| t <= now) {
             self.send_reports(now);
+        }
+        if self.restart.as_ref().is_some_and(|r| r.until <= now) {
+            self.restart_failed();
         }
         if self.remote.is_some() {
             let silent = now.since(self.heard);
@@ -377,12 +489,14 @@ impl PeerEngine for FakeEngine {
             let after = if self.state == IceState::Connected { DISCONNECTED_AFTER } else { FAILED_AFTER };
             self.heard + after
         });
-        earliest(earliest(self.hello_at, self.report_at), silence)
+        let restart = self.restart.as_ref().map(|r| r.until);
+        earliest(earliest(self.hello_at, self.report_at), earliest(silence, restart))
     }
 
     fn local_transport(&self) -> LocalTransport {
         let fingerprint = self.config.identity.fingerprint.clone();
-        LocalTransport { credentials: self.credentials.clone(), fingerprint }
+        let credentials = self.restart.as_ref().map_or(&self.credentials, |r| &r.credentials).clone();
+        LocalTransport { credentials, fingerprint }
     }
 
     fn stats(&self) -> Stats {
@@ -440,6 +554,58 @@ mod tests {
         net.command(0, Command::Close);
         net.run_for(Duration::from_secs(1));
         assert_eq!(net.failure(1), Some(Failure::PeerClosed));
+    }
+
+    #[test]
+    fn fakes_open_a_channel_and_carry_texts() {
+        let mut net = net();
+        net.connect();
+        net.command(0, Command::SendText("early".into()));
+        net.command(0, Command::OpenChannel { label: "l".into(), protocol: "p".into() });
+        net.run_for(Duration::from_secs(1));
+        net.command(0, Command::SendText("there".into()));
+        net.command(1, Command::SendText("back".into()));
+        net.run_for(Duration::from_secs(1));
+        let texts = |side: usize| {
+            let all = net.events[side].iter();
+            all.filter_map(|e| if let Event::ChannelText(t) = e { Some(t.as_str()) } else { None }).collect::<Vec<_>>()
+        };
+        assert_eq!((texts(0), texts(1)), (vec!["back"], vec!["there"]));
+        assert_eq!(net.engines[0].stats().texts_dropped, 1);
+    }
+
+    #[test]
+    fn a_fake_moves_to_the_path_of_a_restart_and_keeps_the_old_one_when_it_fails() {
+        let mut net = net();
+        net.connect();
+        let new = ["10.0.0.3:1", "10.0.0.4:1"].map(|a| a.parse().expect("address"));
+        let credentials = [0, 1].map(|i: usize| {
+            let t = net.engines[i].local_transport().credentials;
+            IceCredentials { ufrag: format!("{}r1", t.ufrag), pwd: t.pwd }
+        });
+        for i in [0, 1] {
+            let (addresses, remote) = (vec![new[i]], credentials[1 - i].clone());
+            net.command(i, Command::RestartIce { generation: 7, addresses, remote });
+            assert_eq!(net.engines[i].local_transport().credentials, credentials[i]);
+            let (foundation, address, kind) = ("1".into(), new[1 - i], CandidateKind::Host);
+            net.command(
+                i,
+                Command::AddRemoteCandidate(Candidate { foundation, priority: 1, address, kind, related: None }),
+            );
+        }
+        net.run_for(Duration::from_secs(1));
+        for i in [0, 1] {
+            let told = |f: fn(&Event) -> bool| net.events[i].iter().any(f);
+            assert!(told(|e| matches!(e, Event::Restarted { generation: 7 })));
+            assert_eq!(net.engines[i].stats().path.map(|p| (p.local, p.remote)), Some((new[i], new[1 - i])));
+            assert!(net.events[i].iter().any(|e| matches!(e, Event::AddressUnused(a) if *a == net.addresses[i])));
+        }
+        let (addresses, remote) = (vec![net.addresses[0]], credentials[0].clone());
+        net.command(0, Command::RestartIce { generation: 8, addresses, remote });
+        net.run_for(Duration::from_secs(40));
+        assert!(net.events[0].iter().any(|e| matches!(e, Event::RestartFailed { generation: 8 })));
+        assert_eq!(net.engines[0].stats().path.map(|p| p.local), Some(new[0]));
+        assert_eq!(net.failure(0), None);
     }
 
     #[test]

@@ -6,10 +6,10 @@ use bytes::{Buf, Bytes, BytesMut};
 
 use super::outbound::{REPORT_US, TRANSPORT_CC_US, ntp};
 use super::rtcp::{self, Blocks, Part};
-use super::rtp::{Header, Seen, read_extensions, split_rtx};
+use super::rtp::{Header, read_extensions, split_rtx};
 use super::stream::Receiver;
 use super::{DEFAULT_CLOCK, Engine, KEY_FRAME_INTERVAL_US, MAX_EARLY, MAX_STREAMS, RX_CHUNK};
-use crate::media::peer::{Bandwidth, Event, IncomingRtp};
+use crate::media::peer::{AudioLevel, Bandwidth, Event, IncomingRtp, Mid};
 use crate::time::Time;
 
 /// A measured round trip beyond this is a mistake (docs/protocol/04 §9), in 1/65536 s.
@@ -17,6 +17,13 @@ const MAX_RTT: u32 = 7 << 16;
 /// The estimate is told again when it moved by this part, or after this time, µs.
 const TELL_CHANGE: f64 = 0.03;
 const TELL_EVERY_US: u64 = 1_000_000;
+
+/// What the header extensions say to those above.
+struct Extra {
+    level: Option<AudioLevel>,
+    mid: Option<Mid>,
+    descriptor: Option<Bytes>,
+}
 
 impl Engine {
     #[inline]
@@ -42,12 +49,12 @@ impl Engine {
             self.stats.srtp_errors += 1;
             return;
         };
-        let mut body = self.arena.split();
         if srtp.received_streams() > MAX_STREAMS {
             self.evict(h.ssrc);
         }
         self.stats.rtp_in += 1;
-        self.stats.rtp_in_bytes += body.len() as u64;
+        let body_len = self.arena.len();
+        self.stats.rtp_in_bytes += body_len as u64;
         if newest {
             self.follow(local, remote);
         }
@@ -56,18 +63,25 @@ impl Engine {
             self.arrivals.arrived(now.mono_us, n, h.ssrc);
             self.transport_cc_us.get_or_insert(now.mono_us + TRANSPORT_CC_US);
         }
-        let Some(len) = h.payload_len(&body) else {
+        let Some(len) = h.payload_len(&self.arena[..body_len]) else {
+            self.arena.clear();
             self.stats.junk += 1;
             return;
         };
+        // The header is read where it came; what outlives it goes behind the payload, into the same chunk.
+        let descriptor = seen.dependency_descriptor.map(|d| {
+            self.arena.extend_from_slice(d);
+            body_len..body_len + d.len()
+        });
+        let mut body = self.arena.split().freeze();
+        let descriptor = descriptor.map(|range| body.slice(range));
         body.truncate(len);
-        self.take(h, seen, body, now);
+        self.take(h, Extra { level: seen.level, mid: seen.mid, descriptor }, body, now);
     }
 
     /// Undoes a repair and delivers.
     #[inline]
-    fn take(&mut self, mut h: Header, seen: Seen, body: BytesMut, now: Time) {
-        let mut payload = body.freeze();
+    fn take(&mut self, mut h: Header, extra: Extra, mut payload: Bytes, now: Time) {
         let mut pt = self.payload_types[usize::from(h.pt)];
         let repairs = pt.and_then(|p| p.repairs);
         if let Some(original_pt) = repairs {
@@ -105,7 +119,9 @@ impl Engine {
             marker: h.marker,
             recovered,
             arrival: now,
-            level: seen.level,
+            level: extra.level,
+            mid: extra.mid,
+            dependency_descriptor: extra.descriptor,
             payload,
         }));
     }

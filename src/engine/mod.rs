@@ -1,9 +1,10 @@
 //! Layer 4: the media engine (design §9): ICE, DTLS-SRTP, RTP and RTCP without SDP, without sockets, in virtual time.
 //!
-//! One file per room: [`ice`] and [`gather`], [`dtls`] with [`dtls_crypto`] and [`identity`], [`srtp`], [`rtp`], [`rtcp`],
-//! [`stream`], [`nack`], [`twcc`], [`estimate`]; [`inbound`] and [`outbound`] put them together; this file holds the engine,
+//! One file per room: [`ice`] and [`gather`], [`dtls`] with [`dtls_crypto`] and [`identity`], [`sctp`] with [`data_channel`],
+//! [`srtp`], [`rtp`], [`rtcp`], [`stream`], [`nack`], [`twcc`], [`estimate`]; [`inbound`] and [`outbound`] put them together; this file holds the engine,
 //! its demultiplexer (RFC 7983) and its deadlines. The protocol facts are in docs/protocol/04 §5–§9.
 
+mod data_channel;
 mod dtls;
 mod dtls_crypto;
 mod estimate;
@@ -17,6 +18,7 @@ mod nack;
 mod outbound;
 mod rtcp;
 mod rtp;
+mod sctp;
 mod srtp;
 mod ssrc_map;
 mod stream;
@@ -42,6 +44,7 @@ use dtls::{DtlsOutput, Link};
 use estimate::Estimator;
 use ice::{Ice, IceOutput};
 use outbound::Wire;
+use sctp::{Sctp, SctpOutput};
 use ssrc_map::SsrcMap;
 use stream::{Receiver, Transmitter};
 
@@ -94,6 +97,7 @@ pub struct Engine {
     ice: Ice,
     dtls: Option<Link>,
     dtls_client: bool,
+    sctp: Option<Sctp>,
     /// Failed or closed: nothing happens any more.
     over: bool,
     early: Vec<(SocketAddr, SocketAddr, Vec<u8>)>,
@@ -119,6 +123,7 @@ pub struct Engine {
     // Deadlines, µs.
     ice_us: Option<u64>,
     dtls_us: Option<u64>,
+    sctp_us: Option<u64>,
     transport_cc_us: Option<u64>,
     nack_us: Option<u64>,
     report_us: Option<u64>,
@@ -147,6 +152,7 @@ impl Engine {
             ice,
             dtls: None,
             dtls_client: false,
+            sctp: config.sctp.map(Sctp::new),
             over: false,
             early: vec![],
             wire,
@@ -167,6 +173,7 @@ impl Engine {
             fates: vec![],
             ice_us: None,
             dtls_us: None,
+            sctp_us: None,
             transport_cc_us: None,
             nack_us: None,
             report_us: None,
@@ -236,12 +243,44 @@ impl Engine {
                     for (local, remote, b) in std::mem::take(&mut self.early) {
                         self.on_rtp(local, remote, &b, now);
                     }
+                    if let Some(s) = &mut self.sctp {
+                        s.start(self.dtls_client, instant(now.mono_us));
+                    }
                 }
+                DtlsOutput::Data(data) => match &mut self.sctp {
+                    Some(s) => s.handle(data, instant(now.mono_us)),
+                    None => self.stats.junk += 1,
+                },
                 DtlsOutput::PeerClosed => return self.fail(Failure::PeerClosed),
                 DtlsOutput::Failed(f) => return self.fail(f),
             }
         }
+        self.drain_sctp(instant(now.mono_us));
         self.dtls_us = self.dtls.as_ref().and_then(Link::deadline).map(micros);
+    }
+
+    fn drain_sctp(&mut self, at: Instant) {
+        let (Some(s), Some(d)) = (&mut self.sctp, &mut self.dtls) else { return };
+        if d.is_gone() {
+            s.lost();
+        }
+        while let Some(o) = s.poll() {
+            match o {
+                SctpOutput::Packet(p) => {
+                    d.send(&p, at);
+                    while let Some(o) = d.poll() {
+                        // Sending makes packets only; an error shows at the next turn.
+                        if let DtlsOutput::Packet(p) = o {
+                            self.wire.transmit(p);
+                        }
+                    }
+                }
+                SctpOutput::Open => self.wire.event(Event::ChannelOpen),
+                SctpOutput::Text(t) => self.wire.event(Event::ChannelText(t)),
+                SctpOutput::Closed => self.wire.event(Event::ChannelClosed),
+            }
+        }
+        self.sctp_us = s.deadline().map(micros);
     }
 
     fn fail(&mut self, f: Failure) {
@@ -257,15 +296,20 @@ impl Engine {
         self.ice.close();
         self.dtls = None;
         self.early = vec![];
-        (self.ice_us, self.dtls_us, self.transport_cc_us) = (None, None, None);
+        (self.ice_us, self.dtls_us, self.sctp_us, self.transport_cc_us) = (None, None, None, None);
         (self.nack_us, self.report_us, self.key_frame_us) = (None, None, None);
     }
 
     fn close(&mut self, now: Time) {
         let ssrcs: Vec<u32> = self.tx.keys().copied().collect();
         self.say_bye(&ssrcs);
+        let at = instant(now.mono_us);
+        if let Some(s) = &mut self.sctp {
+            s.abort(at);
+        }
+        self.drain_sctp(at);
         if let Some(d) = &mut self.dtls {
-            d.close(instant(now.mono_us));
+            d.close(at);
         }
         while let Some(o) = self.dtls.as_mut().and_then(Link::poll) {
             if let DtlsOutput::Packet(p) = o {
@@ -317,6 +361,16 @@ impl PeerEngine for Engine {
             }
             Command::Forget(ssrc) => self.forget(ssrc),
             Command::RequestKeyFrame(ssrc) => self.ask_key_frame(ssrc, now),
+            Command::OpenChannel { label, protocol } => {
+                if let Some(s) = &mut self.sctp {
+                    s.open(label, protocol, at);
+                }
+            }
+            Command::SendText(text) => match &mut self.sctp {
+                Some(s) => s.send(text, at),
+                None => self.stats.texts_dropped += 1,
+            },
+            Command::RestartIce { .. } | Command::Probe { .. } => {}
             Command::Close => return self.close(now),
         }
         self.drain_ice(now);
@@ -369,6 +423,12 @@ impl PeerEngine for Engine {
             d.handle_timeout(instant(now.mono_us));
             self.drain_dtls(now);
         }
+        if due(self.sctp_us)
+            && let Some(s) = &mut self.sctp
+        {
+            s.handle_timeout(instant(now.mono_us));
+            self.drain_sctp(instant(now.mono_us));
+        }
         if due(self.ice_us) {
             self.ice.handle_timeout(instant(now.mono_us), now.mono_us);
             self.drain_ice(now);
@@ -390,7 +450,15 @@ impl PeerEngine for Engine {
     }
 
     fn next_deadline(&self) -> Option<Time> {
-        let all = [self.ice_us, self.dtls_us, self.transport_cc_us, self.nack_us, self.report_us, self.key_frame_us];
+        let all = [
+            self.ice_us,
+            self.dtls_us,
+            self.sctp_us,
+            self.transport_cc_us,
+            self.nack_us,
+            self.report_us,
+            self.key_frame_us,
+        ];
         let us = all.into_iter().flatten().min()?;
         Some(Time::new(us, us as i64 + self.wall_us))
     }
@@ -400,7 +468,13 @@ impl PeerEngine for Engine {
     }
 
     fn stats(&self) -> Stats {
+        let s = self.sctp.as_ref().map_or_else(sctp::SctpStats::default, |s| s.stats);
         Stats {
+            texts_in: s.texts_in,
+            texts_out: s.texts_out,
+            texts_dropped: self.stats.texts_dropped + s.texts_dropped,
+            messages_ignored: s.messages_ignored,
+            junk: self.stats.junk + s.refused,
             rtt: self.rtt_us.map(Duration::from_micros),
             streams: (self.rx.len() + self.tx.len()) as u32,
             path: self.wire.path.map(|(local, remote)| self.ice.describe(local, remote)),

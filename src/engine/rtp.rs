@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use crate::media::peer::{AudioLevel, ExtensionIds};
+use crate::media::peer::{AudioLevel, ExtensionIds, Mid};
 
 /// Fixed part of the header.
 const FIXED: usize = 12;
@@ -190,14 +190,16 @@ pub(super) fn write_header(out: &mut Vec<u8>, ids: &ExtensionIds, f: &Fields) {
 
 /// What the engine reads from the extensions of a received packet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Seen {
+pub(super) struct Seen<'a> {
     pub level: Option<AudioLevel>,
     pub transport_cc: Option<u16>,
+    pub mid: Option<Mid>,
+    pub dependency_descriptor: Option<&'a [u8]>,
 }
 
 /// One pass over the extensions.
 #[inline]
-pub(super) fn read_extensions(h: &Header, b: &[u8], ids: &ExtensionIds) -> Seen {
+pub(super) fn read_extensions<'a>(h: &Header, b: &'a [u8], ids: &ExtensionIds) -> Seen<'a> {
     let mut seen = Seen::default();
     for (id, v) in h.extensions(b) {
         match v {
@@ -205,6 +207,10 @@ pub(super) fn read_extensions(h: &Header, b: &[u8], ids: &ExtensionIds) -> Seen 
                 seen.level = Some(AudioLevel { level: n & 0x7f, voice: n & 0x80 != 0 });
             }
             [hi, lo, ..] if id == ids.transport_cc => seen.transport_cc = Some(u16::from_be_bytes([*hi, *lo])),
+            mid if id == ids.mid => seen.mid = Mid::new(mid),
+            descriptor if id == ids.dependency_descriptor && !descriptor.is_empty() => {
+                seen.dependency_descriptor = Some(descriptor);
+            }
             _ => {}
         }
     }
@@ -229,7 +235,8 @@ pub(super) fn unwrap_near(near: u64, seq: u16) -> Option<u64> {
 mod tests {
     use super::*;
 
-    const IDS: ExtensionIds = ExtensionIds { audio_level: 1, abs_send_time: 3, transport_cc: 5 };
+    const IDS: ExtensionIds =
+        ExtensionIds { audio_level: 1, abs_send_time: 3, transport_cc: 5, mid: 10, dependency_descriptor: 11 };
 
     fn fields(extra: Option<&(u8, Bytes)>) -> Fields<'_> {
         let level = Some(AudioLevel { level: 30, voice: true });
@@ -261,8 +268,21 @@ mod tests {
             let seen = read_extensions(&h, &b, &IDS);
             assert_eq!(seen.transport_cc, Some(0x0405));
             assert_eq!(seen.level, Some(AudioLevel { level: 30, voice: true }));
+            assert_eq!(seen.dependency_descriptor, Some(&extra.1[..]));
             assert_eq!(&b[h.len..], b"pay");
         }
+    }
+
+    #[test]
+    fn mid_and_dependency_descriptor_are_read_only_when_negotiated() {
+        let extra = (10, Bytes::from_static(b"v12"));
+        let mut b = vec![];
+        write_header(&mut b, &IDS, &fields(Some(&extra)));
+        let h = Header::parse(&b).expect("header");
+        let seen = read_extensions(&h, &b, &IDS);
+        assert_eq!((seen.mid.as_ref().map(Mid::as_str), seen.dependency_descriptor), (Some("v12"), None));
+        let none = read_extensions(&h, &b, &ExtensionIds::default());
+        assert_eq!(none, Seen::default());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! events and one deadline out.
 //!
 //! An engine moves RTP and knows SSRCs, never frames, participants or source names. Below this line: ICE, DTLS, SRTP,
-//! RTX and NACK, reports, transport-cc, bandwidth estimate. Above it: packetiser, reorder, layers, tracks, ownership of
+//! SCTP, RTX and NACK, reports, transport-cc, bandwidth estimate, pacing. Above it: packetiser, reorder, layers, tracks, ownership of
 //! SSRCs. Everything here is plain data and `Send`; no type of a dependency but `bytes::Bytes` appears.
 
 use std::fmt;
@@ -40,7 +40,8 @@ pub trait PeerEngine: Send {
     /// When the engine wants [`handle_timeout`](PeerEngine::handle_timeout) next, if at all.
     fn next_deadline(&self) -> Option<Time>;
 
-    /// Our ICE credentials and certificate fingerprint; known from the start, constant for the life of the engine.
+    /// Our ICE credentials and certificate fingerprint; known from the start. The fingerprint is constant for the life of
+    /// the engine, the credentials are those of the newest [`Command::RestartIce`].
     fn local_transport(&self) -> LocalTransport;
 
     /// Counters so far.
@@ -72,6 +73,8 @@ pub struct Config {
     pub cname: String,
     /// Bounds of the bandwidth estimate.
     pub estimate: EstimateBounds,
+    /// The peer's SCTP port (`sctpmap`; 5000 with the bridge), for a data channel over DTLS; `None`: no association.
+    pub sctp: Option<u16>,
 }
 
 /// What the engine must know of the negotiated RTP session (docs/protocol/04 §6).
@@ -90,6 +93,11 @@ pub struct ExtensionIds {
     pub abs_send_time: u8,
     /// `http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01`
     pub transport_cc: u8,
+    /// `urn:ietf:params:rtp-hdrext:sdes:mid`; read only.
+    pub mid: u8,
+    /// `https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension`; read only, what we send
+    /// stands in [`OutgoingRtp::extra`].
+    pub dependency_descriptor: u8,
 }
 
 /// One RTP payload type.
@@ -256,6 +264,19 @@ pub enum Command {
     Forget(u32),
     /// Asks the sender of this remote SSRC for a key frame; throttled per SSRC.
     RequestKeyFrame(u32),
+    /// Opens a data channel (RFC 8832), ordered and reliable; as soon as there is an association, if there is none yet.
+    /// Nothing happens without [`Config::sctp`], and while a channel of ours is there.
+    OpenChannel { label: String, protocol: String },
+    /// Sends a text on the data channel. Dropped, and counted, while none is open, and when it does not fit into what may
+    /// wait to be sent.
+    SendText(String),
+    /// An ICE restart in place, make before break (docs/protocol/02 §10): new checks from these local sockets, which must be
+    /// new ones, towards the peer's new credentials; candidates that follow belong to them. What carries media goes on
+    /// until the new path is there, or for good if it never is. A restart on the way is superseded.
+    RestartIce { generation: u32, addresses: Vec<SocketAddr>, remote: IceCredentials },
+    /// Sends padding and repeats beside the media, for this long, until that rate is reached: the estimate believes only
+    /// what was carried, so a higher rate has to be tried first. Ends early when the path shows that it is full.
+    Probe { bps: u64, duration: Duration },
     /// Ends the connection; outputs that say so come at once, then nothing more.
     Close,
 }
@@ -330,6 +351,28 @@ pub enum Event {
     Bandwidth(Bandwidth),
     /// A remote SSRC said goodbye (RTCP BYE).
     Bye(u32),
+    /// A data channel is open: [`Command::SendText`] has an effect from here on.
+    ChannelOpen,
+    ChannelText(String),
+    /// No data channel is open any more, or none will be: the peer reset it or ended the association, which a bridge does
+    /// when we leave and is no failure.
+    ChannelClosed,
+    /// Our credentials for this restart, to be told to the peer; comes at once.
+    RestartCredentials {
+        generation: u32,
+        credentials: IceCredentials,
+    },
+    /// Media moved to a path of this restart.
+    Restarted {
+        generation: u32,
+    },
+    /// This restart did not connect in time, or a newer one took its place. The path before it goes on. Its local addresses
+    /// follow as [`Event::AddressUnused`].
+    RestartFailed {
+        generation: u32,
+    },
+    /// The engine has no use for this local address any more: its socket may be closed.
+    AddressUnused(SocketAddr),
     /// The connection is over for good. Comes at most once.
     Failed(Failure),
 }
@@ -375,8 +418,47 @@ pub struct IncomingRtp {
     pub recovered: bool,
     pub arrival: Time,
     pub level: Option<AudioLevel>,
+    /// The peer's name for the stream or its slot, on packets that carry one.
+    pub mid: Option<Mid>,
+    /// The AV1 dependency descriptor, on packets that carry one.
+    pub dependency_descriptor: Option<Bytes>,
     /// A slice of the received packet.
     pub payload: Bytes,
+}
+
+/// An RTP stream's `mid` (RFC 9143 §15), kept in place: it is read per packet.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Mid {
+    len: u8,
+    text: [u8; MAX_MID],
+}
+
+/// The longest `mid` that is read; Jitsi's are a letter and a small number. A longer one counts as none.
+pub const MAX_MID: usize = 15;
+
+impl Mid {
+    /// `None` if it is empty, too long, or not printable ASCII.
+    #[inline]
+    pub fn new(b: &[u8]) -> Option<Mid> {
+        if b.is_empty() || b.len() > MAX_MID || !b.iter().all(u8::is_ascii_graphic) {
+            return None;
+        }
+        let mut text = [0; MAX_MID];
+        text[..b.len()].copy_from_slice(b);
+        Some(Mid { len: b.len() as u8, text })
+    }
+
+    /// As signalled.
+    pub fn as_str(&self) -> &str {
+        // ASCII by construction.
+        std::str::from_utf8(&self.text[..usize::from(self.len)]).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Mid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.as_str())
+    }
 }
 
 /// RTP time of one stream bound to the sender's wall clock (RFC 3550 §6.4.1).
@@ -442,6 +524,13 @@ pub struct Stats {
     pub junk: u64,
     /// Packets given to `send_rtp` that could not go.
     pub send_dropped: u64,
+    /// Texts on data channels.
+    pub texts_in: u64,
+    pub texts_out: u64,
+    /// Texts that could not go.
+    pub texts_dropped: u64,
+    /// Binary, oversized and malformed messages, and those of no channel, that were ignored.
+    pub messages_ignored: u64,
     pub rtt: Option<Duration>,
     /// Sources known now, both directions.
     pub streams: u32,
@@ -483,6 +572,15 @@ mod tests {
         let fingerprint = Fingerprint { hash: "sha-256".into(), value: "AA".into() };
         let i = Identity { certificate: vec![1], private_key: vec![213], fingerprint };
         assert!(!format!("{i:?}").contains("213"));
+    }
+
+    #[test]
+    fn a_mid_at_the_limit_is_read_and_one_past_it_is_not() {
+        assert_eq!(Mid::new(b"v0").as_ref().map(Mid::as_str), Some("v0"));
+        assert!(Mid::new(&[b'a'; MAX_MID]).is_some());
+        for bad in [&[b'a'; MAX_MID + 1][..], b"", b"a b", &[0xff]] {
+            assert_eq!(Mid::new(bad), None);
+        }
     }
 
     #[test]

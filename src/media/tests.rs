@@ -28,6 +28,8 @@ fn incoming(p: &OutgoingRtp, seq: u64, at: Time) -> IncomingRtp {
         recovered: false,
         arrival: at,
         level: p.level,
+        mid: None,
+        dependency_descriptor: None,
         payload: p.payload.clone(),
     }
 }
@@ -247,6 +249,8 @@ fn malformed_and_hostile_packets_cost_counters_and_no_memory() {
             recovered: false,
             arrival: ms(0),
             level: None,
+            mid: None,
+            dependency_descriptor: None,
             payload: payload.into(),
         };
         r.packet(p, ms(0));
@@ -266,6 +270,8 @@ fn the_jitter_buffer_is_bounded_and_a_jump_is_a_restart() {
         recovered: false,
         arrival: ms(0),
         level: None,
+        mid: None,
+        dependency_descriptor: None,
         payload: bytes::Bytes::from_static(&[8]),
     };
     let mut j = Jitter::new(WAIT);
@@ -339,6 +345,8 @@ fn early_packets_wait_for_their_owner_within_bounds() {
         recovered: false,
         arrival: at,
         level: None,
+        mid: None,
+        dependency_descriptor: None,
         payload: bytes::Bytes::new(),
     };
     let mut e = Early::default();
@@ -404,6 +412,8 @@ fn a_sequence_restart_within_one_ssrc_starts_a_new_timeline() {
         recovered: false,
         arrival: ms(0),
         level: None,
+        mid: None,
+        dependency_descriptor: None,
         payload: bytes::Bytes::from_static(&[8]),
     };
     r.packet(p(70_000, 5_000_000), ms(0));

@@ -29,6 +29,7 @@ impl Meeting {
             feedback_ssrc: ssrc,
             cname,
             estimate: EstimateBounds::default(),
+            sctp: None,
         };
         match engines.factory.create(config, &mut self.env, now) {
             Ok(engine) => {
@@ -180,6 +181,14 @@ impl Meeting {
                     self.emit(EventKind::TargetBitrate { track, encoding: 0, bits_per_second: each });
                 }
             }
+            // Of a session with the bridge.
+            peer::Event::ChannelOpen
+            | peer::Event::ChannelText(_)
+            | peer::Event::ChannelClosed
+            | peer::Event::RestartCredentials { .. }
+            | peer::Event::Restarted { .. }
+            | peer::Event::RestartFailed { .. }
+            | peer::Event::AddressUnused(_) => {}
             peer::Event::Failed(Failure::Ice) => self.jingle.ice_failed(session, now),
             // A peer that leaves closes DTLS first; signalling tells the reason a moment later.
             peer::Event::Failed(Failure::PeerClosed) => m.silent_until = Some(now + PEER_CLOSED_WAIT),

@@ -401,7 +401,11 @@ fn rtp_config(n: &Negotiated) -> RtpConfig {
         }
     }
     let e = &n.extensions;
-    let extensions =
-        ExtensionIds { audio_level: e.audio_level, abs_send_time: e.abs_send_time, transport_cc: e.transport_cc };
+    let extensions = ExtensionIds {
+        audio_level: e.audio_level,
+        abs_send_time: e.abs_send_time,
+        transport_cc: e.transport_cc,
+        ..ExtensionIds::default()
+    };
     RtpConfig { extensions, payload_types }
 }

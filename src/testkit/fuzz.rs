@@ -128,7 +128,13 @@ fn own_identity() -> Option<Arc<Identity>> {
 fn rtp_config() -> RtpConfig {
     let pt = |pt, kind, clock, repairs, nack| PayloadType { pt, kind, clock, repairs, nack };
     RtpConfig {
-        extensions: ExtensionIds { audio_level: 1, abs_send_time: 3, transport_cc: 5 },
+        extensions: ExtensionIds {
+            audio_level: 1,
+            abs_send_time: 3,
+            transport_cc: 5,
+            mid: 10,
+            dependency_descriptor: 11,
+        },
         payload_types: vec![
             pt(111, CodecKind::Audio, 48_000, None, false),
             pt(100, CodecKind::Video, 90_000, None, true),
@@ -162,6 +168,7 @@ pub fn datagram(data: &[u8]) {
             feedback_ssrc: 1,
             cname: "c".into(),
             estimate: EstimateBounds::default(),
+            sctp: Some(5000),
         };
         let Ok(mut engine) = Engine::new(config, &mut Env::seeded(1), now) else { return };
         engine.handle_command(Command::AddLocalAddress(addresses.0), now);
@@ -210,6 +217,8 @@ pub fn rtp(data: &[u8]) {
                 recovered: false,
                 arrival: now,
                 level: None,
+                mid: None,
+                dependency_descriptor: None,
                 payload: Bytes::copy_from_slice(payload),
             };
             r.packet(packet, now);

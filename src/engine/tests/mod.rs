@@ -1,8 +1,10 @@
 //! Two engines in memory, on a path of 30 ms, in virtual time.
 
 mod abuse;
+mod channel;
 mod handshake;
 mod media;
+mod sctp;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -29,7 +31,13 @@ fn identities() -> [Arc<Identity>; 2] {
 pub(super) fn rtp_config() -> RtpConfig {
     let pt = |pt, kind, clock, repairs, nack| PayloadType { pt, kind, clock, repairs, nack };
     RtpConfig {
-        extensions: ExtensionIds { audio_level: 1, abs_send_time: 3, transport_cc: 5 },
+        extensions: ExtensionIds {
+            audio_level: 1,
+            abs_send_time: 3,
+            transport_cc: 5,
+            mid: 10,
+            dependency_descriptor: 11,
+        },
         payload_types: vec![
             pt(AUDIO, CodecKind::Audio, 48_000, None, false),
             pt(VIDEO, CodecKind::Video, 90_000, None, true),
@@ -48,6 +56,7 @@ pub(super) fn config(side: usize) -> Config {
         feedback_ssrc: 90 + side as u32,
         cname: format!("side{side}"),
         estimate: EstimateBounds::default(),
+        sctp: Some(5000),
     }
 }
 

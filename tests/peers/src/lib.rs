@@ -17,7 +17,13 @@ pub const RTX: u8 = 96;
 pub fn rtp_config() -> RtpConfig {
     let pt = |pt, kind, clock, repairs, nack| PayloadType { pt, kind, clock, repairs, nack };
     RtpConfig {
-        extensions: ExtensionIds { audio_level: 1, abs_send_time: 3, transport_cc: 5 },
+        extensions: ExtensionIds {
+            audio_level: 1,
+            abs_send_time: 3,
+            transport_cc: 5,
+            mid: 10,
+            dependency_descriptor: 11,
+        },
         payload_types: vec![
             pt(AUDIO, CodecKind::Audio, 48_000, None, false),
             pt(VIDEO, CodecKind::Video, 90_000, None, true),
@@ -37,6 +43,9 @@ pub struct Ours {
     pub estimate: Option<Bandwidth>,
     pub failed: Option<Failure>,
     pub candidates: Vec<Candidate>,
+    pub channel_open: usize,
+    pub channel_closed: usize,
+    pub texts: Vec<String>,
 }
 
 impl Ours {
@@ -50,6 +59,7 @@ impl Ours {
             feedback_ssrc: 4242,
             cname: "ours".into(),
             estimate: EstimateBounds::default(),
+            sctp: Some(5000),
         };
         let mut engine = Engines.create(config, &mut Env::seeded(seed), now).expect("engine");
         engine.handle_command(Command::AddLocalAddress(local), now);
@@ -63,6 +73,9 @@ impl Ours {
             estimate: None,
             failed: None,
             candidates: vec![],
+            channel_open: 0,
+            channel_closed: 0,
+            texts: vec![],
         }
     }
 
@@ -79,6 +92,9 @@ impl Ours {
                 Output::Event(Event::Bandwidth(b)) => self.estimate = Some(b),
                 Output::Event(Event::Failed(f)) => self.failed = Some(f),
                 Output::Event(Event::Candidate(c)) => self.candidates.push(c),
+                Output::Event(Event::ChannelOpen) => self.channel_open += 1,
+                Output::Event(Event::ChannelClosed) => self.channel_closed += 1,
+                Output::Event(Event::ChannelText(t)) => self.texts.push(t),
                 Output::Event(_) => {}
             }
         }

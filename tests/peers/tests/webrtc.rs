@@ -184,6 +184,8 @@ fn extensions(sdp: &str) -> ExtensionIds {
         audio_level: id("ssrc-audio-level"),
         abs_send_time: 0,
         transport_cc: id("transport-wide-cc-extensions-01"),
+        mid: id("sdes:mid"),
+        dependency_descriptor: 0,
     }
 }
 
