@@ -1033,6 +1033,13 @@ typedef struct {
     uint32_t muted;
     /** Frames that may wait for the network; 0: 32. */
     uint32_t queue_frames;
+    /**
+     * Video: how many encodings of one picture are written, smallest first (simulcast), each half as high as the next; 0: 1, at
+     * most 3. `jmeet_outgoing_frame.encoding` says which one a frame is of. A single peer gets the largest alone.
+     */
+    uint32_t encodings;
+    /** Video: height of the largest encoding in pixels; 0: 720. */
+    uint32_t height;
 } jmeet_track_options;
 
 /** What a reader delivers and how much it keeps. */
@@ -1076,6 +1083,10 @@ typedef struct {
     uint32_t audio_level;
     /** With `audio_level`: not 0 if it is speech. */
     uint32_t voice;
+    /** Which encoding of the track, 0 is the smallest; see `jmeet_track_options.encodings`. */
+    uint32_t encoding;
+    /** Must be 0. */
+    uint32_t reserved;
 } jmeet_outgoing_frame;
 
 /** Counters of a reader. */
@@ -1932,7 +1943,7 @@ jmeet_status jmeet_frame_release(jmeet_frame_ref *frame);
 
 /** A `jmeet_track_options` with every field at its default. */
 #define JMEET_TRACK_OPTIONS_INIT \
-    { (uint32_t)sizeof(jmeet_track_options), 0, 0, 0, 0, 0 }
+    { (uint32_t)sizeof(jmeet_track_options), 0, 0, 0, 0, 0, 0, 0 }
 
 /** A `jmeet_reader_options` with every field at its default. */
 #define JMEET_READER_OPTIONS_INIT \
@@ -1944,7 +1955,7 @@ jmeet_status jmeet_frame_release(jmeet_frame_ref *frame);
 
 /** A `jmeet_outgoing_frame` with every field at its default. */
 #define JMEET_OUTGOING_FRAME_INIT \
-    { (uint32_t)sizeof(jmeet_outgoing_frame), 0, NULL, 0, 0, 0, 0, 0 }
+    { (uint32_t)sizeof(jmeet_outgoing_frame), 0, NULL, 0, 0, 0, 0, 0, 0, 0 }
 
 /** A `jmeet_reader_stats` with every field at its default. */
 #define JMEET_READER_STATS_INIT \

@@ -1,7 +1,7 @@
 //! The driver on real sockets, against the testkit's server: what handles promise (design §5, §6).
 
 use jmeet::client::{Client, Queue, Runtime};
-use jmeet::media::{Codec, OutgoingFrame, VideoType};
+use jmeet::media::{Codec, OutgoingFrame};
 use jmeet::meeting::event::{ClientState, EventKind, TrackKey};
 use jmeet::meeting::{ClientOptions, ReaderOptions, TrackOptions};
 use jmeet::testkit::Deployment;
@@ -21,7 +21,7 @@ fn options(kit: &Deployment, room: &str) -> ClientOptions {
 }
 
 fn track(codec: Codec) -> TrackOptions {
-    TrackOptions { codec, video_type: VideoType::Camera, muted: false, queue_frames: 2 }
+    TrackOptions { queue_frames: 2, ..TrackOptions::new(codec) }
 }
 
 fn wait(queue: &Queue, f: impl Fn(&EventKind) -> bool) -> EventKind {

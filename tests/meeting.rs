@@ -1,6 +1,6 @@
 //! Whole meetings in virtual time: participants, server and media on one clock.
 
-use jmeet::media::{Codec, MediaType, OutgoingFrame, VideoType};
+use jmeet::media::{Codec, MediaType, OutgoingFrame};
 use jmeet::meeting::event::{EventKind, MediaState};
 use jmeet::meeting::{ClientOptions, Command, ReaderKey, ReaderOptions, TrackKey, TrackOptions};
 use jmeet::testkit::World;
@@ -23,7 +23,7 @@ fn join(w: &mut World, nickname: &str, media: bool) -> usize {
     w.command(who, Command::Join { tag: 1 });
     if media {
         for (track, codec) in [(AUDIO, Codec::Opus), (VIDEO, Codec::Vp8)] {
-            let options = TrackOptions { codec, video_type: VideoType::Camera, muted: false, queue_frames: 0 };
+            let options = TrackOptions::new(codec);
             w.command(who, Command::AddTrack { track, options, tag: 0 });
         }
         w.command(who, Command::AddReader { reader: READER, track: None, options: ReaderOptions::default() });
@@ -292,7 +292,7 @@ fn a_track_may_be_removed_and_added_again_without_ending_the_session() {
     let muted = |w: &World, m: bool| w.peers[1].saw(|e| matches!(e, EventKind::TrackUpdated(t) if t.muted == m));
     assert!(w.run_until(SECOND, |w| muted(w, true)));
     let again = TrackKey((1 << 63) + 40);
-    let options = TrackOptions { codec: Codec::Vp8, video_type: VideoType::Camera, muted: false, queue_frames: 0 };
+    let options = TrackOptions::new(Codec::Vp8);
     w.command(a, Command::AddTrack { track: again, options, tag: 6 });
     assert!(w.run_until(SECOND, |w| muted(w, false)));
     for f in &clip().frames[..15] {

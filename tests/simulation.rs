@@ -83,7 +83,7 @@ impl Simulation {
         for (track, codec) in [(AUDIO, Codec::Opus), (VIDEO, Codec::Vp8)] {
             if self.env.below(4) > 0 {
                 let muted = self.env.below(4) == 0;
-                let options = TrackOptions { codec, video_type: VideoType::Camera, muted, queue_frames: 0 };
+                let options = TrackOptions { muted, ..TrackOptions::new(codec) };
                 self.tagged(who, |tag| Command::AddTrack { track, options, tag });
             }
         }
@@ -190,12 +190,7 @@ impl Simulation {
             16 => {
                 self.tagged(who, |tag| Command::RemoveTrack { track: VIDEO, tag });
                 if self.env.below(2) == 0 {
-                    let options = TrackOptions {
-                        codec: Codec::Vp8,
-                        video_type: VideoType::Desktop,
-                        muted: false,
-                        queue_frames: 0,
-                    };
+                    let options = TrackOptions { video_type: VideoType::Desktop, ..TrackOptions::new(Codec::Vp8) };
                     self.tagged(who, |tag| Command::AddTrack { track: VIDEO, options, tag });
                 }
             }

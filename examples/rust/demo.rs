@@ -7,7 +7,7 @@
 //! in a real deployment.
 
 use jmeet::client::{Client, Conference, Queue, Reader, Runtime, Writer};
-use jmeet::media::{Codec, OutgoingFrame, VideoType};
+use jmeet::media::{Codec, OutgoingFrame};
 use jmeet::meeting::event::{EventKind, MediaState, TimelineStage};
 use jmeet::meeting::{ClientOptions, ReaderOptions, TrackOptions};
 use jmeet::testkit::{Deployment, media_files};
@@ -160,7 +160,7 @@ fn main() -> Result<(), Failure> {
         };
         let client = Client::new(Some(&runtime), &stage.queue, options)?;
         let room = client.join(1)?;
-        let track = |codec| TrackOptions { codec, video_type: VideoType::Camera, muted: false, queue_frames: 0 };
+        let track = |codec| TrackOptions::new(codec);
         let (microphone, camera) = (room.send_track(track(Codec::Opus), 0)?, room.send_track(track(Codec::Vp8), 0)?);
         // Reading is what asks for media: nobody reads, nothing is sent.
         let reader = room.reader(None, ReaderOptions::default())?;

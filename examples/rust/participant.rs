@@ -8,7 +8,7 @@
 //! `leave`. The end of input leaves too.
 
 use jmeet::client::{Client, Conference, Queue, Reader, Runtime, Writer};
-use jmeet::media::{Codec, MediaType, OutgoingFrame, VideoType};
+use jmeet::media::{Codec, MediaType, OutgoingFrame};
 use jmeet::meeting::event::{EventKind, MediaState};
 use jmeet::meeting::{ClientOptions, ReaderOptions, TrackOptions};
 use jmeet::testkit::media_files;
@@ -69,7 +69,7 @@ fn main() -> Result<(), Failure> {
     let key_frame = Arc::new(AtomicBool::new(false));
     let mut writers = None;
     if media {
-        let track = |codec| TrackOptions { codec, video_type: VideoType::Camera, muted: false, queue_frames: 0 };
+        let track = |codec| TrackOptions::new(codec);
         let (audio, video) = (room.send_track(track(Codec::Opus), 0)?, room.send_track(track(Codec::Vp8), 0)?);
         send(&audio, &video, &stop, &key_frame)?;
         let (reader, counts, stopping) = (room.reader(None, ReaderOptions::default())?, received.clone(), stop.clone());

@@ -22,6 +22,7 @@ pub(crate) struct WriterShared {
     pub closed: AtomicBool,
     bound: u32,
     codec: Codec,
+    encodings: u32,
 }
 
 impl WriterShared {
@@ -34,6 +35,7 @@ impl WriterShared {
             closed: AtomicBool::new(false),
             bound: if options.queue_frames == 0 { DEFAULT_WRITER_FRAMES } else { options.queue_frames },
             codec: options.codec,
+            encodings: options.encodings(),
         }
     }
 }
@@ -76,7 +78,7 @@ impl Writer {
     ///
     /// # Errors
     /// `Muted` and `NotReady`: dropped, nothing is wrong. `Codec`: the other side takes none of this codec. `Full`: not taken, the network is behind. `TooLarge`: over
-    /// [`MAX_FRAME_BYTES`], or an Opus packet over [`MAX_RTP_PAYLOAD`]. `InvalidArgument`: empty, or not an Opus packet. `Closed`.
+    /// [`MAX_FRAME_BYTES`], or an Opus packet over [`MAX_RTP_PAYLOAD`]. `InvalidArgument`: empty, not an Opus packet, or of an encoding that the track has not. `Closed`.
     pub fn write(&self, frame: OutgoingFrame) -> Result<(), Error> {
         let s = &self.0.state;
         let refuse = |code, text: &str| Err(Error::new(code, Stage::Media, text));
@@ -85,6 +87,9 @@ impl Writer {
         }
         if frame.data.is_empty() {
             return refuse(Code::InvalidArgument, "an empty frame");
+        }
+        if frame.encoding >= s.encodings {
+            return refuse(Code::InvalidArgument, "the track has no such encoding");
         }
         if frame.data.len() > MAX_FRAME_BYTES {
             return refuse(Code::TooLarge, "the frame is over its limit");

@@ -86,6 +86,10 @@ pub struct jmeet_outgoing_frame {
     pub audio_level: u32,
     /// With `audio_level`: not 0 if it is speech.
     pub voice: u32,
+    /// Which encoding of the track, 0 is the smallest; see `jmeet_track_options.encodings`.
+    pub encoding: u32,
+    /// Must be 0.
+    pub reserved: u32,
 }
 
 // SAFETY: as the trait asks.
@@ -187,6 +191,7 @@ impl jmeet_outgoing_frame {
             frame.audio_level = Some(AudioLevel { level, voice: truth(self.voice) });
         }
         frame.temporal_id = temporal_id;
+        frame.encoding = self.encoding;
         Ok(frame)
     }
 }

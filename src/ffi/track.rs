@@ -12,6 +12,7 @@ use crate::error::{Code, Error, Stage};
 use crate::media::kind::{Codec, MediaType, VideoType};
 use crate::meeting::TrackOptions;
 use crate::meeting::event::{Track, TrackKey};
+use crate::meeting::options::MAX_ENCODINGS;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -47,6 +48,11 @@ pub struct jmeet_track_options {
     pub muted: u32,
     /// Frames that may wait for the network; 0: 32.
     pub queue_frames: u32,
+    /// Video: how many encodings of one picture are written, smallest first (simulcast), each half as high as the next; 0: 1, at
+    /// most 3. `jmeet_outgoing_frame.encoding` says which one a frame is of. A single peer gets the largest alone.
+    pub encodings: u32,
+    /// Video: height of the largest encoding in pixels; 0: 720.
+    pub height: u32,
 }
 
 // SAFETY: as the trait asks.
@@ -94,7 +100,11 @@ impl jmeet_track_options {
             (2, MediaType::Video) => VideoType::Desktop,
             _ => return bad("video_type is unknown, or the track is audio"),
         };
-        Ok(TrackOptions { codec, video_type, muted: truth(self.muted), queue_frames: self.queue_frames })
+        if self.encodings > MAX_ENCODINGS || (self.encodings > 1 && codec.media_type() == MediaType::Audio) {
+            return bad("encodings: at most 3, for video");
+        }
+        let (queue_frames, encodings, height) = (self.queue_frames, self.encodings, self.height);
+        Ok(TrackOptions { codec, video_type, muted: truth(self.muted), queue_frames, encodings, height })
     }
 }
 

@@ -47,17 +47,19 @@ pub struct OutgoingFrame {
     pub audio_level: Option<AudioLevel>,
     /// Temporal layer of this frame; `None`: no layers.
     pub temporal_id: Option<u8>,
+    /// Which encoding of the track it belongs to, the smallest is 0; the encodings of one picture follow each other.
+    pub encoding: u32,
 }
 
 impl OutgoingFrame {
     /// An Opus packet. Its duration stands in its first byte; its level counts as speech at medium volume unless set.
     pub fn audio(data: impl Into<Bytes>) -> OutgoingFrame {
         let level = AudioLevel { level: 30, voice: true };
-        OutgoingFrame { data: data.into(), duration: None, audio_level: Some(level), temporal_id: None }
+        OutgoingFrame { data: data.into(), duration: None, audio_level: Some(level), temporal_id: None, encoding: 0 }
     }
 
     /// A video frame that is shown for `duration`.
     pub fn video(data: impl Into<Bytes>, duration: Duration) -> OutgoingFrame {
-        OutgoingFrame { data: data.into(), duration: Some(duration), audio_level: None, temporal_id: None }
+        OutgoingFrame { data: data.into(), duration: Some(duration), audio_level: None, temporal_id: None, encoding: 0 }
     }
 }

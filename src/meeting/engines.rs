@@ -168,17 +168,19 @@ impl Meeting {
             // A session that does not carry our frames now wants nothing that a program could give.
             peer::Event::KeyFrameWanted(_) | peer::Event::Bandwidth(_) if !active => {}
             peer::Event::KeyFrameWanted(ssrc) => {
-                if let Some(track) = m.track_of(ssrc) {
-                    self.emit(EventKind::KeyFrameWanted { track, encoding: 0 });
+                if let Some((track, _)) = m.track_of(ssrc) {
+                    self.key_frames_wanted(track);
                 }
             }
             peer::Event::SenderReport(sr) => m.sender_report(sr),
             peer::Event::Bandwidth(b) => {
-                let video: Vec<TrackKey> = m.video_tracks().collect();
+                let video: Vec<_> = m.video_tracks().collect();
                 self.emit(EventKind::Bandwidth { bits_per_second: b.bps });
                 let each = b.bps / (video.len() as u64).max(1);
-                for track in video {
-                    self.emit(EventKind::TargetBitrate { track, encoding: 0, bits_per_second: each });
+                for (track, encodings) in video {
+                    for encoding in encodings {
+                        self.emit(EventKind::TargetBitrate { track, encoding, bits_per_second: each });
+                    }
                 }
             }
             // Of a session with the bridge.
@@ -198,9 +200,19 @@ impl Meeting {
 
     /// Media goes another way from now on: whoever looks at our video there needs a key frame to begin with.
     fn refresh_video(&mut self) {
-        let video: Vec<TrackKey> = self.medias.active().into_iter().flat_map(MediaSession::video_tracks).collect();
+        let video: Vec<TrackKey> =
+            self.medias.active().into_iter().flat_map(MediaSession::video_tracks).map(|v| v.0).collect();
         for track in video {
-            self.emit(EventKind::KeyFrameWanted { track, encoding: 0 });
+            self.key_frames_wanted(track);
+        }
+    }
+
+    /// A key frame of every encoding that goes out: the bridge asks on the lowest one whichever it forwards
+    /// (docs/protocol/04 §7).
+    fn key_frames_wanted(&mut self, track: TrackKey) {
+        let found = self.medias.active().and_then(|m| m.video_tracks().find(|v| v.0 == track));
+        for encoding in found.map(|v| v.1).unwrap_or_default() {
+            self.emit(EventKind::KeyFrameWanted { track, encoding });
         }
     }
 }

@@ -89,7 +89,7 @@ impl Meeting {
                     crate::media::VideoType::Camera => crate::wire::jingle::VideoType::Camera,
                     crate::media::VideoType::Desktop => crate::wire::jingle::VideoType::Desktop,
                 }),
-                encodings: vec![(t.ssrc, t.rtx)],
+                encodings: t.encodings.clone(),
                 msid: t.msid(&endpoint),
             }
         });

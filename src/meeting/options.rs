@@ -100,6 +100,29 @@ pub struct TrackOptions {
     pub muted: bool,
     /// Frames waiting for the network, at most; zero: [`DEFAULT_WRITER_FRAMES`].
     pub queue_frames: u32,
+    /// Video: encodings of the same picture that the program makes, smallest first (simulcast, docs/protocol/04 §11.3); zero or
+    /// one: a single one. At most [`MAX_ENCODINGS`].
+    pub encodings: u32,
+    /// Video: height in pixels of the largest encoding, each smaller one half of the next; zero: [`DEFAULT_HEIGHT`].
+    pub height: u32,
+}
+
+/// Encodings of one local video track at most.
+pub const MAX_ENCODINGS: u32 = 3;
+/// Height of the largest encoding unless told.
+pub const DEFAULT_HEIGHT: u32 = 720;
+
+impl TrackOptions {
+    /// A source of this codec: a camera where it is video, one encoding, not muted.
+    pub fn new(codec: Codec) -> TrackOptions {
+        let video_type = VideoType::Camera;
+        TrackOptions { codec, video_type, muted: false, queue_frames: 0, encodings: 1, height: 0 }
+    }
+
+    /// How many encodings there are.
+    pub fn encodings(&self) -> u32 {
+        if self.codec.media_type() == MediaType::Video { self.encodings.clamp(1, MAX_ENCODINGS) } else { 1 }
+    }
 }
 
 /// Frames that wait in a writer unless chosen otherwise.

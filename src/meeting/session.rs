@@ -60,7 +60,24 @@ struct Incoming {
 struct Outgoing {
     track: TrackKey,
     media: MediaType,
-    sender: Sender,
+    /// The encodings that the program makes.
+    made: u32,
+    /// Those that go out here, by their index: all of them to the bridge, to a peer the largest alone.
+    senders: Vec<Sender>,
+}
+
+impl Outgoing {
+    /// Which of the senders an encoding of the program goes to.
+    fn place(&self, encoding: u32) -> Option<usize> {
+        let first = self.made.saturating_sub(self.senders.len() as u32);
+        encoding.checked_sub(first).map(|n| n as usize).filter(|n| *n < self.senders.len())
+    }
+
+    /// The program's encoding that goes out with this SSRC.
+    fn encoding(&self, ssrc: u32) -> Option<u32> {
+        let at = self.senders.iter().position(|s| s.ssrc() == ssrc)?;
+        Some(self.made.saturating_sub(self.senders.len() as u32) + at as u32)
+    }
 }
 
 /// Engine and pipelines.
@@ -147,23 +164,29 @@ impl MediaSession {
     /// Makes the send pipelines follow the local tracks.
     pub fn sync_senders(&mut self, tracks: &Tracks, env: &mut Env, now: Time) {
         let Some(negotiated) = &self.negotiated else { return };
-        for gone in self.outgoing.extract_if(.., |o| !tracks.sources().any(|t| t.ssrc == o.sender.ssrc())) {
-            self.engine.handle_command(Command::RemoveSender(gone.sender.ssrc()), now);
+        let ours = |o: &Outgoing| tracks.sources().any(|t| o.senders.first().is_some_and(|s| s.ssrc() == t.ssrc()));
+        for gone in self.outgoing.extract_if(.., |o| !ours(o)) {
+            for s in gone.senders {
+                self.engine.handle_command(Command::RemoveSender(s.ssrc()), now);
+            }
         }
         for t in tracks.sources() {
             let Some(p) = payload(negotiated, t.options.codec) else { continue };
-            if let Some(o) = self.outgoing.iter_mut().find(|o| o.sender.ssrc() == t.ssrc) {
+            if let Some(o) = self.outgoing.iter_mut().find(|o| o.senders.first().is_some_and(|s| s.ssrc() == t.ssrc()))
+            {
                 // The same source under a new track.
                 o.track = t.key;
                 continue;
             }
-            let rtx = t.rtx.zip(p.rtx);
-            self.engine.handle_command(Command::AddSender(EngineSender { ssrc: t.ssrc, rtx, pt: p.pt }), now);
-            self.outgoing.push(Outgoing {
-                track: t.key,
-                media: t.options.codec.media_type(),
-                sender: Sender::new(t.options.codec, t.ssrc, p.pt, env),
-            });
+            let here = if self.path == MediaPath::Bridge { t.encodings.len() } else { 1 };
+            let mut senders = Vec::new();
+            for (ssrc, rtx) in t.encodings.iter().take(here).copied() {
+                let rtx = rtx.zip(p.rtx);
+                self.engine.handle_command(Command::AddSender(EngineSender { ssrc, rtx, pt: p.pt }), now);
+                senders.push(Sender::new(t.options.codec, ssrc, p.pt, env));
+            }
+            let (track, media, made) = (t.key, t.options.codec.media_type(), t.options.encodings());
+            self.outgoing.push(Outgoing { track, media, made, senders });
         }
     }
 
@@ -178,14 +201,15 @@ impl MediaSession {
         self.negotiated.is_some() && !self.outgoing.iter().any(|o| o.track == track)
     }
 
-    /// The track whose SSRC this is.
-    pub fn track_of(&self, ssrc: u32) -> Option<TrackKey> {
-        self.outgoing.iter().find(|o| o.sender.ssrc() == ssrc).map(|o| o.track)
+    /// The track and the encoding whose SSRC this is.
+    pub fn track_of(&self, ssrc: u32) -> Option<(TrackKey, u32)> {
+        self.outgoing.iter().find_map(|o| Some((o.track, o.encoding(ssrc)?)))
     }
 
-    /// Our tracks of video that go out.
-    pub fn video_tracks(&self) -> impl Iterator<Item = TrackKey> {
-        self.outgoing.iter().filter(|o| o.media == MediaType::Video).map(|o| o.track)
+    /// Our tracks of video that go out, each with its encodings that do.
+    pub fn video_tracks(&self) -> impl Iterator<Item = (TrackKey, std::ops::Range<u32>)> {
+        let video = self.outgoing.iter().filter(|o| o.media == MediaType::Video);
+        video.map(|o| (o.track, o.made.saturating_sub(o.senders.len() as u32)..o.made))
     }
 
     /// Sends a frame; `true` when it was the first of its track here.
@@ -194,9 +218,10 @@ impl MediaSession {
             return Ok(false);
         }
         let Some(o) = self.outgoing.iter_mut().find(|o| o.track == track) else { return Ok(false) };
-        let engine = &mut self.engine;
-        o.sender.frame(frame, now, |p| engine.send_rtp(&p, now))?;
-        Ok(o.sender.frames() == 1)
+        let Some(at) = o.place(frame.encoding) else { return Ok(false) };
+        let (engine, sender) = (&mut self.engine, &mut o.senders[at]);
+        sender.frame(frame, now, |p| engine.send_rtp(&p, now))?;
+        Ok(sender.frames() == 1)
     }
 
     /// Whether these sockets are ours.

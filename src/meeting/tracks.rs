@@ -20,9 +20,8 @@ pub struct LocalTrack {
     pub key: TrackKey,
     pub options: TrackOptions,
     pub muted: bool,
-    pub ssrc: u32,
-    /// SSRC of its repairs, for video.
-    pub rtx: Option<u32>,
+    /// SSRC of each encoding, the smallest first, with that of its repairs for video. The first stands for the track.
+    pub encodings: Vec<(u32, Option<u32>)>,
     /// Position among our sources of its media type, for its name.
     pub index: u32,
     /// Last part of its msid.
@@ -32,6 +31,11 @@ pub struct LocalTrack {
 }
 
 impl LocalTrack {
+    /// The SSRC that stands for the track.
+    pub fn ssrc(&self) -> u32 {
+        self.encodings.first().map_or(0, |e| e.0)
+    }
+
     /// Its source name (docs/protocol/02 §16).
     pub fn source_name(&self, endpoint_id: &str) -> String {
         let letter = if self.options.codec.media_type() == MediaType::Audio { 'a' } else { 'v' };
@@ -91,7 +95,8 @@ impl Tracks {
             return None;
         }
         let media = options.codec.media_type();
-        if let Some(at) = self.retired.iter().position(|t| t.options.codec == options.codec) {
+        let same = |t: &LocalTrack| t.options.codec == options.codec && t.options.encodings() == options.encodings();
+        if let Some(at) = self.retired.iter().position(same) {
             let old = self.retired.remove(at);
             let muted = options.muted;
             self.local.push(LocalTrack { key, options, muted, track: None, ..old });
@@ -100,13 +105,18 @@ impl Tracks {
         let used: Vec<u32> =
             self.sources().filter(|t| t.options.codec.media_type() == media).map(|t| t.index).collect();
         let index = (0..).find(|n| !used.contains(n)).unwrap_or_default();
-        let mut taken: Vec<u32> = self.sources().flat_map(|t| [Some(t.ssrc), t.rtx]).flatten().collect();
-        let ssrc = env.ssrc(|n| taken.contains(&n));
-        taken.push(ssrc);
-        let rtx = (media == MediaType::Video).then(|| env.ssrc(|n| taken.contains(&n)));
+        let mut taken: Vec<u32> =
+            self.sources().flat_map(|t| &t.encodings).flat_map(|e| [Some(e.0), e.1]).flatten().collect();
+        let mut fresh = || {
+            let ssrc = env.ssrc(|n| taken.contains(&n));
+            taken.push(ssrc);
+            ssrc
+        };
+        let video = media == MediaType::Video;
+        let encodings = (0..options.encodings()).map(|_| (fresh(), video.then(&mut fresh))).collect();
         let muted = options.muted;
         let stream_id = uuid(env);
-        self.local.push(LocalTrack { key, options, muted, ssrc, rtx, index, stream_id, track: None });
+        self.local.push(LocalTrack { key, options, muted, encodings, index, stream_id, track: None });
         self.local.last_mut()
     }
 
@@ -226,7 +236,7 @@ mod tests {
     use crate::media::Codec;
 
     fn options(codec: Codec) -> TrackOptions {
-        TrackOptions { codec, video_type: VideoType::Camera, muted: false, queue_frames: 0 }
+        TrackOptions::new(codec)
     }
 
     #[test]
@@ -243,7 +253,8 @@ mod tests {
             assert!(t.add_local(TrackKey(10 + n as u64), options(Codec::Opus), &mut env).is_some());
         }
         assert!(t.add_local(TrackKey(99), options(Codec::Opus), &mut env).is_none());
-        let mut ssrcs: Vec<u32> = t.local.iter().flat_map(|l| [Some(l.ssrc), l.rtx]).flatten().collect();
+        let mut ssrcs: Vec<u32> =
+            t.local.iter().flat_map(|l| &l.encodings).flat_map(|e| [Some(e.0), e.1]).flatten().collect();
         let n = ssrcs.len();
         ssrcs.sort_unstable();
         ssrcs.dedup();

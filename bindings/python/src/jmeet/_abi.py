@@ -237,6 +237,8 @@ class TrackOptions(Sized):
     video_type: u32
     muted: u32
     queue_frames: u32
+    encodings: u32
+    height: u32
 
 
 @struct
@@ -259,6 +261,8 @@ class OutgoingFrame(Sized):
     temporal_id: u32
     audio_level: u32
     voice: u32
+    encoding: u32
+    reserved: u32
 
 
 @struct

@@ -73,11 +73,11 @@ class ReaderStats:
 class LocalTrack:
     """A microphone, camera or screen of ours. Made by `meeting.send_audio` and `send_video`."""
 
-    def __init__(self, meeting: Meeting, handle: int, writer: int, codec: Codec, label: str) -> None:
+    def __init__(self, meeting: Meeting, handle: int, writer: int, codec: Codec, label: str, encodings: int = 1) -> None:
         self._meeting, self._handle, self._writer = meeting, handle, writer
         self._due = 0.0
         self._key_frame_wanted = False
-        self.codec = codec
+        self.codec, self.encodings = codec, encodings
         #: For the program's own use.
         self.label = label
         self.key: int = lib.jmeet_track_key(handle)
@@ -86,10 +86,11 @@ class LocalTrack:
 
     async def write(
         self, data: bytes, *, duration: float | None = None, temporal_id: int | None = None,
-        audio_level: int | None = None, voice: bool = True,
+        audio_level: int | None = None, voice: bool = True, encoding: int = 0,
     ) -> bool:
         """Waits for the frame's due time and sends it. Opus packets say how long they last; other codecs need `duration`
-        in seconds. False if the frame was dropped: muted, nobody there, or the network is behind."""
+        in seconds. The encodings of one picture are due together. False if the frame was dropped: muted, nobody there, or the
+        network is behind."""
         if self.codec is Codec.OPUS:
             duration, clock = opus_seconds(data), 48000
         elif duration is None:
@@ -100,10 +101,12 @@ class LocalTrack:
         if self._due < loop.time() - LATE_SECONDS:
             self._due = loop.time()
         due = self._due
-        self._due += duration
+        if encoding + 1 >= self.encodings:
+            self._due += duration
         await asyncio.sleep(max(0.0, due - loop.time()))
         frame = _abi.OutgoingFrame()
         frame.data, frame.size, frame.rtp_duration = data, len(data), round(duration * clock)
+        frame.encoding = encoding
         if temporal_id is not None:
             frame.fields |= _abi.FRAME_HAS_TEMPORAL_ID
             frame.temporal_id = temporal_id

@@ -201,13 +201,19 @@ class Meeting:
         return await self._send(Media.AUDIO, codec, VideoType.UNSPECIFIED, muted, label)
 
     async def send_video(
-        self, *, codec: Literal["vp8"] = "vp8", desktop: bool = False, muted: bool = False, label: str = ""
+        self, *, codec: Literal["vp8"] = "vp8", desktop: bool = False, muted: bool = False, label: str = "",
+        encodings: int = 1, height: int = 720,
     ) -> LocalTrack:
-        """Adds a camera or screen; returns when the room knows it."""
-        return await self._send(Media.VIDEO, codec, VideoType.DESKTOP if desktop else VideoType.CAMERA, muted, label)
+        """Adds a camera or screen; returns when the room knows it. With several encodings (simulcast, at most 3, smallest
+        first, `height` that of the largest) each picture is written once per encoding."""
+        kind = VideoType.DESKTOP if desktop else VideoType.CAMERA
+        return await self._send(Media.VIDEO, codec, kind, muted, label, encodings, height)
 
-    async def _send(self, media: Media, codec: str, video_type: VideoType, muted: bool, label: str) -> LocalTrack:
+    async def _send(
+        self, media: Media, codec: str, video_type: VideoType, muted: bool, label: str, encodings: int = 1, height: int = 0
+    ) -> LocalTrack:
         options = _abi.TrackOptions()
+        options.encodings, options.height = encodings, height
         options.media, options.codec, options.video_type, options.muted = media, Codec[codec.upper()], video_type, muted
         handle, writer, error = ctypes.c_void_p(), ctypes.c_void_p(), ctypes.c_void_p()
         ours: LocalTrack | None = None
@@ -221,7 +227,7 @@ class Meeting:
                 except Error:
                     lib.jmeet_track_remove(handle)
                     raise
-                ours = LocalTrack(self, handle.value, writer.value or 0, Codec(options.codec), label)
+                ours = LocalTrack(self, handle.value, writer.value or 0, Codec(options.codec), label, encodings)
                 self._local[ours.key] = ours
             return status
 
