@@ -1,6 +1,7 @@
 //! Layer 1: values ⇄ bytes. XML tree and writer, addresses, and one file per kind of stanza content. No state, no I/O.
 
 pub mod bind;
+pub mod colibri;
 pub mod conference_request;
 pub mod disco;
 pub mod extdisco;
