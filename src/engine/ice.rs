@@ -29,7 +29,7 @@ use rtc_stun::xoraddr::XorMappedAddress;
 use sansio::Protocol;
 
 use super::gather::Gatherer;
-use crate::media::peer::{Candidate, CandidateKind, Config, IceCredentials, IceState, Path, Transmit, usable_address};
+use crate::media::peer::{Candidate, CandidateKind, IceCredentials, IceState, Path, Transmit, usable_address};
 
 /// Local addresses of one engine; more are ignored.
 pub(super) const MAX_LOCAL_ADDRESSES: usize = 8;
@@ -47,7 +47,14 @@ const CONNECTED_INTERVAL: Duration = Duration::from_secs(1);
 /// An address that passed a check is not looked up again for this long, µs.
 const CHECKED_FOR_US: u64 = 500_000;
 
-/// What ICE wants done or tells.
+/// What all agents of one connection have in common.
+pub(super) struct IceOptions {
+    pub controlling: bool,
+    pub loopback: bool,
+    pub stun_servers: Vec<SocketAddr>,
+}
+
+/// What an agent wants done or tells.
 pub(super) enum IceOutput {
     Transmit(Transmit),
     State(IceState),
@@ -86,12 +93,12 @@ fn provider() -> Option<Arc<dyn RTCCryptoProvider>> {
 
 impl Ice {
     /// An agent with credentials of ours. `None` if the agent refuses them (wrong length).
-    pub fn new(config: &Config, credentials: IceCredentials, now: Instant) -> Option<Ice> {
+    pub fn new(options: &IceOptions, credentials: IceCredentials, now: Instant) -> Option<Ice> {
         let provider = provider()?;
         let c = AgentConfig {
             local_ufrag: credentials.ufrag.clone(),
             local_pwd: credentials.pwd.clone(),
-            is_controlling: config.controlling,
+            is_controlling: options.controlling,
             multicast_dns_mode: MulticastDnsMode::Disabled,
             check_interval: CHECK_INTERVAL,
             max_binding_requests: Some(MAX_CHECKS),
@@ -104,11 +111,11 @@ impl Ice {
             agent: Agent::new(now, Arc::new(c), provider.clone()).ok()?,
             provider,
             credentials,
-            controlling: config.controlling,
-            loopback: config.allow_loopback,
+            controlling: options.controlling,
+            loopback: options.loopback,
             started: false,
             connected: false,
-            gatherer: Gatherer::new(&config.stun_servers),
+            gatherer: Gatherer::new(&options.stun_servers),
             locals: vec![],
             remotes: vec![],
             called: now,
@@ -121,6 +128,16 @@ impl Ice {
 
     pub fn credentials(&self) -> &IceCredentials {
         &self.credentials
+    }
+
+    /// Whether this local address is one of the agent's.
+    #[inline]
+    pub fn owns(&self, local: SocketAddr) -> bool {
+        self.locals.contains(&local)
+    }
+
+    pub fn locals(&self) -> &[SocketAddr] {
+        &self.locals
     }
 
     /// Gathers on an address.

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use bytes::{Buf, Bytes, BytesMut};
 
+use super::agents::Follow;
 use super::outbound::{REPORT_US, TRANSPORT_CC_US, ntp};
 use super::rtcp::{self, Blocks, Part};
 use super::rtp::{Header, read_extensions, split_rtx};
@@ -55,9 +56,6 @@ impl Engine {
         self.stats.rtp_in += 1;
         let body_len = self.arena.len();
         self.stats.rtp_in_bytes += body_len as u64;
-        if newest {
-            self.follow(local, remote);
-        }
         let seen = read_extensions(&h, b, &self.wire.ids);
         if let Some(n) = seen.transport_cc {
             self.arrivals.arrived(now.mono_us, n, h.ssrc);
@@ -77,6 +75,9 @@ impl Engine {
         let descriptor = descriptor.map(|range| body.slice(range));
         body.truncate(len);
         self.take(h, Extra { level: seen.level, mid: seen.mid, descriptor }, body, now);
+        if newest {
+            self.follow(local, remote, now);
+        }
     }
 
     /// Undoes a repair and delivers.
@@ -129,9 +130,18 @@ impl Engine {
     /// Media goes where the peer's newest authentic packet came from, if the peer leads (design §9, X4). Were we to follow
     /// while we lead, both sides could chase each other between two pairs for ever.
     #[inline]
-    fn follow(&mut self, local: SocketAddr, remote: SocketAddr) {
+    fn follow(&mut self, local: SocketAddr, remote: SocketAddr, now: Time) {
         if !self.controlling && self.wire.path != Some((local, remote)) {
-            self.wire.path = Some((local, remote));
+            self.move_path(local, remote, now);
+        }
+    }
+
+    #[cold]
+    fn move_path(&mut self, local: SocketAddr, remote: SocketAddr, now: Time) {
+        match self.ice.follow(local, remote, now.mono_us) {
+            Follow::Stay => {}
+            Follow::There => self.wire.path = Some((local, remote)),
+            Follow::Switched => self.drain_ice(now),
         }
     }
 

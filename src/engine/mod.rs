@@ -1,9 +1,10 @@
 //! Layer 4: the media engine (design §9): ICE, DTLS-SRTP, RTP and RTCP without SDP, without sockets, in virtual time.
 //!
-//! One file per room: [`ice`] and [`gather`], [`dtls`] with [`dtls_crypto`] and [`identity`], [`sctp`] with [`data_channel`],
+//! One file per room: [`ice`] and [`gather`] under [`agents`], [`dtls`] with [`dtls_crypto`] and [`identity`], [`sctp`] with [`data_channel`],
 //! [`srtp`], [`rtp`], [`rtcp`], [`stream`], [`nack`], [`twcc`], [`estimate`]; [`inbound`] and [`outbound`] put them together; this file holds the engine,
 //! its demultiplexer (RFC 7983) and its deadlines. The protocol facts are in docs/protocol/04 §5–§9.
 
+mod agents;
 mod data_channel;
 mod dtls;
 mod dtls_crypto;
@@ -35,14 +36,15 @@ use bytes::BytesMut;
 
 use crate::env::Env;
 use crate::media::peer::{
-    Command, Config, Event, Failure, IceCredentials, IceState, Identity, LocalTransport, OutgoingRtp, Output,
-    PayloadType, PeerEngine, PeerEngineFactory, RtpConfig, Stats,
+    Command, Config, Event, Failure, IceState, Identity, LocalTransport, OutgoingRtp, Output, PayloadType, PeerEngine,
+    PeerEngineFactory, RtpConfig, Stats,
 };
 use crate::time::Time;
 
+use agents::{Agents, AgentsOutput};
 use dtls::{DtlsOutput, Link};
 use estimate::Estimator;
-use ice::{Ice, IceOutput};
+use ice::IceOptions;
 use outbound::Wire;
 use sctp::{Sctp, SctpOutput};
 use ssrc_map::SsrcMap;
@@ -60,8 +62,6 @@ const RX_CHUNK: usize = 16 * 1024;
 const DEFAULT_CLOCK: u32 = 90_000;
 /// Longest datagram that is looked at.
 const MAX_DATAGRAM: usize = 2048;
-const UFRAG_LEN: usize = 8;
-const PWD_LEN: usize = 24;
 
 /// Makes real engines.
 #[derive(Clone, Copy, Debug, Default)]
@@ -94,7 +94,7 @@ pub struct Engine {
     identity: Arc<Identity>,
     feedback_ssrc: u32,
     cname: String,
-    ice: Ice,
+    ice: Agents,
     dtls: Option<Link>,
     dtls_client: bool,
     sctp: Option<Sctp>,
@@ -135,8 +135,9 @@ pub struct Engine {
 impl Engine {
     /// A new engine; it does nothing before it gets addresses and the peer's transport.
     pub fn new(config: Config, env: &mut Env, now: Time) -> Result<Engine, Failure> {
-        let credentials = IceCredentials { ufrag: env.alphanumeric(UFRAG_LEN), pwd: env.alphanumeric(PWD_LEN) };
-        let ice = Ice::new(&config, credentials, instant(now.mono_us)).ok_or(Failure::Ice)?;
+        let (controlling, loopback, stun_servers) = (config.controlling, config.allow_loopback, config.stun_servers);
+        let options = IceOptions { controlling, loopback, stun_servers };
+        let ice = Agents::new(options, env.fork(), instant(now.mono_us)).ok_or(Failure::Ice)?;
         let wire = Wire {
             srtp: None,
             path: None,
@@ -205,28 +206,33 @@ impl Engine {
 
     // ---- connection
 
-    fn drain_ice(&mut self, now: Time) {
+    pub(super) fn drain_ice(&mut self, now: Time) {
         while let Some(o) = self.ice.poll() {
             match o {
-                IceOutput::Transmit(t) => self.wire.out.push_back(Output::Transmit(t)),
-                IceOutput::Candidate(c) => self.wire.event(Event::Candidate(c)),
-                IceOutput::GatheringDone => self.wire.event(Event::GatheringDone),
-                IceOutput::Selected(local, remote) => {
+                AgentsOutput::Transmit(t) => self.wire.out.push_back(Output::Transmit(t)),
+                AgentsOutput::Candidate(c) => self.wire.event(Event::Candidate(c)),
+                AgentsOutput::GatheringDone => self.wire.event(Event::GatheringDone),
+                AgentsOutput::Path(local, remote) => {
                     self.wire.path = Some((local, remote));
                     if let Some(d) = &mut self.dtls {
                         d.start(instant(now.mono_us));
                     }
                 }
-                IceOutput::State(s) => {
+                AgentsOutput::State(s) => {
                     self.wire.event(Event::Ice(s));
                     if s == IceState::Failed {
                         return self.fail(Failure::Ice);
                     }
                 }
+                AgentsOutput::RestartCredentials(generation, credentials) => {
+                    self.wire.event(Event::RestartCredentials { generation, credentials });
+                }
+                AgentsOutput::Restarted(generation) => self.wire.event(Event::Restarted { generation }),
+                AgentsOutput::RestartFailed(generation) => self.wire.event(Event::RestartFailed { generation }),
+                AgentsOutput::AddressUnused(a) => self.wire.event(Event::AddressUnused(a)),
             }
         }
-        let (agent, gatherer) = self.ice.deadlines();
-        self.ice_us = [agent.map(micros), gatherer].into_iter().flatten().min();
+        self.ice_us = self.ice.deadline_us();
         self.drain_dtls(now);
     }
 
@@ -370,7 +376,10 @@ impl PeerEngine for Engine {
                 Some(s) => s.send(text, at),
                 None => self.stats.texts_dropped += 1,
             },
-            Command::RestartIce { .. } | Command::Probe { .. } => {}
+            Command::RestartIce { generation, addresses, remote } => {
+                self.ice.restart(generation, &addresses, &remote, at, us);
+            }
+            Command::Probe { .. } => {}
             Command::Close => return self.close(now),
         }
         self.drain_ice(now);

@@ -41,6 +41,7 @@ pub fn pair(streams: u32) -> Pair<Ours> {
             feedback_ssrc: 4242 + i as u32,
             cname: "bench".into(),
             estimate: EstimateBounds::default(),
+            sctp: None,
         };
         let mut engine = Engines.create(config, &mut Env::seeded(i), now).expect("engine");
         let path = if i == 0 { path } else { [path[1], path[0]] };

@@ -4,6 +4,7 @@ mod abuse;
 mod channel;
 mod handshake;
 mod media;
+mod restart;
 mod sctp;
 
 use std::collections::BTreeMap;
@@ -81,6 +82,10 @@ pub(super) struct Net {
     pub events: [Vec<Event>; 2],
     /// Everything sent, by side.
     pub sent: [Vec<Vec<u8>>; 2],
+    /// Addresses that nothing comes from or gets to.
+    pub dead: Vec<SocketAddr>,
+    /// When an engine had no more use for an address.
+    pub unused: Vec<(SocketAddr, Time)>,
 }
 
 impl Net {
@@ -116,7 +121,8 @@ impl Net {
             engines[i].handle_command(Command::SetRemote(r), now);
         }
         let (air, events, sent) = (BTreeMap::new(), [vec![], vec![]], [vec![], vec![]]);
-        Net { engines, addresses, now, air, count: 0, events, sent }
+        let (dead, unused) = (vec![], vec![]);
+        Net { engines, addresses, now, air, count: 0, events, sent, dead, unused }
     }
 
     /// Runs until `until`, `done` or a dead end. `fate` decides about each datagram, by the sender's side.
@@ -157,8 +163,17 @@ impl Net {
             Output::Event(Event::Candidate(c)) => {
                 self.engines[1 - i].handle_command(Command::AddRemoteCandidate(c), self.now);
             }
-            Output::Event(e) => self.events[i].push(e),
+            Output::Event(e) => {
+                if let Event::AddressUnused(a) = e {
+                    self.unused.push((a, self.now));
+                }
+                self.events[i].push(e);
+            }
             Output::Transmit(t) => {
+                assert!(!self.unused.iter().any(|u| u.0 == t.local), "sent from an address that is not used any more");
+                if self.dead.contains(&t.local) || self.dead.contains(&t.remote) {
+                    return;
+                }
                 let (delays, n) = match fate(i, &t.data) {
                     Fate::Lose => ([Duration::ZERO; 2], 0),
                     Fate::Pass => ([DELAY; 2], 1),
