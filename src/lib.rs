@@ -1,8 +1,9 @@
 //! jmeet: a native Jitsi participant as one library.
 //!
-//! Layers (each uses only those before it): [`wire`] → [`xmpp`] → jingle, bridge, [`media`] → conference, engine →
+//! Layers (each uses only those before it): [`wire`] → [`xmpp`] → [`jingle`], [`bridge`], [`media`] → conference, engine →
 //! meeting → client → ffi. See `docs/architecture.md`.
 
+pub mod bridge;
 #[cfg(feature = "client")]
 pub mod client;
 pub mod conference;
