@@ -1,7 +1,93 @@
 //! Codecs and header extensions as descriptions name them (docs/protocol/02 §5.2, docs/protocol/04 §6).
 
-use super::types::{Codec, ExtensionIds, NegotiatedPayload};
 use crate::wire::jingle::{Description, Media, PayloadType};
+
+/// Codecs that are understood in an offer. Between peers only those are negotiated that this library packetises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Codec {
+    Opus,
+    /// Redundant audio (RFC 2198).
+    Red,
+    /// DTMF (RFC 4733).
+    TelephoneEvent,
+    Vp8,
+    Vp9,
+    H264,
+    Av1,
+}
+
+impl Codec {
+    const NAMES: [(Codec, &'static str); 7] = [
+        (Codec::Opus, "opus"),
+        (Codec::Red, "red"),
+        (Codec::TelephoneEvent, "telephone-event"),
+        (Codec::Vp8, "VP8"),
+        (Codec::Vp9, "VP9"),
+        (Codec::H264, "H264"),
+        (Codec::Av1, "AV1"),
+    ];
+
+    /// The codec of a `payload-type` name, in whatever case.
+    pub fn from_name(name: &str) -> Option<Codec> {
+        Codec::NAMES.iter().find(|(_, n)| n.eq_ignore_ascii_case(name)).map(|(c, _)| *c)
+    }
+
+    /// The name in `payload-type`.
+    pub fn name(self) -> &'static str {
+        Codec::NAMES.iter().find(|(c, _)| *c == self).map_or("", |(_, n)| n)
+    }
+
+    /// What it carries.
+    pub fn media(self) -> Media {
+        match self {
+            Codec::Opus | Codec::Red | Codec::TelephoneEvent => Media::Audio,
+            Codec::Vp8 | Codec::Vp9 | Codec::H264 | Codec::Av1 => Media::Video,
+        }
+    }
+}
+
+/// A payload type that both sides have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NegotiatedPayload {
+    pub pt: u8,
+    pub codec: Codec,
+    /// RTP clock, Hz.
+    pub clock: u32,
+    /// Payload type of its retransmissions.
+    pub rtx: Option<u8>,
+    pub nack: bool,
+    pub pli: bool,
+    pub fir: bool,
+    pub transport_cc: bool,
+    /// Format parameters as the offer has them; a name may be empty (`111/111` of RED).
+    pub parameters: Vec<(String, String)>,
+}
+
+impl NegotiatedPayload {
+    /// The value of a format parameter, its name in whatever case (RFC 4855 §3).
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        self.parameters.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| &**v)
+    }
+}
+
+/// Ids of header extensions that both sides have; 0 for none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ExtensionIds {
+    pub audio_level: u8,
+    pub abs_send_time: u8,
+    pub transport_cc: u8,
+    /// `urn:ietf:params:rtp-hdrext:sdes:mid`; from the bridge only.
+    pub mid: u8,
+    /// Of AV1, and of whatever else sends it; from the bridge only.
+    pub dependency_descriptor: u8,
+}
+
+/// What both sides agreed on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Negotiated {
+    pub payloads: Vec<NegotiatedPayload>,
+    pub extensions: ExtensionIds,
+}
 
 /// A codec as we describe it to a peer.
 #[derive(Debug)]

@@ -20,9 +20,11 @@ mod terminate;
 mod types;
 
 pub use bridge::{
-    MAX_ACCEPT_CANDIDATES, MAX_FRAME_BYTES, MAX_GROUPS_OF_OURS, MAX_LEFT_ENDPOINTS, MAX_QUEUED_CHANGES,
-    MAX_SSRCS_OF_OURS, MAX_WEB_SOCKETS,
+    IN_PLACE_WAIT, MAX_ACCEPT_CANDIDATES, MAX_FRAME_BYTES, MAX_GROUPS_OF_OURS, MAX_LEFT_ENDPOINTS, MAX_QUEUED_CHANGES,
+    MAX_RESTART_ATTEMPTS, MAX_RESTARTS_IN_WINDOW, MAX_SSRCS_OF_OURS, MAX_WEB_SOCKETS, MIN_BETWEEN_RESTARTS,
+    REINVITE_WAIT, RESTART_WINDOW, STABLE_AFTER,
 };
+pub use codecs::{Codec, ExtensionIds, Negotiated, NegotiatedPayload};
 pub use describe::MAX_REMOTE_CANDIDATES;
 pub use error::IqRefusal;
 pub use p2p::{MAX_HEIGHTS, MAX_LOCAL_CANDIDATES, MAX_QUEUED};
@@ -31,10 +33,9 @@ pub use sources::{
     RemoteSource, SourceTable,
 };
 pub use types::{
-    BridgeOffer, BridgeState, Codec, Conference, DtlsRole, EndReason, Event, ExtensionIds, IceCandidate,
-    IceCredentials, IqAnswer, IqToken, JingleConfig, LocalSource, LocalTransport, Negotiated, NegotiatedPayload,
-    Output, P2pState, Participant, RejoinReason, RemoteTransport, Removal, RestartRefusal, Role, SessionKey,
-    SessionKind, SessionState, SourceRefusal,
+    BridgeOffer, BridgeState, Conference, DtlsRole, EndReason, Event, IceCandidate, IceCredentials, IqAnswer, IqToken,
+    JingleConfig, LocalSource, LocalTransport, Output, P2pState, Participant, RejoinReason, RemoteTransport, Removal,
+    RestartRefusal, Role, SessionKey, SessionKind, SessionState, SourceRefusal,
 };
 
 use crate::env::Env;

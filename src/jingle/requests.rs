@@ -19,7 +19,8 @@ impl Jingle {
             return self.refuse(from, id, j.action.as_str(), refusal);
         }
         let kind = self.peer_of(j.sid).map(|(kind, _)| kind);
-        match (j.action, kind) {
+        let action = j.action;
+        match (action, kind) {
             (Action::SessionInitiate, _) => match refuse::offerer(from, &self.conference) {
                 Offerer::Focus if self.config.bridge => self.on_bridge_offer(from, &j, now),
                 Offerer::Focus => {
@@ -30,8 +31,8 @@ impl Jingle {
                 Offerer::Peer => self.on_p2p_offer(from, &j, now),
             },
             (_, Some(SessionKind::Bridge)) => {
-                if let Some(refusal) = self.on_bridge_request(from, &j, now) {
-                    return self.refuse(from, id, j.action.as_str(), refusal);
+                if let Some(refusal) = self.on_bridge_request(from, j, now) {
+                    return self.refuse(from, id, action.as_str(), refusal);
                 }
             }
             (Action::SessionAccept, _) => self.on_accept(&j),

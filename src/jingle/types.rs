@@ -7,6 +7,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::codecs::Negotiated;
 use super::sources::RemoteSource;
 
 /// Settings, with the protocol's values as defaults (docs/protocol/02 §24).
@@ -185,93 +186,6 @@ impl fmt::Debug for RemoteTransport {
     }
 }
 
-/// Codecs that are understood in an offer. Between peers only those are negotiated that this library packetises.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Codec {
-    Opus,
-    /// Redundant audio (RFC 2198).
-    Red,
-    /// DTMF (RFC 4733).
-    TelephoneEvent,
-    Vp8,
-    Vp9,
-    H264,
-    Av1,
-}
-
-impl Codec {
-    const NAMES: [(Codec, &'static str); 7] = [
-        (Codec::Opus, "opus"),
-        (Codec::Red, "red"),
-        (Codec::TelephoneEvent, "telephone-event"),
-        (Codec::Vp8, "VP8"),
-        (Codec::Vp9, "VP9"),
-        (Codec::H264, "H264"),
-        (Codec::Av1, "AV1"),
-    ];
-
-    /// The codec of a `payload-type` name, in whatever case.
-    pub fn from_name(name: &str) -> Option<Codec> {
-        Codec::NAMES.iter().find(|(_, n)| n.eq_ignore_ascii_case(name)).map(|(c, _)| *c)
-    }
-
-    /// The name in `payload-type`.
-    pub fn name(self) -> &'static str {
-        Codec::NAMES.iter().find(|(c, _)| *c == self).map_or("", |(_, n)| n)
-    }
-
-    /// What it carries.
-    pub fn media(self) -> Media {
-        match self {
-            Codec::Opus | Codec::Red | Codec::TelephoneEvent => Media::Audio,
-            Codec::Vp8 | Codec::Vp9 | Codec::H264 | Codec::Av1 => Media::Video,
-        }
-    }
-}
-
-/// A payload type that both sides have.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NegotiatedPayload {
-    pub pt: u8,
-    pub codec: Codec,
-    /// RTP clock, Hz.
-    pub clock: u32,
-    /// Payload type of its retransmissions.
-    pub rtx: Option<u8>,
-    pub nack: bool,
-    pub pli: bool,
-    pub fir: bool,
-    pub transport_cc: bool,
-    /// Format parameters as the offer has them; a name may be empty (`111/111` of RED).
-    pub parameters: Vec<(String, String)>,
-}
-
-impl NegotiatedPayload {
-    /// The value of a format parameter, its name in whatever case (RFC 4855 §3).
-    pub fn parameter(&self, name: &str) -> Option<&str> {
-        self.parameters.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| &**v)
-    }
-}
-
-/// Ids of header extensions that both sides have; 0 for none.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ExtensionIds {
-    pub audio_level: u8,
-    pub abs_send_time: u8,
-    pub transport_cc: u8,
-    /// `urn:ietf:params:rtp-hdrext:sdes:mid`; from the bridge only.
-    pub mid: u8,
-    /// Of AV1, and of whatever else sends it; from the bridge only.
-    pub dependency_descriptor: u8,
-}
-
-/// What both sides agreed on.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Negotiated {
-    pub payloads: Vec<NegotiatedPayload>,
-    pub extensions: ExtensionIds,
-}
-
 /// What the bridge offers beside media (docs/protocol/02 §5.2, §5.5). The URLs hold passwords and are never printed.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct BridgeOffer {
@@ -352,7 +266,7 @@ pub enum BridgeState {
     Starting,
     /// Media can flow; also said when a lost path is back.
     Active,
-    /// The path was lost, or is being replaced, and another is sought in this session.
+    /// The path was lost, and another is sought in this session.
     Recovering,
     /// It is over. With `Replaced` the next one starts at once; after `Restarting`, and after most reasons of the focus,
     /// one is awaited, and if none comes [`Event::RejoinWanted`] follows.
@@ -394,8 +308,10 @@ pub enum RestartRefusal {
     NoSession,
     /// The focus told no id of the bridge session, without which it takes no such request.
     NoBridgeId,
-    /// Sooner, or more often, than we ask it.
-    TooOften,
+    /// The focus has the restart in place switched off.
+    NotSupported,
+    /// Sooner, or more often, than we ask it; `until` is when we may.
+    TooOften { until: Time },
     /// One is under way.
     UnderWay,
 }
@@ -410,6 +326,11 @@ pub enum Event {
     Bridge {
         session: SessionKey,
         state: BridgeState,
+    },
+    /// The focus refused the restart in place. When the path was lost, a new session is asked for.
+    IceRestartRefused {
+        session: SessionKey,
+        condition: &'static str,
     },
     /// The bridge will not come back by itself: the room is to be left and joined again (docs/protocol/02 §23.15).
     RejoinWanted(RejoinReason),

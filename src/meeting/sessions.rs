@@ -96,6 +96,7 @@ impl Meeting {
             jingle::Event::BridgeOffered { .. } => self.emit(EventKind::BridgeOffered),
             jingle::Event::Bridge { .. }
             | jingle::Event::RejoinWanted(_)
+            | jingle::Event::IceRestartRefused { .. }
             | jingle::Event::Refused { .. }
             | jingle::Event::SourcesRefused { .. } => {}
         }

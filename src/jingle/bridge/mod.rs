@@ -5,27 +5,34 @@ mod ice_restart;
 mod leavers;
 mod offer;
 mod own_sources;
+mod recovery;
 mod requests;
+mod restart;
 mod session;
 
 pub use accept::{MAX_ACCEPT_CANDIDATES, MAX_FRAME_BYTES};
 pub use leavers::MAX_LEFT_ENDPOINTS;
 pub use offer::MAX_WEB_SOCKETS;
 pub use own_sources::{MAX_GROUPS_OF_OURS, MAX_SSRCS_OF_OURS};
+pub use recovery::REINVITE_WAIT;
+pub use restart::{
+    IN_PLACE_WAIT, MAX_RESTART_ATTEMPTS, MAX_RESTARTS_IN_WINDOW, MIN_BETWEEN_RESTARTS, RESTART_WINDOW, STABLE_AFTER,
+};
 pub use session::MAX_QUEUED_CHANGES;
 
 pub(super) use session::Session;
 
 use super::types::{
-    BridgeState, Conference, EndReason, Event, IceCandidate, IqAnswer, LocalSource, LocalTransport, Output, Removal,
-    SessionKey, SessionState, SourceRefusal, due,
+    BridgeState, Conference, EndReason, Event, IceCandidate, IqAnswer, LocalSource, LocalTransport, Output,
+    RejoinReason, Removal, SessionKey, SessionState, SourceRefusal, due,
 };
 use super::{Jingle, Purpose};
-use crate::time::Time;
-use crate::wire::StanzaError;
+use crate::time::{Time, earliest};
 use crate::wire::jingle::Action;
+use crate::wire::{Condition, StanzaError};
 use accept::Accept;
 use leavers::Leavers;
+use restart::{Restarts, Step};
 
 /// What was asked of the focus.
 #[derive(Debug)]
@@ -35,6 +42,7 @@ pub(super) enum Asked {
     Add(Vec<LocalSource>),
     Remove,
     IceRestart,
+    Restart,
 }
 
 /// Everything about the bridge.
@@ -45,6 +53,11 @@ pub(super) struct Bridge {
     refused: Vec<LocalSource>,
     last_n: Option<u32>,
     leavers: Leavers,
+    restarts: Restarts,
+    /// By when the focus must have invited us again.
+    awaited: Option<Time>,
+    /// Our stream is down.
+    offline: bool,
 }
 
 impl Jingle {
@@ -54,17 +67,21 @@ impl Jingle {
     }
 
     pub(super) fn bridge_deadline(&self) -> Option<Time> {
-        self.bridge.session.as_ref().and_then(|s| s.deadline)
+        let session = self.bridge.session.as_ref().and_then(|s| s.deadline);
+        earliest(session, self.recovery_deadline())
     }
 
     pub(super) fn bridge_timeout(&mut self, now: Time) {
-        if self.bridge.session.as_ref().is_some_and(|s| due(s.deadline, now)) {
-            self.end_bridge(EndReason::NotAnswered);
+        if self.bridge.session.as_mut().is_some_and(|s| s.deadline.take_if(|d| due(Some(*d), now)).is_some()) {
+            // Our own engine does not answer: another one may.
+            self.bridge_lost(Step::Full, EndReason::NotAnswered, now);
         }
+        self.recovery_timeout(now);
     }
 
     /// The room changed: who left takes his sources along.
-    pub(super) fn bridge_conference(&mut self, before: &Conference, _now: Time) {
+    pub(super) fn bridge_conference(&mut self, before: &Conference, now: Time) {
+        self.hold_changed(self.bridge.offline || before.bridge_not_available, now);
         let left = self.bridge.leavers.update(before, &self.conference);
         if before.own.is_some() && before.own != self.conference.own {
             return self.leave_bridge();
@@ -81,6 +98,8 @@ impl Jingle {
 
     pub(super) fn leave_bridge(&mut self) {
         self.bridge.leavers = Leavers::default();
+        self.bridge.restarts.forget_attempts();
+        self.bridge.awaited = None;
         self.end_bridge(EndReason::Left);
     }
 
@@ -109,34 +128,18 @@ impl Jingle {
         self.ask_focus(Asked::Accept(sources), payload);
     }
 
-    pub(super) fn bridge_connected(&mut self, _now: Time) {
-        if let Some(s) = self.bridge.session.as_mut().filter(|s| !s.connected) {
-            s.connected = true;
-            let event = Event::Bridge { session: s.key, state: BridgeState::Active };
-            self.out.push_back(Output::Event(event));
+    pub(super) fn bridge_answer(&mut self, key: SessionKey, asked: Asked, answer: IqAnswer, now: Time) {
+        if matches!(asked, Asked::Restart) {
+            return self.restart_answered(&answer, now);
         }
-    }
-
-    pub(super) fn bridge_ice_failed(&mut self, _now: Time) {
-        self.end_bridge(EndReason::IceFailed);
-    }
-
-    pub(super) fn bridge_media_failed(&mut self, _now: Time) {
-        self.end_bridge(EndReason::MediaFailed);
-    }
-
-    pub(super) fn bridge_answer(&mut self, key: SessionKey, asked: Asked, answer: IqAnswer, _now: Time) {
         let Some(s) = self.bridge.session.as_mut().filter(|s| s.key == key) else { return };
         match (asked, answer) {
             (Asked::Accept(_), IqAnswer::Result) => {
                 s.resumed = true;
                 self.apply_queued();
             }
-            (Asked::Accept(sources), IqAnswer::Error(e)) => {
-                self.refused_by_focus(key, sources, &e);
-                self.end_bridge(EndReason::NotAnswered);
-            }
-            (Asked::Accept(_), IqAnswer::Timeout) => self.end_bridge(EndReason::NotAnswered),
+            (Asked::Accept(sources), IqAnswer::Error(e)) => self.accept_refused(key, sources, &e, now),
+            (Asked::Accept(_), IqAnswer::Timeout) => self.bridge_lost(Step::Full, EndReason::NotAnswered, now),
             (Asked::Add(sources), IqAnswer::Error(e)) => {
                 s.unanswered -= 1;
                 s.told.retain(|t| !sources.iter().any(|r| own_sources::same(r, t)));
@@ -149,7 +152,8 @@ impl Jingle {
             }
             // A source that the focus does not know is removed all the same.
             (Asked::Add(_), IqAnswer::Result) | (Asked::Remove, _) => s.unanswered -= 1,
-            (Asked::IceRestart, _) => {}
+            (Asked::IceRestart, answer) => self.in_place_answered(&answer, now),
+            (Asked::Restart, _) => {}
         }
         self.signal_sources_to_bridge();
     }
@@ -175,6 +179,24 @@ impl Jingle {
         }
         for (sources, payload) in additions {
             self.ask_focus(Asked::Add(sources), payload);
+        }
+    }
+
+    /// The focus holds the session for ended (docs/protocol/02 §3.5).
+    fn accept_refused(&mut self, key: SessionKey, sources: Vec<LocalSource>, e: &StanzaError, now: Time) {
+        self.end_bridge(EndReason::NotAnswered);
+        let about_sources = matches!(
+            e.condition,
+            Condition::Forbidden | Condition::ResourceConstraint | Condition::BadRequest | Condition::NotAllowed
+        );
+        if about_sources && !sources.is_empty() {
+            // The next accept goes without them.
+            self.refused_by_focus(key, sources, e);
+            let (condition, text) = (e.condition.as_str(), e.text.clone());
+            self.out.push_back(Output::Event(Event::RejoinWanted(RejoinReason::AcceptRefused { condition, text })));
+        } else {
+            // Of a session that was replaced, or that nobody knows any more: another one is on its way, or not.
+            self.await_invitation(now);
         }
     }
 

@@ -1,9 +1,9 @@
 //! What the focus offers: a session-initiate, or a transport-replace, read into values (docs/protocol/02 §5, §12,
 //! docs/protocol/04 §6).
 
-use crate::jingle::codecs::{self, MAX_EXTENSION_ID};
+use crate::jingle::codecs::{self, MAX_EXTENSION_ID, Negotiated};
 use crate::jingle::describe::{self, MAX_REMOTE_CANDIDATES};
-use crate::jingle::types::{BridgeOffer, IceCandidate, Negotiated, RemoteTransport};
+use crate::jingle::types::{BridgeOffer, IceCandidate, RemoteTransport};
 use crate::wire::jingle::{Jingle, Media};
 
 /// URLs of the bridge channel that are kept.

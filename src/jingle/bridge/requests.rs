@@ -1,11 +1,10 @@
 //! Requests of the focus (docs/protocol/02 §4–§5, §8, §10–§12).
 
-use super::offer;
 use super::session::{Change, MAX_QUEUED_CHANGES, Session};
-use crate::jingle::describe::{self, MAX_REMOTE_CANDIDATES};
+use super::{ice_restart, offer};
 use crate::jingle::error::IqRefusal;
 use crate::jingle::sources::Authority;
-use crate::jingle::types::{BridgeState, EndReason, Event, IceCredentials, Output, Removal};
+use crate::jingle::types::{BridgeState, EndReason, Event, Output, Removal};
 use crate::jingle::{Jingle, terminate};
 use crate::time::Time;
 use crate::wire::Jid;
@@ -30,10 +29,12 @@ impl Jingle {
         now: Time,
     ) {
         self.end_bridge(EndReason::Replaced);
+        self.bridge.awaited = None;
+        self.bridge.restarts.session_began();
         let session = self.new_key();
         let deadline = now + self.config.accept_timeout;
         let mut s = Session::new(session, j.sid.to_owned(), from.clone(), answer, &offer, deadline);
-        let sources = s.table.add(&j.sources, Authority::Focus).sources;
+        let sources = s.table.add(&self.bridge.leavers.filter(&j.sources), Authority::Focus).sources;
         self.bridge.session = Some(s);
         let offer::Offer { transport, candidates, negotiated, bridge, .. } = offer;
         self.out.push_back(Output::Event(Event::Bridge { session, state: BridgeState::Starting }));
@@ -52,22 +53,33 @@ impl Jingle {
     pub(in crate::jingle) fn on_bridge_request(
         &mut self,
         from: &Jid,
-        j: &wire::Jingle<'_>,
+        j: wire::Jingle<'_>,
         now: Time,
     ) -> Option<IqRefusal> {
+        // Whoever took the name of a focus that is gone is not heard.
+        if self.conference.focus.as_ref() != Some(from) {
+            return Some(IqRefusal::UnknownSession);
+        }
         match j.action {
-            Action::SessionTerminate => self.end_bridge(terminate::reason(j)),
-            Action::SourceAdd => self.change(Change::Add(j.sources.clone())),
-            Action::SourceRemove => self.change(Change::Remove(j.sources.clone())),
+            Action::SessionTerminate => {
+                let alone = j.reason.as_ref().is_some_and(|r| r.condition == "expired");
+                self.end_bridge(terminate::reason(&j));
+                // After a time alone the next invitation comes with the next participant.
+                if !alone {
+                    self.await_invitation(now);
+                }
+            }
+            Action::SourceAdd => self.change(Change::Add(j.sources)),
+            Action::SourceRemove => self.change(Change::Remove(j.sources)),
             Action::TransportInfo => {
                 // Without a generation it says nothing new.
-                if let Some(restart) = ice_restart(j) {
+                if let Some(restart) = ice_restart::read(&j) {
                     self.change(restart);
                 }
             }
             // All of the session begins anew under the same id.
-            Action::TransportReplace => match offer::read(j) {
-                Ok(offer) => self.begin_bridge(from, j, offer, Action::TransportAccept, now),
+            Action::TransportReplace => match offer::read(&j) {
+                Ok(offer) => self.begin_bridge(from, &j, offer, Action::TransportAccept, now),
                 Err(_) => return Some(IqRefusal::NotImplemented),
             },
             Action::SessionAccept | Action::ContentModify => {}
@@ -100,7 +112,7 @@ impl Jingle {
         let session = s.key;
         let output = match change {
             Change::Add(map) => {
-                let sources = s.table.add(&self.bridge.leavers.filter(map), Authority::Focus).sources;
+                let sources = s.table.add(&self.bridge.leavers.filter(&map), Authority::Focus).sources;
                 (!sources.is_empty()).then_some(Output::SourcesAdded { session, sources })
             }
             Change::Remove(map) => {
@@ -117,19 +129,4 @@ impl Jingle {
         };
         self.out.extend(output);
     }
-}
-
-/// A new generation of the bridge's ICE agent; `None` when the request names none, or not all of it
-/// (docs/protocol/02 §10.3).
-fn ice_restart(j: &wire::Jingle<'_>) -> Option<Change> {
-    let t = j.contents.iter().filter_map(|c| c.transport.as_ref()).find(|t| t.ice_generation.is_some())?;
-    let generation = t.ice_generation?.parse().ok().filter(|g| *g > 0)?;
-    let (ufrag, pwd) = (t.ufrag?, t.pwd?);
-    if !describe::credentials_are_good(ufrag, pwd) {
-        return None;
-    }
-    let credentials = IceCredentials { ufrag: ufrag.to_owned(), pwd: pwd.to_owned() };
-    let mut candidates = describe::candidates(j);
-    candidates.truncate(MAX_REMOTE_CANDIDATES);
-    Some(Change::RestartIce { generation, credentials, candidates })
 }

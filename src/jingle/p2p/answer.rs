@@ -2,8 +2,7 @@
 //! extensions (RFC 3264 §6, docs/protocol/02 §5.2, §14.4).
 
 use super::offer::{Payload, Section};
-use crate::jingle::codecs::{self, CODECS, CodecSpec, EXTENSIONS, MAX_EXTENSION_ID};
-use crate::jingle::types::{Negotiated, NegotiatedPayload};
+use crate::jingle::codecs::{self, CODECS, CodecSpec, EXTENSIONS, MAX_EXTENSION_ID, Negotiated, NegotiatedPayload};
 use crate::wire::jingle::{Content, Description, Jingle, Senders};
 
 /// Contents of one description that are looked at.

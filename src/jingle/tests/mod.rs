@@ -167,6 +167,7 @@ fn kinds(out: &[Output]) -> Vec<&'static str> {
             Output::Event(Event::Bridge { state: BridgeState::Recovering, .. }) => "bridge-recovering",
             Output::Event(Event::Bridge { state: BridgeState::Ended(_), .. }) => "bridge-ended",
             Output::Event(Event::RejoinWanted(_)) => "rejoin",
+            Output::Event(Event::IceRestartRefused { .. }) => "ice-restart-refused",
             Output::Event(Event::P2p { state: P2pState::Starting { .. }, .. }) => "starting",
             Output::Event(Event::P2p { state: P2pState::Active, .. }) => "active",
             Output::Event(Event::P2p { state: P2pState::Ended(_), .. }) => "ended",

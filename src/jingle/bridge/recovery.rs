@@ -1,0 +1,215 @@
+//! What the session does about a lost path, by the policy of `restart`, and how long it waits to be invited again
+//! (docs/protocol/02 §10.4, §11, §23.15–17).
+
+use super::restart::{Step, Verdict};
+use super::{Asked, Session};
+use crate::jingle::types::{
+    BridgeState, EndReason, Event, IqAnswer, Output, RejoinReason, RestartRefusal, SessionKey, SessionState, due,
+};
+use crate::jingle::{Jingle, Purpose};
+use crate::time::{Time, earliest};
+use crate::wire::Condition;
+use crate::wire::jingle::{self as wire, Action, BridgeSession, Reason};
+use std::time::Duration;
+
+/// How long a new session-initiate is waited for after the focus ended the session: it comes within 4 s, or never.
+pub const REINVITE_WAIT: Duration = Duration::from_secs(10);
+
+impl Jingle {
+    /// The stream to the server is up, or down: while it is down nothing is asked, and no wait ends.
+    pub fn set_online(&mut self, online: bool, now: Time) {
+        let held = self.held();
+        self.bridge.offline = !online;
+        self.hold_changed(held, now);
+    }
+
+    /// Asks the focus for a new ICE agent of the bridge, in the session as it is. What comes of it is
+    /// [`Output::RestartIce`].
+    pub fn request_ice_restart(&mut self, key: SessionKey, now: Time) -> Result<(), RestartRefusal> {
+        self.may_restart(key)?;
+        if self.bridge.restarts.unsupported {
+            return Err(RestartRefusal::NotSupported);
+        }
+        let until = self.bridge.restarts.in_place.next(now);
+        if until > now {
+            return Err(RestartRefusal::TooOften { until });
+        }
+        self.ask_in_place(now);
+        Ok(())
+    }
+
+    /// Asks the focus for a new session in place of this one, which ends at once.
+    pub fn restart_session(&mut self, key: SessionKey, now: Time) -> Result<(), RestartRefusal> {
+        self.may_restart(key)?;
+        let until = self.bridge.restarts.full.next(now);
+        if until > now {
+            return Err(RestartRefusal::TooOften { until });
+        }
+        self.ask_anew(now);
+        Ok(())
+    }
+
+    fn may_restart(&self, key: SessionKey) -> Result<(), RestartRefusal> {
+        let ready = |s: &&Session| s.key == key && s.state == SessionState::Active;
+        let s = self.bridge.session.as_ref().filter(ready).ok_or(RestartRefusal::NoSession)?;
+        if s.bridge_id.is_none() {
+            return Err(RestartRefusal::NoBridgeId);
+        }
+        if self.bridge.restarts.under_way() {
+            return Err(RestartRefusal::UnderWay);
+        }
+        Ok(())
+    }
+
+    pub(in crate::jingle) fn bridge_connected(&mut self, now: Time) {
+        self.bridge.restarts.connected(now);
+        if let Some(s) = self.bridge.session.as_mut().filter(|s| !s.connected) {
+            s.connected = true;
+            let event = Event::Bridge { session: s.key, state: BridgeState::Active };
+            self.out.push_back(Output::Event(event));
+        }
+    }
+
+    pub(in crate::jingle) fn bridge_ice_failed(&mut self, now: Time) {
+        self.bridge_lost(Step::InPlace, EndReason::IceFailed, now);
+    }
+
+    pub(in crate::jingle) fn bridge_media_failed(&mut self, now: Time) {
+        self.bridge_lost(Step::Full, EndReason::MediaFailed, now);
+    }
+
+    /// The session carries nothing any more; `best` is the least that can help, `reason` is why it ends if nothing can.
+    pub(super) fn bridge_lost(&mut self, best: Step, reason: EndReason, now: Time) {
+        let Some(s) = &mut self.bridge.session else { return };
+        // Without the id the focus takes neither request, and without our accept there is nothing to restart in place.
+        let best = if s.local.is_none() { Step::Full } else { best };
+        let verdict = match s.bridge_id {
+            Some(_) => self.bridge.restarts.lost(best, now),
+            None => Verdict::Exhausted,
+        };
+        match verdict {
+            Verdict::UnderWay => s.connected = false,
+            Verdict::Restart => {
+                s.connected = false;
+                let event = Event::Bridge { session: s.key, state: BridgeState::Recovering };
+                self.out.push_back(Output::Event(event));
+                self.restart_due(now);
+            }
+            Verdict::Exhausted => {
+                self.end_bridge(reason);
+                self.out.push_back(Output::Event(Event::RejoinWanted(RejoinReason::RestartsExhausted)));
+            }
+        }
+    }
+
+    pub(super) fn recovery_deadline(&self) -> Option<Time> {
+        if self.held() {
+            return None;
+        }
+        let restart = self.bridge.session.as_ref().and_then(|_| self.bridge.restarts.deadline());
+        earliest(restart, self.bridge.awaited)
+    }
+
+    pub(super) fn recovery_timeout(&mut self, now: Time) {
+        if self.held() {
+            return;
+        }
+        self.restart_due(now);
+        if due(self.bridge.awaited, now) {
+            self.bridge.awaited = None;
+            // Alone in the room nobody is invited: that comes with the next participant.
+            if !self.conference.participants.is_empty() {
+                self.out.push_back(Output::Event(Event::RejoinWanted(RejoinReason::NotInvited)));
+            }
+        }
+    }
+
+    fn restart_due(&mut self, now: Time) {
+        if self.held() || self.bridge.session.is_none() {
+            return;
+        }
+        match self.bridge.restarts.take_due(now) {
+            Some(Step::InPlace) => self.ask_in_place(now),
+            Some(Step::Full) => self.ask_anew(now),
+            None => {}
+        }
+    }
+
+    /// Nothing is to be asked now: the focus has no bridge and says so, or we cannot be heard.
+    fn held(&self) -> bool {
+        self.bridge.offline || self.conference.bridge_not_available
+    }
+
+    /// What held us may have gone: then every wait begins anew.
+    pub(super) fn hold_changed(&mut self, was_held: bool, now: Time) {
+        if was_held && !self.held() {
+            if let Some(until) = &mut self.bridge.awaited {
+                *until = now + REINVITE_WAIT;
+            }
+            self.restart_due(now);
+        }
+    }
+
+    fn ask_in_place(&mut self, now: Time) {
+        let Some(s) = &self.bridge.session else { return };
+        let mut j = wire::Jingle::new(Action::SessionInfo, &s.sid);
+        j.initiator = Some(s.focus.as_str());
+        let ice_restart = Some(true);
+        j.bridge_session = Some(BridgeSession { id: s.bridge_id.as_deref(), ice_restart, ..BridgeSession::default() });
+        let payload = j.to_xml();
+        self.bridge.restarts.in_place.spend(now);
+        self.bridge.restarts.asked_in_place(now);
+        self.ask_focus(Asked::IceRestart, payload);
+    }
+
+    pub(super) fn in_place_answered(&mut self, answer: &IqAnswer, now: Time) {
+        match answer {
+            // Accepted, not done: the focus asks the bridge now.
+            IqAnswer::Result if self.bridge.restarts.under_way() => self.bridge.restarts.asked_in_place(now),
+            IqAnswer::Result => {}
+            IqAnswer::Error(e) => {
+                self.bridge.restarts.unsupported |= e.condition == Condition::FeatureNotImplemented;
+                if let Some(s) = &self.bridge.session {
+                    let event = Event::IceRestartRefused { session: s.key, condition: e.condition.as_str() };
+                    self.out.push_back(Output::Event(event));
+                }
+                self.bridge.restarts.in_place_failed(now);
+            }
+            IqAnswer::Timeout => self.bridge.restarts.in_place_failed(now),
+        }
+        self.restart_due(now);
+    }
+
+    /// Ends the session and asks for another one.
+    fn ask_anew(&mut self, now: Time) {
+        let Some(s) = &self.bridge.session else { return };
+        let mut j = wire::Jingle::new(Action::SessionTerminate, &s.sid);
+        j.initiator = Some(s.focus.as_str());
+        j.reason = Some(Reason { condition: "connectivity-error", text: "ICE FAILED".into() });
+        j.bridge_session =
+            Some(BridgeSession { id: s.bridge_id.as_deref(), restart: Some(true), ..BridgeSession::default() });
+        let (payload, to, key) = (j.to_xml(), s.focus.clone(), s.key);
+        self.bridge.restarts.full.spend(now);
+        self.send_to(to, key, Purpose::Bridge(Asked::Restart), payload);
+        self.end_bridge(EndReason::Restarting);
+        self.await_invitation(now);
+    }
+
+    /// The session is over by the focus's will, or by ours: another one should come.
+    pub(super) fn await_invitation(&mut self, now: Time) {
+        self.bridge.awaited = Some(now + REINVITE_WAIT);
+    }
+
+    /// The focus heard of the restart, or never will. Errors are waited out like its word: the session-initiate may be
+    /// on its way for another reason, and one that was asked for too often wants to be left alone.
+    pub(super) fn restart_answered(&mut self, answer: &IqAnswer, now: Time) {
+        if self.bridge.session.is_some() || self.bridge.awaited.is_none() {
+            return;
+        }
+        self.bridge.awaited = match answer {
+            IqAnswer::Result | IqAnswer::Error(_) => Some(now + REINVITE_WAIT),
+            IqAnswer::Timeout => Some(now),
+        };
+        self.recovery_timeout(now);
+    }
+}
