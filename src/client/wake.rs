@@ -120,6 +120,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "miri has no system calls")]
     fn the_descriptor_follows_the_level() {
         let w = Wake::default();
         w.raise();
