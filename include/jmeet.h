@@ -85,7 +85,7 @@
  *
  * STRUCTS start with struct_size. Set them with their INIT macro or _init function; zero means default in each field. Programs
  * built with this header work with newer libraries of the same JMEET_ABI_VERSION, and with older ones while they use nothing
- * that those do not know (else JMEET_ERR_UNSUPPORTED).
+ * that those do not know (else JMEET_ERR_UNSUPPORTED, which is not listed at each function).
  */
 
 
@@ -1181,10 +1181,18 @@ jmeet_str jmeet_error_condition(const jmeet_error *error);
 /** A sentence for people. May be empty. Lives as long as `error`. */
 jmeet_str jmeet_error_text(const jmeet_error *error);
 
-/** All of it at once. The strings live as long as `error`. */
+/**
+ * All of it at once. The strings live as long as `error`.
+ *
+ * Errors: `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_INVALID_ARGUMENT` (struct_size).
+ */
 jmeet_status jmeet_error_get(const jmeet_error *error, jmeet_error_info *info);
 
-/** Frees an error and its strings. NULL is fine. */
+/**
+ * Frees an error and its strings. NULL is fine.
+ *
+ * Errors: `JMEET_ERR_INVALID_HANDLE`.
+ */
 jmeet_status jmeet_error_free(jmeet_error *error);
 
 /**
@@ -1662,7 +1670,11 @@ jmeet_status jmeet_participant_list_get(const jmeet_participant_list *list,
                                         size_t index,
                                         jmeet_participant_info *info);
 
-/** Frees a list and its strings. NULL is fine. */
+/**
+ * Frees a list and its strings. NULL is fine.
+ *
+ * Errors: `JMEET_ERR_INVALID_HANDLE`.
+ */
 jmeet_status jmeet_participant_list_free(jmeet_participant_list *list);
 
 /** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
@@ -1710,7 +1722,8 @@ jmeet_status jmeet_track_remove(jmeet_track *track);
  * Asks the sender of somebody's video track for a key frame. Asking often is fine: requests are spread out. Any thread; does not
  * block.
  *
- * Errors: `JMEET_ERR_GONE`, `JMEET_ERR_CLOSED`, `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
+ * Errors: `JMEET_ERR_INVALID_ARGUMENT`: the track is ours. `JMEET_ERR_GONE`, `JMEET_ERR_CLOSED`, `JMEET_ERR_NULL`,
+ * `JMEET_ERR_INVALID_HANDLE`.
  */
 jmeet_status jmeet_track_request_key_frame(jmeet_track *track);
 
@@ -1726,7 +1739,11 @@ jmeet_status jmeet_track_list_get(const jmeet_track_list *list,
                                   size_t index,
                                   jmeet_track_info *info);
 
-/** Frees a list and its strings. NULL is fine. */
+/**
+ * Frees a list and its strings. NULL is fine.
+ *
+ * Errors: `JMEET_ERR_INVALID_HANDLE`.
+ */
 jmeet_status jmeet_track_list_free(jmeet_track_list *list);
 
 /** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
@@ -1854,7 +1871,11 @@ jmeet_status jmeet_frame_retain(jmeet_reader *reader,
  */
 jmeet_status jmeet_frame_get(const jmeet_frame_ref *frame, jmeet_frame *out);
 
-/** Lets a kept frame go. NULL is fine. */
+/**
+ * Lets a kept frame go. NULL is fine.
+ *
+ * Errors: `JMEET_ERR_INVALID_HANDLE`.
+ */
 jmeet_status jmeet_frame_release(jmeet_frame_ref *frame);
 
 #ifdef __cplusplus

@@ -177,36 +177,73 @@ fn fuzz(name: &str, target: Target, corpus: &[Vec<u8>], lines: bool) {
     assert!(runs > 0 && slowest < Duration::from_secs(20), "{name}: {slowest:?} for one input");
 }
 
-fn target(name: &str) -> Target {
-    TARGETS.iter().find(|t| t.0 == name).unwrap().1
+/// Every target with what its mutations start from, and whether lines of it may follow each other.
+fn targets() -> Vec<(&'static str, Target, Vec<Vec<u8>>, bool)> {
+    let captures = captures();
+    let of = |name: &str| match name {
+        "json" => (json(&captures), false),
+        "datagram" => (datagrams(), false),
+        "rtp" => (packets(), false),
+        "stanza" => (captures.clone(), false),
+        _ => (captures.clone(), true),
+    };
+    let mut all: Vec<_> = TARGETS.iter().map(|(name, target)| (*name, *target, of(name).0, of(name).1)).collect();
+    all.push(("calls", jmeet::ffi::fuzz::calls, jmeet::ffi::fuzz::corpus(), false));
+    all
+}
+
+fn run(name: &str) {
+    let (name, target, corpus, lines) = targets().into_iter().find(|t| t.0 == name).unwrap();
+    fuzz(name, target, &corpus, lines);
 }
 
 #[test]
 fn stanzas_of_an_enemy_are_read_or_refused() {
-    fuzz("stanza", target("stanza"), &captures(), false);
+    run("stanza");
 }
 
 #[test]
 fn json_of_an_enemy_is_read_or_refused() {
-    fuzz("json", target("json"), &json(&captures()), false);
+    run("json");
 }
 
 #[test]
 fn a_stream_bears_any_frames_and_ends() {
-    fuzz("stream", target("stream"), &captures(), true);
+    run("stream");
 }
 
 #[test]
 fn a_stranger_s_datagrams_leave_no_state_and_no_media() {
-    fuzz("datagram", target("datagram"), &datagrams(), false);
+    run("datagram");
 }
 
 #[test]
 fn hostile_media_makes_no_frame_beyond_the_limits() {
-    fuzz("rtp", target("rtp"), &packets(), false);
+    run("rtp");
 }
 
 #[test]
 fn a_meeting_bears_any_stanzas_and_can_be_left() {
-    fuzz("meeting", target("meeting"), &captures(), true);
+    run("meeting");
+}
+
+#[test]
+fn no_sequence_of_c_calls_crashes_and_each_answers_what_the_header_says() {
+    run("calls");
+}
+
+/// `fuzz/` has a program for each target, and `JMEET_WRITE_CORPUS=folder` writes what they start from.
+#[test]
+fn every_target_runs_under_libfuzzer_too() {
+    for (name, _, corpus, lines) in targets() {
+        let program = format!("{}/fuzz/fuzz_targets/{name}.rs", env!("CARGO_MANIFEST_DIR"));
+        assert!(std::fs::read_to_string(program).unwrap().contains(&format!("fuzz::{name}(data)")), "{name}");
+        let Some(folder) = std::env::var_os("JMEET_WRITE_CORPUS") else { continue };
+        let folder = std::path::Path::new(&folder).join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        let joined = corpus.chunks(if lines { 8 } else { 1 }).map(|c| c.join(&b'\n'));
+        for (n, data) in joined.enumerate() {
+            std::fs::write(folder.join(n.to_string()), data).unwrap();
+        }
+    }
 }

@@ -60,8 +60,9 @@ impl Client {
         let (tx, rx) = mpsc::unbounded_channel();
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
         let shared = Arc::new(Shared::new(id, options.user_value, queue.clone(), tx));
-        queue.attach(id);
         let driver = Driver::new(options, shared.clone(), rx)?;
+        // Only now: a client that could not be made must not keep its queue in use.
+        queue.attach(id);
         let room = driver.room_jid().into();
         Ok(Client(Arc::new(Inner { shared, room, idle: Mutex::new(Some(driver)), runtime })))
     }

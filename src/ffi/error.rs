@@ -111,6 +111,8 @@ pub unsafe extern "C" fn jmeet_error_text(error: *const jmeet_error) -> jmeet_st
 }
 
 /// All of it at once. The strings live as long as `error`.
+///
+/// Errors: `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_INVALID_ARGUMENT` (struct_size).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn jmeet_error_get(error: *const jmeet_error, info: *mut jmeet_error_info) -> jmeet_status {
     entry!({
@@ -121,6 +123,8 @@ pub unsafe extern "C" fn jmeet_error_get(error: *const jmeet_error, info: *mut j
 }
 
 /// Frees an error and its strings. NULL is fine.
+///
+/// Errors: `JMEET_ERR_INVALID_HANDLE`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn jmeet_error_free(error: *mut jmeet_error) -> jmeet_status {
     entry!({ take::<Failure>(error).map(drop) })

@@ -236,6 +236,8 @@ pub unsafe extern "C" fn jmeet_frame_get(frame: *const jmeet_frame_ref, out: *mu
 }
 
 /// Lets a kept frame go. NULL is fine.
+///
+/// Errors: `JMEET_ERR_INVALID_HANDLE`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn jmeet_frame_release(frame: *mut jmeet_frame_ref) -> jmeet_status {
     entry!({ take::<Frame>(frame).map(drop) })

@@ -21,6 +21,8 @@ pub mod error;
 pub mod event;
 pub mod event_info;
 pub mod frame;
+#[cfg(feature = "testkit")]
+pub mod fuzz;
 mod gate;
 mod handle;
 pub mod log;

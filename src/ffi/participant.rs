@@ -205,6 +205,8 @@ pub unsafe extern "C" fn jmeet_participant_list_get(
 }
 
 /// Frees a list and its strings. NULL is fine.
+///
+/// Errors: `JMEET_ERR_INVALID_HANDLE`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn jmeet_participant_list_free(list: *mut jmeet_participant_list) -> jmeet_status {
     entry!({ take::<People>(list).map(drop) })

@@ -405,6 +405,21 @@ fn null_is_answered_everywhere() {
 }
 
 #[test]
+fn a_client_that_could_not_be_made_does_not_keep_its_queue_in_use() {
+    let mut queue = null_mut();
+    let mut client = null_mut();
+    let mut options = info!(jmeet_client_options, jmeet_client_options_init);
+    (options.url, options.room, options.muc) = (c"ws://127.0.0.1:1/x".as_ptr(), c"room".as_ptr(), c"a b@/".as_ptr());
+    // SAFETY: valid pointers and strings.
+    unsafe {
+        assert_eq!(jmeet_queue_new(null(), &raw mut queue, null_mut()), JMEET_OK);
+        let refused = jmeet_client_new(queue, &raw const options, &raw mut client, null_mut());
+        assert_eq!(refused, JMEET_ERR_OPTIONS);
+        assert_eq!(jmeet_queue_free(queue), JMEET_OK);
+    }
+}
+
+#[test]
 fn every_event_type_has_a_number_of_its_own() {
     let kinds: [jmeet_event_kind; 3] = [JMEET_EVENT_NONE, JMEET_EVENT_REQUEST_DONE, JMEET_EVENT_CLOSED];
     assert_eq!(kinds.map(|k| k as u32), [0, 1, 22]);

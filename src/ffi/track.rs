@@ -267,7 +267,8 @@ pub unsafe extern "C" fn jmeet_track_remove(track: *mut jmeet_track) -> jmeet_st
 /// Asks the sender of somebody's video track for a key frame. Asking often is fine: requests are spread out. Any thread; does not
 /// block.
 ///
-/// Errors: `JMEET_ERR_GONE`, `JMEET_ERR_CLOSED`, `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
+/// Errors: `JMEET_ERR_INVALID_ARGUMENT`: the track is ours. `JMEET_ERR_GONE`, `JMEET_ERR_CLOSED`, `JMEET_ERR_NULL`,
+/// `JMEET_ERR_INVALID_HANDLE`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn jmeet_track_request_key_frame(track: *mut jmeet_track) -> jmeet_status {
     entry!({
@@ -300,6 +301,8 @@ pub unsafe extern "C" fn jmeet_track_list_get(
 }
 
 /// Frees a list and its strings. NULL is fine.
+///
+/// Errors: `JMEET_ERR_INVALID_HANDLE`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn jmeet_track_list_free(list: *mut jmeet_track_list) -> jmeet_status {
     entry!({ take::<Sources>(list).map(drop) })
