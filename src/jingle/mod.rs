@@ -48,13 +48,12 @@ use std::collections::VecDeque;
 /// Requests of ours that may be unanswered at once; past it the oldest is forgotten, and its answer with it.
 const MAX_PENDING: usize = 256;
 
-/// What an unanswered request was.
+/// What an unanswered request was. Those whose answer changes nothing are not kept, so that strangers whom we only tell off
+/// cannot push out what we wait for.
 #[derive(Debug)]
 enum Purpose {
     P2p(p2p::Asked),
     Bridge(bridge::Asked),
-    /// Its answer changes nothing.
-    Told,
 }
 
 #[derive(Debug)]
@@ -213,7 +212,6 @@ impl Jingle {
         match p.purpose {
             Purpose::P2p(asked) => self.p2p_answer(p.session, asked, answer),
             Purpose::Bridge(asked) => self.bridge_answer(p.session, asked, answer, now),
-            Purpose::Told => {}
         }
     }
 
@@ -235,13 +233,19 @@ impl Jingle {
         key
     }
 
-    fn send_to(&mut self, to: Jid, session: SessionKey, purpose: Purpose, payload: String) {
-        let token = IqToken(self.next_token);
-        self.next_token += 1;
+    /// Sends a request whose answer matters.
+    fn ask(&mut self, to: Jid, session: SessionKey, purpose: Purpose, payload: String) {
         if self.pending.len() >= MAX_PENDING {
             self.pending.pop_front();
         }
-        self.pending.push_back(Pending { token, session, purpose });
+        self.pending.push_back(Pending { token: IqToken(self.next_token), session, purpose });
+        self.tell(to, payload);
+    }
+
+    /// Sends a request whose answer does not matter.
+    fn tell(&mut self, to: Jid, payload: String) {
+        let token = IqToken(self.next_token);
+        self.next_token += 1;
         self.out.push_back(Output::SendIq { token, to, payload, timeout: self.config.iq_timeout });
     }
 }

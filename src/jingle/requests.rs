@@ -4,7 +4,7 @@ use super::error::{IqRefusal, acknowledge};
 use super::p2p::Operation;
 use super::refuse::{self, NOT_THE_FOCUS, Offerer};
 use super::types::{Event, Output, SessionKind};
-use super::{Jingle, Purpose, describe, terminate};
+use super::{Jingle, describe, terminate};
 use crate::time::Time;
 use crate::wire::jingle::{self as wire, Action};
 use crate::wire::{Element, Jid};
@@ -65,8 +65,7 @@ impl Jingle {
     /// Refuses an offer by a session-terminate; the acknowledgement follows it.
     pub(super) fn reject(&mut self, from: &Jid, j: &wire::Jingle<'_>, condition: &'static str, text: &str) {
         let payload = terminate::request(j.sid, from.as_str(), condition, text);
-        let key = super::SessionKey(0);
-        self.send_to(from.clone(), key, Purpose::Told, payload);
+        self.tell(from.clone(), payload);
         let action = j.action.as_str().to_owned();
         self.out.push_back(Output::Event(Event::Refused { from: from.clone(), action, with: condition }));
     }

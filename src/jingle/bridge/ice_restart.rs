@@ -2,9 +2,9 @@
 //! (docs/protocol/02 §10.2–10.3). Media flows on over the old path meanwhile.
 
 use super::Session;
+use crate::jingle::Jingle;
 use crate::jingle::describe::{self, MAX_REMOTE_CANDIDATES, transport};
 use crate::jingle::types::{IceCredentials, LocalTransport, SessionKey};
-use crate::jingle::{Jingle, Purpose};
 use crate::wire::jingle::{self as wire, Action, Content, Creator};
 
 use super::session::Change;
@@ -42,6 +42,6 @@ impl Jingle {
             ..Content::default()
         });
         let (payload, to) = (j.to_xml(), s.focus.clone());
-        self.send_to(to, key, Purpose::Told, payload);
+        self.tell(to, payload);
     }
 }

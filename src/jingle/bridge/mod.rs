@@ -45,12 +45,20 @@ pub(super) enum Asked {
     Restart,
 }
 
+/// A source that is not signalled.
+#[derive(Debug)]
+struct Refused {
+    source: LocalSource,
+    /// Because of an SSRC that somebody else has, perhaps ourselves of a moment ago: it may be had again when he goes.
+    taken: Option<u32>,
+}
+
 /// Everything about the bridge.
 #[derive(Debug, Default)]
 pub(super) struct Bridge {
     pub session: Option<Session>,
     /// Sources as they were when they were refused: they are not signalled again before they change, in no session.
-    refused: Vec<LocalSource>,
+    refused: Vec<Refused>,
     last_n: Option<u32>,
     leavers: Leavers,
     restarts: Restarts,
@@ -93,6 +101,14 @@ impl Jingle {
                 let because = Removal::OwnerLeft;
                 self.out.push_back(Output::SourcesRemoved { session: s.key, sources, because });
             }
+        }
+        self.retry_taken();
+    }
+
+    /// Sources went: an SSRC of ours that one of them had may be free now.
+    pub(super) fn retry_taken(&mut self) {
+        if self.bridge.refused.iter().any(|r| r.taken.is_some()) {
+            self.signal_sources_to_bridge();
         }
     }
 
@@ -162,7 +178,7 @@ impl Jingle {
     pub(super) fn signal_sources_to_bridge(&mut self) {
         // What is no source of ours any more may be tried again should it come back.
         let sources = &self.sources;
-        self.bridge.refused.retain(|r| sources.iter().any(|s| own_sources::same(s, r)));
+        self.bridge.refused.retain(|r| sources.iter().any(|s| own_sources::same(s, &r.source)));
         let Some(s) = self.bridge.session.as_mut().filter(|s| s.resumed && s.unanswered == 0) else { return };
         let wanted = wanted(&self.sources, &mut self.bridge.refused, s, &mut self.out);
         let lacks = |list: &[LocalSource], x: &LocalSource| !list.iter().any(|y| own_sources::same(x, y));
@@ -210,7 +226,7 @@ impl Jingle {
             return;
         }
         let names = sources.iter().map(|s| s.name.clone()).collect();
-        self.bridge.refused.extend(sources);
+        self.bridge.refused.extend(sources.into_iter().map(|source| Refused { source, taken: None }));
         self.out.push_back(Output::Event(Event::SourcesRefused { session, names, why }));
     }
 
@@ -228,7 +244,7 @@ impl Jingle {
     /// Sends a request within the session.
     fn ask_focus(&mut self, asked: Asked, payload: String) {
         if let Some((to, key)) = self.bridge.session.as_ref().map(|s| (s.focus.clone(), s.key)) {
-            self.send_to(to, key, Purpose::Bridge(asked), payload);
+            self.ask(to, key, Purpose::Bridge(asked), payload);
         }
     }
 }
@@ -236,22 +252,26 @@ impl Jingle {
 /// Our sources as the focus should know them; those that break its rules are reported once.
 fn wanted(
     sources: &[LocalSource],
-    refused: &mut Vec<LocalSource>,
+    refused: &mut Vec<Refused>,
     s: &Session,
     out: &mut impl Extend<Output>,
 ) -> Vec<LocalSource> {
-    let known = refused.len();
+    refused.retain(|r| r.taken.is_none_or(|ssrc| s.table.by_ssrc(ssrc).is_some()));
     let candidates = sources.iter().filter(|x| {
-        let old = refused[..known].iter().any(|r| own_sources::same(r, x));
+        let old = refused.iter().any(|r| own_sources::same(&r.source, x));
         !x.encodings.is_empty() && s.contents.has(x.media) && !old
     });
     let (good, bad) = own_sources::checked(candidates, &s.table);
     let good = good.into_iter().cloned().collect();
     let bad: Vec<_> = bad.into_iter().map(|(x, why)| (x.clone(), why)).collect();
     for (source, why) in bad {
+        let taken = match why {
+            SourceRefusal::BadSsrc(ssrc) => Some(ssrc).filter(|x| s.table.by_ssrc(*x).is_some()),
+            _ => None,
+        };
         let event = Event::SourcesRefused { session: s.key, names: vec![source.name.clone()], why };
         out.extend([Output::Event(event)]);
-        refused.push(source);
+        refused.push(Refused { source, taken });
     }
     good
 }

@@ -87,14 +87,13 @@ impl Jingle {
             Some(_) => self.bridge.restarts.lost(best, now),
             None => Verdict::Exhausted,
         };
+        if verdict != Verdict::Exhausted && (std::mem::take(&mut s.connected) || verdict == Verdict::Restart) {
+            let event = Event::Bridge { session: s.key, state: BridgeState::Recovering };
+            self.out.push_back(Output::Event(event));
+        }
         match verdict {
-            Verdict::UnderWay => s.connected = false,
-            Verdict::Restart => {
-                s.connected = false;
-                let event = Event::Bridge { session: s.key, state: BridgeState::Recovering };
-                self.out.push_back(Output::Event(event));
-                self.restart_due(now);
-            }
+            Verdict::UnderWay => {}
+            Verdict::Restart => self.restart_due(now),
             Verdict::Exhausted => {
                 self.end_bridge(reason);
                 self.out.push_back(Output::Event(Event::RejoinWanted(RejoinReason::RestartsExhausted)));
@@ -190,7 +189,7 @@ impl Jingle {
             Some(BridgeSession { id: s.bridge_id.as_deref(), restart: Some(true), ..BridgeSession::default() });
         let (payload, to, key) = (j.to_xml(), s.focus.clone(), s.key);
         self.bridge.restarts.full.spend(now);
-        self.send_to(to, key, Purpose::Bridge(Asked::Restart), payload);
+        self.ask(to, key, Purpose::Bridge(Asked::Restart), payload);
         self.end_bridge(EndReason::Restarting);
         self.await_invitation(now);
     }

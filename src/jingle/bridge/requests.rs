@@ -110,6 +110,7 @@ impl Jingle {
     fn apply(&mut self, change: Change) {
         let Some(s) = &mut self.bridge.session else { return };
         let session = s.key;
+        let removes = matches!(change, Change::Remove(_));
         let output = match change {
             Change::Add(map) => {
                 let sources = s.table.add(&self.bridge.leavers.filter(&map), Authority::Focus).sources;
@@ -128,5 +129,8 @@ impl Jingle {
             }
         };
         self.out.extend(output);
+        if removes {
+            self.retry_taken();
+        }
     }
 }

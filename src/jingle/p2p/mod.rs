@@ -161,7 +161,7 @@ impl Jingle {
             sections: &s.sections,
         };
         let payload = describe.to_xml();
-        self.send_to_peer(Purpose::P2p(purpose), payload);
+        self.ask_peer(purpose, payload);
     }
 
     pub(super) fn p2p_connected(&mut self) {
@@ -229,7 +229,7 @@ impl Jingle {
         {
             let payload = terminate::request(&s.sid, s.initiator(own), condition, text);
             let to = s.peer.clone();
-            self.send_to(to, s.key, Purpose::Told, payload);
+            self.tell(to, payload);
         }
         let sources = s.table.drain();
         if !sources.is_empty() {
@@ -260,14 +260,14 @@ impl Jingle {
         let Some(own) = &self.conference.own else { return };
         let sections: Vec<_> = places.iter().map(|i| &s.sections[*i]).collect();
         let payload = offer::source_add(&s.sid, s.initiator(own), &sections);
-        self.send_to_peer(Purpose::P2p(Asked::SourceAdd(names)), payload);
+        self.ask_peer(Asked::SourceAdd(names), payload);
     }
 
     fn send_wanted(&mut self) {
         let (Some(s), Some(own)) = (&mut self.p2p.session, &self.conference.own) else { return };
         s.told = self.p2p.wanted.clone();
         let payload = self.p2p.wanted.request(&s.sid, s.initiator(own));
-        self.send_to_peer(Purpose::Told, payload);
+        self.tell_peer(payload);
     }
 
     fn send_candidates(&mut self, now: Time) {
@@ -277,13 +277,20 @@ impl Jingle {
         let (Some(local), Some(first)) = (&s.local, s.sections.first()) else { return };
         let (initiator, creator) = (s.initiator(own), s.creator());
         let payload = trickle::request(&s.sid, initiator, creator, &first.mid, local, &candidates, &ids);
-        self.send_to_peer(Purpose::Told, payload);
+        self.tell_peer(payload);
     }
 
-    /// Sends a request within the session.
-    fn send_to_peer(&mut self, purpose: Purpose, payload: String) {
+    /// Sends a request within the session whose answer matters.
+    fn ask_peer(&mut self, asked: Asked, payload: String) {
         if let Some((to, key)) = self.p2p.session.as_ref().map(|s| (s.peer.clone(), s.key)) {
-            self.send_to(to, key, purpose, payload);
+            self.ask(to, key, Purpose::P2p(asked), payload);
+        }
+    }
+
+    /// Sends one whose answer does not.
+    fn tell_peer(&mut self, payload: String) {
+        if let Some(to) = self.p2p.session.as_ref().map(|s| s.peer.clone()) {
+            self.tell(to, payload);
         }
     }
 

@@ -205,13 +205,20 @@ fn each_limit_of_a_description_holds_at_and_past_its_value() {
 }
 
 #[test]
-fn unanswered_requests_are_bounded() {
+fn unanswered_requests_are_bounded_and_strangers_push_none_of_them_out() {
     let mut b = Side::new("83bcb962", 2);
     b.join(&["62c191da"], at(0));
+    b.iq("62c191da", &initiate("s1"), at(1));
+    assert_eq!(b.j.pending.len(), 1);
     for i in 0..MAX_PENDING {
-        b.iq("stranger", &initiate(&format!("s{i}")), at(1));
+        b.iq("stranger", &initiate(&format!("x{i}")), at(1));
     }
-    assert_eq!(b.j.pending.len(), MAX_PENDING);
-    b.iq("stranger", &initiate("one-more"), at(2));
+    assert_eq!(b.j.pending.len(), 1);
+    // Ours: at the limit and past it.
+    let (key, jid) = (SessionKey(1), jid("62c191da"));
+    for i in 1..MAX_PENDING + 1 {
+        assert_eq!(b.j.pending.len(), i);
+        b.j.ask(jid.clone(), key, Purpose::P2p(p2p::Asked::SourceAdd(Vec::new())), String::new());
+    }
     assert_eq!(b.j.pending.len(), MAX_PENDING);
 }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::wire::{Condition, StanzaError};
 
+mod chaos;
 mod offers;
 mod own_sources;
 mod recorded;

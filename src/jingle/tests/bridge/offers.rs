@@ -136,6 +136,25 @@ fn what_is_not_offered_is_not_answered() {
 }
 
 #[test]
+fn the_order_of_contents_and_of_what_is_in_them_means_nothing() {
+    let answer = |turn: bool| {
+        let mut g = Guest::new(REAL, OWN, &["560b777f"]);
+        let text = offer();
+        let d = Document::parse_with(&text, ns::CLIENT, &Default::default()).unwrap();
+        let mut j = wire::Jingle::read(d.root()).unwrap();
+        if turn {
+            j.contents.reverse();
+            j.contents.iter_mut().flat_map(|c| &mut c.description).for_each(|d| d.extensions.reverse());
+        }
+        let out = g.focus(&j.to_xml(), at(1));
+        let mut n = negotiated(&out).clone();
+        n.payloads.sort_by_key(|p| p.pt);
+        (n, payloads(&out), bridge(&out).clone())
+    };
+    assert_eq!(answer(false), answer(true));
+}
+
+#[test]
 fn an_offer_that_cannot_be_used_is_refused_and_leaves_the_old_session() {
     let (mut g, key) = Guest::in_session();
     let new = offer().replace(SID, "another");

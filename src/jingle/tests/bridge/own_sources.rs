@@ -172,3 +172,36 @@ fn many_sources_are_told_in_frames_of_their_size() {
     g.side.j.set_local_sources(vec![LocalSource { msid: "a\\/{,}+b c".into(), ..long(1) }]);
     assert!(payloads(&g.side.drain(at(4))).iter().any(|p| p.contains("value='ab c'")));
 }
+
+#[test]
+fn an_ssrc_that_somebody_else_had_is_tried_again_when_he_is_gone() {
+    for leaves in [true, false] {
+        let (mut g, _) = Guest::in_session();
+        g.with(&["560b777f", "ghost"], at(4));
+        g.focus(&request("source-add", &json("ghost", &[150, 900])), at(5));
+        let mut more = sources(OWN, 101);
+        more.push(desktop(OWN, 150));
+        g.side.j.set_local_sources(more);
+        let out = g.side.drain(at(6));
+        assert_eq!(refused(&out), [(vec![format!("{OWN}-v1")], SourceRefusal::BadSsrc(150))]);
+        // Something else of his goes: nothing is said again.
+        assert_eq!(kinds(&g.focus(&request("source-remove", &json("ghost", &[900])), at(7))), ["removed", "ack"]);
+        let out = if leaves {
+            g.with(&["560b777f"], at(8))
+        } else {
+            g.focus(&request("source-remove", &json("ghost", &[150])), at(8))
+        };
+        assert_eq!(told(&out), [("source-add".to_owned(), vec![150, 151])]);
+    }
+}
+
+#[test]
+fn another_ssrc_of_a_source_is_a_remove_and_an_add_of_it_alone() {
+    let (mut g, _) = Guest::in_session();
+    let mut changed = sources(OWN, 101);
+    changed[0].encodings = vec![(2003, None)];
+    g.side.j.set_local_sources(changed);
+    let out = g.side.drain(at(4));
+    assert_eq!(told(&out), [("source-remove".to_owned(), vec![101]), ("source-add".to_owned(), vec![2003])]);
+    assert!(payloads(&out).iter().all(|p| !p.contains("video")));
+}

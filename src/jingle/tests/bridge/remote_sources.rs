@@ -137,6 +137,39 @@ fn no_interleaving_loses_a_source() {
     }
 }
 
+#[test]
+fn a_batch_is_one_change_whoever_owns_it_and_however_he_is_called() {
+    let (mut g, _) = Guest::in_session();
+    g.with(&["560b777f", "x", "y"], at(4));
+    let all = |action: &str| {
+        let owners = ["x", "real@conference.meet.localhost/y", "jvb"].iter().zip(["x", "y", "jvb"]).enumerate();
+        let of = |(i, (owner, id)): (usize, (&&str, &str))| {
+            let s = 100 * (i + 1);
+            format!(
+                "\"{owner}\":[[{{\"s\":{s},\"n\":\"{id}-v0\"}},{{\"s\":{},\"n\":\"{id}-v1\",\"v\":\"d\"}}],[],[{{\"s\":{},\"n\":\"{id}-a0\"}}]]",
+                s + 1,
+                s + 2
+            )
+        };
+        let sources: Vec<String> = owners.map(of).collect();
+        let json = format!(
+            "<json-message xmlns='http://jitsi.org/jitmeet'>{{\"sources\":{{{}}}}}</json-message>",
+            sources.join(",")
+        );
+        // The bridge's own names are known from the offer.
+        request(action, &json.replace("jvb-v0", "jvb-v7").replace("jvb-a0", "jvb-a7"))
+    };
+    let out = g.focus(&all("source-add"), at(5));
+    let Output::SourcesAdded { sources, .. } = &out[0] else { panic!("{out:?}") };
+    assert_eq!((sources.len(), kinds(&out)), (9, vec!["added", "ack"]));
+    let desktop = sources.iter().find(|s| &*s.name == "y-v1").unwrap();
+    assert_eq!((&*desktop.owner, desktop.video_type), ("y", Some(VideoType::Desktop)));
+    // Both videos of everybody go in one request.
+    let out = g.focus(&all("source-remove"), at(6));
+    let Output::SourcesRemoved { sources, because: Removal::Signalled, .. } = &out[0] else { panic!("{out:?}") };
+    assert_eq!((sources.len(), kinds(&out)), (9, vec!["removed", "ack"]));
+}
+
 /// Sources that are named by their SSRC.
 fn named(owner: &str, ssrcs: &[u32]) -> String {
     let sources: Vec<String> = ssrcs.iter().map(|s| format!("{{\"s\":{s},\"n\":\"{owner}-v{s}\"}}")).collect();
