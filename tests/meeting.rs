@@ -1,6 +1,7 @@
 //! Whole meetings in virtual time: participants, server and media on one clock.
 
 use jmeet::media::{Codec, MediaType, OutgoingFrame};
+use jmeet::meeting::MAX_READERS;
 use jmeet::meeting::event::{EventKind, MediaState};
 use jmeet::meeting::{ClientOptions, Command, ReaderKey, ReaderOptions, TrackKey, TrackOptions};
 use jmeet::testkit::World;
@@ -303,4 +304,14 @@ fn a_track_may_be_removed_and_added_again_without_ending_the_session() {
     assert_eq!(received(&w, b, MediaType::Video).len(), 30);
     assert!(!w.peers[a].saw(|e| matches!(e, EventKind::Media(_, MediaState::Ended { .. }))));
     assert_eq!(w.peers[a].kinds().filter(|e| matches!(e, EventKind::TrackRemoved(t) if t.local)).count(), 1);
+}
+
+#[test]
+fn readers_are_bounded_and_the_one_past_the_bound_ends_at_once() {
+    let mut w = World::new(5);
+    let who = join(&mut w, "00000000", false);
+    for n in 0..=MAX_READERS as u64 {
+        w.command(who, Command::AddReader { reader: ReaderKey(n + 1), track: None, options: ReaderOptions::default() });
+        assert!(n < MAX_READERS as u64 || w.peers[who].ended_readers == [ReaderKey(n + 1)]);
+    }
 }

@@ -431,7 +431,9 @@ mod tests {
         push(&mut p, 1, EventKind::ParticipantJoined(participant(7, "x")));
         push(&mut p, 1, EventKind::TrackAdded(track(8)));
         push(&mut p, 1, EventKind::TrackUpdated(track(8)));
-        push(&mut p, 1, EventKind::KeyFrameWanted { track: TrackKey(8), encoding: 2 });
+        for encoding in 0..MAX_ENCODINGS {
+            push(&mut p, 1, EventKind::KeyFrameWanted { track: TrackKey(8), encoding });
+        }
         push(&mut p, 1, EventKind::CodecWanted { track: TrackKey(8), codec: Codec::Vp8 });
         push(&mut p, 1, EventKind::ParticipantUpdated(participant(7, "y"), 1));
         push(&mut p, 1, EventKind::TrackRemoved(track(8)));

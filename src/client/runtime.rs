@@ -59,3 +59,14 @@ impl std::fmt::Debug for Runtime {
         f.write_str("Runtime")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_are_bounded() {
+        assert!(Runtime::new(MAX_THREADS).is_ok());
+        assert_eq!(Runtime::new(MAX_THREADS + 1).err().map(|e| e.code), Some(Code::InvalidArgument));
+    }
+}

@@ -129,7 +129,7 @@ async fn tcp(host: &str, port: u16) -> Result<TcpStream, Error> {
     let resolved = tokio::net::lookup_host((host, port)).await;
     let found: Vec<SocketAddr> =
         resolved.map_err(|e| Error::new(Code::Resolve, Stage::Resolve, format!("{host}: {e}")))?.collect();
-    let mut addresses = interleave(found).into_iter().take(MAX_ADDRESSES);
+    let mut addresses = interleave(found).into_iter();
     let mut attempts = FuturesUnordered::new();
     let mut last = None;
     loop {
@@ -155,7 +155,7 @@ async fn tcp(host: &str, port: u16) -> Result<TcpStream, Error> {
     }
 }
 
-/// Families in turn, the first one as the resolver ordered them (RFC 8305 §4).
+/// Families in turn, the first one as the resolver ordered them (RFC 8305 §4); at most [`MAX_ADDRESSES`].
 fn interleave(found: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let first_v6 = found.first().is_some_and(SocketAddr::is_ipv6);
     let (a, b): (Vec<_>, Vec<_>) = found.into_iter().partition(|s| s.is_ipv6() == first_v6);
@@ -163,10 +163,12 @@ fn interleave(found: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let (mut a, mut b) = (a.into_iter(), b.into_iter());
     loop {
         match (a.next(), b.next()) {
-            (None, None) => return out,
+            (None, None) => break,
             (x, y) => out.extend(x.into_iter().chain(y)),
         }
     }
+    out.truncate(MAX_ADDRESSES);
+    out
 }
 
 async fn upgrade(uri: Uri, token: &str, protocol: Option<&'static str>, socket: Socket) -> Result<WebSocket, Error> {
@@ -237,5 +239,12 @@ mod tests {
             ["[::1]:1", "[::2]:1", "1.1.1.1:1", "2.2.2.2:1", "3.3.3.3:1"].iter().map(|s| s.parse().unwrap()).collect();
         let i = interleave(a.clone());
         assert_eq!(i, [a[0], a[2], a[1], a[3], a[4]]);
+    }
+
+    #[test]
+    fn a_name_with_many_addresses_is_tried_at_a_few() {
+        let all = |n: usize| (0..n).map(|i| SocketAddr::from(([10, 0, 0, i as u8], 1))).collect::<Vec<_>>();
+        assert_eq!(interleave(all(MAX_ADDRESSES)), all(MAX_ADDRESSES));
+        assert_eq!(interleave(all(MAX_ADDRESSES + 1)), all(MAX_ADDRESSES));
     }
 }

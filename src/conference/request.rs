@@ -160,7 +160,8 @@ mod tests {
     fn the_back_off_doubles_up_to_two_minutes() {
         let seconds: Vec<u64> = (1..=10).map(|n| backoff(n).as_secs()).collect();
         assert_eq!(seconds, [1, 2, 4, 8, 16, 32, 64, 120, 120, 120]);
-        assert_eq!(backoff(u32::MAX).as_secs(), 120);
+        assert_eq!(backoff(u32::MAX), MAX_BACKOFF);
+        assert!(backoff(6) < MAX_SESSION_BACKOFF && backoff(7) > MAX_SESSION_BACKOFF);
     }
 
     #[test]

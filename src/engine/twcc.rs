@@ -298,6 +298,39 @@ mod tests {
         out
     }
 
+    fn written(arrivals: &mut Arrivals) -> Vec<(u16, u16)> {
+        let mut all = vec![];
+        loop {
+            let mut b = vec![];
+            if !arrivals.write(1, &mut b) {
+                return all;
+            }
+            // After the header and two SSRCs: base and count.
+            all.push((u16::from_be_bytes([b[12], b[13]]), u16::from_be_bytes([b[14], b[15]])));
+        }
+    }
+
+    #[test]
+    fn one_feedback_tells_of_a_bounded_number_of_arrivals() {
+        for (n, packets) in [(MAX_PER_FEEDBACK, 1), (MAX_PER_FEEDBACK + 1, 2)] {
+            let mut arrivals = Arrivals::default();
+            (0..n).for_each(|i| arrivals.arrived(i as u64 * 1000, i as u16, 9));
+            assert_eq!(written(&mut arrivals).len(), packets);
+        }
+    }
+
+    #[test]
+    fn a_hole_is_told_as_lost_and_a_wider_one_is_not() {
+        for (hole, told) in [(MAX_HOLE, Some((1, MAX_HOLE as u16 + 1))), (MAX_HOLE + 1, None)] {
+            let mut arrivals = Arrivals::default();
+            arrivals.arrived(0, 0, 9);
+            assert_eq!(written(&mut arrivals), [(0, 1)]);
+            let next = 1 + hole as u16;
+            arrivals.arrived(1000, next, 9);
+            assert_eq!(written(&mut arrivals), [told.unwrap_or((next, 1))]);
+        }
+    }
+
     #[test]
     fn feedback_reads_back_with_losses_and_wraps() {
         let lost = |i: u64| i % 13 == 5 || (40..60).contains(&i);

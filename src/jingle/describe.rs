@@ -151,3 +151,23 @@ fn usable(c: &Candidate<'_>) -> Option<IceCandidate> {
         related,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_are_as_long_as_the_standard_lets_them_be() {
+        let of = |n: usize| "x".repeat(n);
+        for (ufrag, pwd, good) in [
+            (4, 22, true),
+            (3, 22, false),
+            (4, 21, false),
+            (MAX_CREDENTIAL_BYTES, MAX_CREDENTIAL_BYTES, true),
+            (MAX_CREDENTIAL_BYTES + 1, 22, false),
+            (4, MAX_CREDENTIAL_BYTES + 1, false),
+        ] {
+            assert_eq!(credentials_are_good(&of(ufrag), &of(pwd)), good, "{ufrag} {pwd}");
+        }
+    }
+}

@@ -37,6 +37,7 @@ mod tests {
         assert_eq!(ms(&[(31 << 3) | 1]), Some(40_000)); // CELT FB 20 ms, two frames
         assert_eq!(ms(&[16 << 3]), Some(2_500));
         assert_eq!(ms(&[(13 << 3) | 3, 3]), Some(60_000));
+        assert_eq!(ms(&[(3 << 3) | 3, 2]), Some(MAX_PACKET.as_micros()));
         assert_eq!(ms(&[(3 << 3) | 3, 3]), None); // 180 ms
         assert_eq!(ms(&[3]), None);
         assert_eq!(ms(&[3, 0]), None);

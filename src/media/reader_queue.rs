@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// Sources that may be waiting for a key frame at once; more are simply not tracked.
-const MAX_WAITING_SOURCES: usize = 256;
+pub(super) const MAX_WAITING_SOURCES: usize = 256;
 
 /// Counters of one reader.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

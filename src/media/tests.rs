@@ -5,7 +5,7 @@ use super::frame::{EncodedFrame, OutgoingFrame};
 use super::jitter::{Jitter, MAX_HELD_PACKETS, MAX_SEQUENCE_JUMP};
 use super::kind::{Codec, MediaType};
 use super::peer::{IncomingRtp, NTP_UNIX_OFFSET, OutgoingRtp, SenderReport};
-use super::reader_queue::ReaderQueue;
+use super::reader_queue::{MAX_WAITING_SOURCES, ReaderQueue};
 use super::receiver::{KEY_FRAME_REQUEST_EVERY, MAX_WAITING_FRAMES, Receiver};
 use super::sender::{SendError, Sender};
 use crate::env::Env;
@@ -332,6 +332,22 @@ fn a_full_reader_drops_what_cannot_be_decoded_any_more() {
     }
     assert_eq!(std::iter::from_fn(|| q.pop()).map(|f| f.rtp_time).collect::<Vec<_>>(), [0, 1]);
     assert_eq!(q.stats().dropped, 2);
+}
+
+#[test]
+fn past_the_tracked_sources_a_dropped_frame_is_counted_and_no_more() {
+    let mut q = ReaderQueue::new(1, true);
+    q.push(frame("a-a0", MediaType::Audio, true, 0));
+    for n in 0..=MAX_WAITING_SOURCES {
+        q.push(frame(&format!("{n}-v0"), MediaType::Video, false, 1));
+    }
+    q.pop();
+    // Its key frame is waited for; of the one past the bound nothing is known.
+    q.push(frame(&format!("{}-v0", MAX_WAITING_SOURCES - 1), MediaType::Video, false, 2));
+    assert!(q.is_empty());
+    q.push(frame(&format!("{MAX_WAITING_SOURCES}-v0"), MediaType::Video, false, 3));
+    assert_eq!(q.pop().map(|f| f.rtp_time), Some(3));
+    assert_eq!(q.stats().dropped, MAX_WAITING_SOURCES as u64 + 2);
 }
 
 #[test]

@@ -24,6 +24,6 @@ mod url;
 pub use command::{Command, ReaderKey, WriterKey};
 pub use event::{ConferenceKey, Event, EventKind, ParticipantKey, TrackKey};
 pub use io::{ConnectionKey, Input, Output, SocketsKey};
-pub use machine::Meeting;
+pub use machine::{MAX_READERS, Meeting};
 pub use options::{ClientOptions, ReaderOptions, TrackOptions};
 pub use tracks::{MAX_LOCAL_TRACKS, MAX_REMOTE_TRACKS};

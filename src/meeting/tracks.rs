@@ -262,6 +262,18 @@ mod tests {
     }
 
     #[test]
+    fn remote_tracks_are_bounded() {
+        let mut t = Tracks::default();
+        let origin = Origin::Session(SessionKey(1));
+        let mut add = |n: usize| {
+            let name = format!("aa-a{n}");
+            t.add_remote(remote(None, "aa", &name, MediaType::Audio, VideoType::Camera, false), origin).is_some()
+        };
+        assert!((0..MAX_REMOTE_TRACKS).all(&mut add));
+        assert!(!add(MAX_REMOTE_TRACKS));
+    }
+
+    #[test]
     fn a_remote_track_keeps_its_key_until_it_is_removed_and_never_gives_it_to_another() {
         let mut t = Tracks::default();
         let make = |name: &str| remote(None, "aa", name, MediaType::Audio, VideoType::Camera, false);

@@ -4,8 +4,10 @@
 
 use std::fmt;
 
-/// Longest accepted address, bytes (RFC 7622 §3.1 allows 1023 per part).
-pub const MAX_JID_BYTES: usize = 3071;
+/// Longest part of an address, bytes (RFC 7622 §3.1).
+pub const MAX_JID_PART_BYTES: usize = 1023;
+/// Longest address, bytes: three parts and what stands between them.
+pub const MAX_JID_BYTES: usize = 3 * MAX_JID_PART_BYTES + 2;
 
 /// Why a text is no address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +59,7 @@ impl Jid {
             return Err(JidError::Empty);
         }
         for part in [local, Some(domain), resource].into_iter().flatten() {
-            if part.len() > 1023 {
+            if part.len() > MAX_JID_PART_BYTES {
                 return Err(JidError::TooLong);
             }
             if part.chars().any(char::is_control) {
@@ -164,5 +166,15 @@ mod tests {
         }
         assert_eq!(Jid::parse(&"x".repeat(1023)).map(|j| j.domain().len()), Ok(1023));
         assert_eq!(Jid::parse(&"x".repeat(1024)), Err(JidError::TooLong));
+    }
+
+    #[test]
+    fn parts_are_bounded_and_with_them_the_whole() {
+        let part = "x".repeat(MAX_JID_PART_BYTES);
+        let longest = format!("{part}@{part}/{part}");
+        assert_eq!(Jid::parse(&longest).map(|j| j.as_str().len()), Ok(MAX_JID_BYTES));
+        for one in [format!("x{part}@d/r"), format!("l@x{part}/r"), format!("l@d/x{part}")] {
+            assert_eq!(Jid::parse(&one), Err(JidError::TooLong));
+        }
     }
 }

@@ -251,4 +251,13 @@ mod tests {
         let doc = Document::parse(&submit).unwrap();
         assert_eq!(owner_form_fields(doc.root()), ["FORM_TYPE", "muc#roomconfig_whois"]);
     }
+
+    #[test]
+    fn form_fields_past_the_limit_are_passed_over() {
+        for (n, kept) in [(MAX_FORM_FIELDS, MAX_FORM_FIELDS), (MAX_FORM_FIELDS + 1, MAX_FORM_FIELDS)] {
+            let fields = "<field var='a'/>".repeat(n);
+            let text = format!("<query xmlns='{}'><x xmlns='{}'>{fields}</x></query>", ns::MUC_OWNER, ns::DATA);
+            assert_eq!(owner_form_fields(Document::parse(&text).unwrap().root()).len(), kept);
+        }
+    }
 }

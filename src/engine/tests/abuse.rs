@@ -1,6 +1,7 @@
 //! Forged and replayed datagrams: ignored, counted, without a trace in memory.
 
 use super::*;
+use crate::engine::MAX_DATAGRAM;
 use rtc_ice::attributes::control::AttrControlled;
 use rtc_stun::attributes::ATTR_USERNAME;
 use rtc_stun::message::{BINDING_REQUEST, BINDING_SUCCESS, Message, TransactionId};
@@ -48,6 +49,19 @@ fn forged_stun_changes_nothing_and_gets_no_answer() {
     let c = super::super::gather::host_candidate(net.addresses[1], 0);
     net.command(0, Command::AddRemoteCandidate(c));
     net.connect();
+}
+
+#[test]
+fn a_datagram_over_the_limit_is_junk_whatever_it_holds() {
+    let mut net = Net::new(0);
+    net.connect();
+    let (local, peer, now) = (net.addresses[1], net.addresses[0], net.now);
+    for (size, junk) in [(MAX_DATAGRAM, 0), (MAX_DATAGRAM + 1, 1)] {
+        let before = net.engines[1].stats().junk;
+        // Looks like RTP that nobody authenticated.
+        net.engines[1].handle_datagram(local, peer, &vec![0x80; size], now);
+        assert_eq!(net.engines[1].stats().junk, before + junk, "{size}");
+    }
 }
 
 #[test]
