@@ -310,8 +310,6 @@ pub enum RestartRefusal {
     NoBridgeId,
     /// The focus has the restart in place switched off.
     NotSupported,
-    /// Sooner, or more often, than we ask it; `until` is when we may.
-    TooOften { until: Time },
     /// One is under way.
     UnderWay,
 }

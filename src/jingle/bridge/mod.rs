@@ -45,20 +45,14 @@ pub(super) enum Asked {
     Restart,
 }
 
-/// A source that is not signalled.
-#[derive(Debug)]
-struct Refused {
-    source: LocalSource,
-    /// Because of an SSRC that somebody else has, perhaps ourselves of a moment ago: it may be had again when he goes.
-    taken: Option<u32>,
-}
-
 /// Everything about the bridge.
 #[derive(Debug, Default)]
 pub(super) struct Bridge {
     pub session: Option<Session>,
-    /// Sources as they were when they were refused: they are not signalled again before they change, in no session.
-    refused: Vec<Refused>,
+    /// Sources as they were when the focus refused them: they are not signalled again before they change, in no session.
+    refused: Vec<LocalSource>,
+    /// Sources that break a rule of the focus now, with that rule: they are signalled once they break none.
+    broken: Vec<(LocalSource, SourceRefusal)>,
     last_n: Option<u32>,
     leavers: Leavers,
     restarts: Restarts,
@@ -102,12 +96,12 @@ impl Jingle {
                 self.out.push_back(Output::SourcesRemoved { session: s.key, sources, because });
             }
         }
-        self.retry_taken();
+        self.sources_went();
     }
 
-    /// Sources went: an SSRC of ours that one of them had may be free now.
-    pub(super) fn retry_taken(&mut self) {
-        if self.bridge.refused.iter().any(|r| r.taken.is_some()) {
+    /// Sources of others went: an SSRC of ours that one of them had may be free now.
+    pub(super) fn sources_went(&mut self) {
+        if !self.bridge.broken.is_empty() {
             self.signal_sources_to_bridge();
         }
     }
@@ -125,7 +119,7 @@ impl Jingle {
         let Some(own) = &self.conference.own else { return };
         s.deadline = None;
         s.state = SessionState::Active;
-        let mut sources = wanted(&self.sources, &mut self.bridge.refused, s, &mut self.out);
+        let mut sources = wanted(&self.sources, &self.bridge.refused, &mut self.bridge.broken, s, &mut self.out);
         let accept = Accept {
             action: s.answer,
             sid: &s.sid,
@@ -178,9 +172,9 @@ impl Jingle {
     pub(super) fn signal_sources_to_bridge(&mut self) {
         // What is no source of ours any more may be tried again should it come back.
         let sources = &self.sources;
-        self.bridge.refused.retain(|r| sources.iter().any(|s| own_sources::same(s, &r.source)));
+        self.bridge.refused.retain(|r| sources.iter().any(|s| own_sources::same(s, r)));
         let Some(s) = self.bridge.session.as_mut().filter(|s| s.resumed && s.unanswered == 0) else { return };
-        let wanted = wanted(&self.sources, &mut self.bridge.refused, s, &mut self.out);
+        let wanted = wanted(&self.sources, &self.bridge.refused, &mut self.bridge.broken, s, &mut self.out);
         let lacks = |list: &[LocalSource], x: &LocalSource| !list.iter().any(|y| own_sources::same(x, y));
         let (gone, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut s.told).into_iter().partition(|t| lacks(&wanted, t));
         let new: Vec<LocalSource> = wanted.into_iter().filter(|w| lacks(&kept, w)).collect();
@@ -201,10 +195,12 @@ impl Jingle {
     /// The focus holds the session for ended (docs/protocol/02 §3.5).
     fn accept_refused(&mut self, key: SessionKey, sources: Vec<LocalSource>, e: &StanzaError, now: Time) {
         self.end_bridge(EndReason::NotAnswered);
-        let about_sources = matches!(
-            e.condition,
-            Condition::Forbidden | Condition::ResourceConstraint | Condition::BadRequest | Condition::NotAllowed
-        );
+        let about_sources = match e.condition {
+            Condition::Forbidden | Condition::ResourceConstraint | Condition::NotAllowed => true,
+            // With the rule that was broken; without any text it does not know the session.
+            Condition::BadRequest => !e.text.is_empty(),
+            _ => false,
+        };
         if about_sources && !sources.is_empty() {
             // The next accept goes without them.
             self.refused_by_focus(key, sources, e);
@@ -226,7 +222,7 @@ impl Jingle {
             return;
         }
         let names = sources.iter().map(|s| s.name.clone()).collect();
-        self.bridge.refused.extend(sources.into_iter().map(|source| Refused { source, taken: None }));
+        self.bridge.refused.extend(sources);
         self.out.push_back(Output::Event(Event::SourcesRefused { session, names, why }));
     }
 
@@ -252,26 +248,22 @@ impl Jingle {
 /// Our sources as the focus should know them; those that break its rules are reported once.
 fn wanted(
     sources: &[LocalSource],
-    refused: &mut Vec<Refused>,
+    refused: &[LocalSource],
+    broken: &mut Vec<(LocalSource, SourceRefusal)>,
     s: &Session,
     out: &mut impl Extend<Output>,
 ) -> Vec<LocalSource> {
-    refused.retain(|r| r.taken.is_none_or(|ssrc| s.table.by_ssrc(ssrc).is_some()));
     let candidates = sources.iter().filter(|x| {
-        let old = refused.iter().any(|r| own_sources::same(&r.source, x));
+        let old = refused.iter().any(|r| own_sources::same(r, x));
         !x.encodings.is_empty() && s.contents.has(x.media) && !old
     });
-    let (good, bad) = own_sources::checked(candidates, &s.table);
-    let good = good.into_iter().cloned().collect();
-    let bad: Vec<_> = bad.into_iter().map(|(x, why)| (x.clone(), why)).collect();
-    for (source, why) in bad {
-        let taken = match why {
-            SourceRefusal::BadSsrc(ssrc) => Some(ssrc).filter(|x| s.table.by_ssrc(*x).is_some()),
-            _ => None,
-        };
-        let event = Event::SourcesRefused { session: s.key, names: vec![source.name.clone()], why };
-        out.extend([Output::Event(event)]);
-        refused.push(Refused { source, taken });
+    let (good, bad) = own_sources::checked(candidates, &s.told, &s.table);
+    for (x, why) in &bad {
+        if !broken.iter().any(|(b, known)| own_sources::same(b, x) && known == why) {
+            let (names, why) = (vec![x.name.clone()], why.clone());
+            out.extend([Output::Event(Event::SourcesRefused { session: s.key, names, why })]);
+        }
     }
-    good
+    *broken = bad.into_iter().map(|(x, why)| (x.clone(), why)).collect();
+    good.into_iter().cloned().collect()
 }

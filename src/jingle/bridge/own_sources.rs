@@ -17,16 +17,19 @@ pub(super) fn same(a: &LocalSource, b: &LocalSource) -> bool {
     a.name == b.name && a.encodings == b.encodings
 }
 
-/// The sources that the focus would take, in order, and each of the others with the rule that it breaks.
+/// The sources that the focus would take, in order, and each of the others with the rule that it breaks. What it was told
+/// before is ours, whatever it says of others now.
 pub(super) fn checked<'a>(
     sources: impl Iterator<Item = &'a LocalSource>,
+    told: &[LocalSource],
     others: &SourceTable,
 ) -> (Vec<&'a LocalSource>, Vec<(&'a LocalSource, SourceRefusal)>) {
     let (mut good, mut bad): (Vec<&LocalSource>, Vec<_>) = (Vec::new(), Vec::new());
     let mut used: HashSet<u32> = HashSet::new();
     let mut groups = 0;
     for s in sources {
-        match check(s, &good, &used, groups, others) {
+        let theirs = |ssrc| others.by_ssrc(ssrc).is_some() && !told.iter().any(|t| same(t, s));
+        match check(s, &good, &used, groups, theirs) {
             Ok(()) => {
                 used.extend(s.ssrcs());
                 groups += groups_of(s);
@@ -43,12 +46,10 @@ fn check(
     before: &[&LocalSource],
     used: &HashSet<u32>,
     groups: usize,
-    others: &SourceTable,
+    theirs: impl Fn(u32) -> bool,
 ) -> Result<(), SourceRefusal> {
     let mut own = HashSet::new();
-    if let Some(bad) =
-        s.ssrcs().find(|x| *x == 0 || used.contains(x) || !own.insert(*x) || others.by_ssrc(*x).is_some())
-    {
+    if let Some(bad) = s.ssrcs().find(|x| *x == 0 || used.contains(x) || !own.insert(*x) || theirs(*x)) {
         return Err(SourceRefusal::BadSsrc(bad));
     }
     let msid = filtered(&s.msid);

@@ -23,30 +23,35 @@ impl Jingle {
         self.hold_changed(held, now);
     }
 
-    /// Asks the focus for a new ICE agent of the bridge, in the session as it is. What comes of it is
-    /// [`Output::RestartIce`].
+    /// Asks the focus for a new ICE agent of the bridge, in the session as it is, as soon as our budget allows. What
+    /// comes of it is [`Output::RestartIce`].
     pub fn request_ice_restart(&mut self, key: SessionKey, now: Time) -> Result<(), RestartRefusal> {
         self.may_restart(key)?;
         if self.bridge.restarts.unsupported {
             return Err(RestartRefusal::NotSupported);
         }
-        let until = self.bridge.restarts.in_place.next(now);
-        if until > now {
-            return Err(RestartRefusal::TooOften { until });
+        self.want_restart(Step::InPlace, now)
+    }
+
+    /// Asks the focus for a new session in place of this one, which ends by it, as soon as our budget allows. One too
+    /// many since media was stable ends in [`Event::RejoinWanted`].
+    pub fn restart_session(&mut self, key: SessionKey, now: Time) -> Result<(), RestartRefusal> {
+        self.may_restart(key)?;
+        self.want_restart(Step::Full, now)
+    }
+
+    fn want_restart(&mut self, step: Step, now: Time) -> Result<(), RestartRefusal> {
+        match self.bridge.restarts.want(step, now) {
+            Verdict::Restart => self.restart_due(now),
+            Verdict::UnderWay => return Err(RestartRefusal::UnderWay),
+            Verdict::Exhausted => self.give_up(EndReason::Restarting),
         }
-        self.ask_in_place(now);
         Ok(())
     }
 
-    /// Asks the focus for a new session in place of this one, which ends at once.
-    pub fn restart_session(&mut self, key: SessionKey, now: Time) -> Result<(), RestartRefusal> {
-        self.may_restart(key)?;
-        let until = self.bridge.restarts.full.next(now);
-        if until > now {
-            return Err(RestartRefusal::TooOften { until });
-        }
-        self.ask_anew(now);
-        Ok(())
+    fn give_up(&mut self, reason: EndReason) {
+        self.end_bridge(reason);
+        self.out.push_back(Output::Event(Event::RejoinWanted(RejoinReason::RestartsExhausted)));
     }
 
     fn may_restart(&self, key: SessionKey) -> Result<(), RestartRefusal> {
@@ -54,9 +59,6 @@ impl Jingle {
         let s = self.bridge.session.as_ref().filter(ready).ok_or(RestartRefusal::NoSession)?;
         if s.bridge_id.is_none() {
             return Err(RestartRefusal::NoBridgeId);
-        }
-        if self.bridge.restarts.under_way() {
-            return Err(RestartRefusal::UnderWay);
         }
         Ok(())
     }
@@ -94,10 +96,7 @@ impl Jingle {
         match verdict {
             Verdict::UnderWay => {}
             Verdict::Restart => self.restart_due(now),
-            Verdict::Exhausted => {
-                self.end_bridge(reason);
-                self.out.push_back(Output::Event(Event::RejoinWanted(RejoinReason::RestartsExhausted)));
-            }
+            Verdict::Exhausted => self.give_up(reason),
         }
     }
 

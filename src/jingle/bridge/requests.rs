@@ -130,7 +130,7 @@ impl Jingle {
         };
         self.out.extend(output);
         if removes {
-            self.retry_taken();
+            self.sources_went();
         }
     }
 }

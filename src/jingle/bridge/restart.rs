@@ -66,8 +66,8 @@ impl Budget {
 enum Stage {
     #[default]
     Calm,
-    /// A step waits for its budget.
-    Due { step: Step, at: Time },
+    /// A step waits for its budget; `wanted` whether a path is there or not.
+    Due { step: Step, at: Time, wanted: bool },
     /// A restart in place was asked for.
     InPlace { until: Time },
 }
@@ -102,31 +102,50 @@ impl Restarts {
     }
 
     pub(super) fn connected(&mut self, now: Time) {
-        self.stage = Stage::Calm;
+        if !matches!(self.stage, Stage::Due { wanted: true, .. }) {
+            self.stage = Stage::Calm;
+        }
         self.connected_since.get_or_insert(now);
+    }
+
+    /// Somebody wants a restart for a reason of his own. One in place costs no attempt: the path that is there stays.
+    pub(super) fn want(&mut self, step: Step, now: Time) -> Verdict {
+        if self.under_way() {
+            return Verdict::UnderWay;
+        }
+        if step == Step::Full && !self.attempt(self.connected_since, now) {
+            return Verdict::Exhausted;
+        }
+        self.plan(step, true, now);
+        Verdict::Restart
+    }
+
+    /// Counts an attempt, if there is one left.
+    fn attempt(&mut self, connected_since: Option<Time>, now: Time) -> bool {
+        if connected_since.is_some_and(|since| now.since(since) >= STABLE_AFTER) {
+            self.attempts = 0;
+        }
+        let left = self.attempts < MAX_RESTART_ATTEMPTS;
+        self.attempts += u32::from(left);
+        left
     }
 
     /// The path is lost; `best` is the least that can help.
     pub(super) fn lost(&mut self, best: Step, now: Time) -> Verdict {
-        let stable = self.connected_since.take().is_some_and(|since| now.since(since) >= STABLE_AFTER);
+        let connected_since = self.connected_since.take();
         if self.under_way() {
             return Verdict::UnderWay;
         }
-        if stable {
-            self.attempts = 0;
-        }
-        if self.attempts >= MAX_RESTART_ATTEMPTS {
+        if !self.attempt(connected_since, now) {
             return Verdict::Exhausted;
         }
-        self.attempts += 1;
-        let step = if self.unsupported { Step::Full } else { best };
-        self.plan(step, now);
+        self.plan(if self.unsupported { Step::Full } else { best }, false, now);
         Verdict::Restart
     }
 
-    fn plan(&mut self, step: Step, now: Time) {
+    fn plan(&mut self, step: Step, wanted: bool, now: Time) {
         let budget = if step == Step::InPlace { &self.in_place } else { &self.full };
-        self.stage = Stage::Due { step, at: budget.next(now) };
+        self.stage = Stage::Due { step, at: budget.next(now), wanted };
     }
 
     /// A restart in place was asked for, or the asking was answered: the wait begins.
@@ -141,7 +160,7 @@ impl Restarts {
         }
         match self.connected_since {
             Some(_) => self.stage = Stage::Calm,
-            None => self.plan(Step::Full, now),
+            None => self.plan(Step::Full, false, now),
         }
     }
 
@@ -153,7 +172,7 @@ impl Restarts {
             self.in_place_failed(now);
         }
         match self.stage {
-            Stage::Due { step, at } if due(Some(at), now) => {
+            Stage::Due { step, at, .. } if due(Some(at), now) => {
                 self.stage = Stage::Calm;
                 Some(step)
             }
@@ -230,6 +249,28 @@ mod tests {
         assert!(!r.under_way());
         r.asked_in_place(at(3));
         assert_eq!((r.take_due(at(20_000)), r.under_way()), (None, false));
+    }
+
+    #[test]
+    fn a_restart_that_is_wanted_waits_for_its_budget_and_not_for_a_loss() {
+        let mut r = Restarts::default();
+        r.full.spend(at(0));
+        r.connected(at(1));
+        assert_eq!(r.want(Step::Full, at(2)), Verdict::Restart);
+        assert_eq!(r.want(Step::InPlace, at(2)), Verdict::UnderWay);
+        // That the path is there is no news.
+        r.connected(at(3));
+        assert_eq!((r.take_due(at(5999)), r.take_due(at(6000))), (None, Some(Step::Full)));
+        for _ in 1..MAX_RESTART_ATTEMPTS {
+            assert_eq!(r.want(Step::Full, at(7000)), Verdict::Restart);
+            r.session_began();
+        }
+        assert_eq!(r.want(Step::Full, at(8000)), Verdict::Exhausted);
+        // One in place is no attempt.
+        for _ in 0..9 {
+            assert_eq!(r.want(Step::InPlace, at(9000)), Verdict::Restart);
+            r.session_began();
+        }
     }
 
     #[test]

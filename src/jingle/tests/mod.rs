@@ -234,5 +234,6 @@ fn exchange(a: &mut Side, b: &mut Side, mut from_a: Vec<Output>, mut from_b: Vec
 }
 
 fn initiate(sid: &str) -> String {
-    recorded("03-p2p-session", 'B', false, "session-initiate").replace("df2d94a1d999", sid)
+    static OFFER: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+    OFFER.get_or_init(|| recorded("03-p2p-session", 'B', false, "session-initiate")).replace("df2d94a1d999", sid)
 }

@@ -4,6 +4,7 @@ use super::*;
 use crate::wire::{Condition, StanzaError};
 
 mod chaos;
+mod cost;
 mod offers;
 mod own_sources;
 mod recorded;
@@ -126,7 +127,8 @@ fn error(condition: Condition) -> IqAnswer {
 
 /// The recorded offer of the real focus.
 fn offer() -> String {
-    recorded("51-real-session-json-sources", 'A', false, "session-initiate")
+    static OFFER: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+    OFFER.get_or_init(|| recorded("51-real-session-json-sources", 'A', false, "session-initiate")).clone()
 }
 
 /// The id of the session that it makes.

@@ -345,10 +345,11 @@ fn an_accept_that_is_refused_comes_back_without_its_sources() {
     };
     for condition in [Condition::BadRequest, Condition::ResourceConstraint, Condition::Forbidden] {
         let (mut g, out) = begin();
-        let out = g.answer(&out, error(condition), at(2));
+        let why = IqAnswer::Error(StanzaError::new(condition).with_text("why"));
+        let out = g.answer(&out, why, at(2));
         assert_eq!(kinds(&out), ["removed", "close", "bridge-ended", "sources-refused", "rejoin"]);
         let condition = condition.as_str();
-        assert_eq!(rejoin(&out), Some(RejoinReason::AcceptRefused { condition, text: String::new() }));
+        assert_eq!(rejoin(&out), Some(RejoinReason::AcceptRefused { condition, text: "why".into() }));
         assert!(g.side.j.next_deadline().is_none());
         let out = g.focus(&offer(), at(3));
         read(&payloads(&out)[0], |j| assert!(j.sources.is_empty()));
@@ -358,7 +359,7 @@ fn an_accept_that_is_refused_comes_back_without_its_sources() {
         assert_eq!(actions(&g.side.drain(at(5))), ["source-add"]);
     }
     // Of a session that was replaced, or is not known any more: the next one is awaited.
-    for condition in [Condition::Gone, Condition::ItemNotFound] {
+    for condition in [Condition::Gone, Condition::ItemNotFound, Condition::BadRequest] {
         let (mut g, out) = begin();
         let out = g.answer(&out, error(condition), at(2));
         assert_eq!(kinds(&out), ["removed", "close", "bridge-ended"]);

@@ -196,6 +196,25 @@ fn an_ssrc_that_somebody_else_had_is_tried_again_when_he_is_gone() {
 }
 
 #[test]
+fn a_source_that_did_not_fit_is_told_when_there_is_room() {
+    let (mut g, _) = Guest::in_session();
+    let big = source("v0", Media::Video, (0..MAX_SSRCS_OF_OURS as u32 - 1).map(|i| (1000 + i, None)).collect());
+    let second = source("v1", Media::Video, vec![(7, Some(8))]);
+    g.side.j.set_local_sources(vec![big, second.clone()]);
+    let out = g.side.drain(at(4));
+    assert_eq!(refused(&out), [(vec![format!("{OWN}-v1")], SourceRefusal::TooManySsrcs)]);
+    g.side.answer_all(&out, at(5));
+    g.side.j.set_local_sources(vec![second]);
+    let out = g.side.drain(at(6));
+    assert!(told(&out).contains(&("source-add".to_owned(), vec![7, 8])));
+    // What the focus knows as ours stays ours, whatever it says of others.
+    g.side.answer_all(&out, at(7));
+    g.focus(&request("source-add", &json("thief", &[7])), at(8));
+    g.side.j.set_local_sources(vec![source("v1", Media::Video, vec![(7, Some(8))])]);
+    assert!(g.side.drain(at(9)).is_empty());
+}
+
+#[test]
 fn another_ssrc_of_a_source_is_a_remove_and_an_add_of_it_alone() {
     let (mut g, _) = Guest::in_session();
     let mut changed = sources(OWN, 101);

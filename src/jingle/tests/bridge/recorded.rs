@@ -85,14 +85,22 @@ impl Replay {
         }
     }
 
-    /// Asks as soon as our budget allows: the recording breaks the server's on purpose.
-    fn in_budget(&mut self, mut ask: impl FnMut(&mut Jingle, Time) -> Result<(), RestartRefusal>) {
-        if ask(&mut self.g.side.j, at(self.now)).is_ok() {
-            return;
+    /// Asks, and waits until our budget allows it: the recording breaks the server's on purpose.
+    fn in_budget(&mut self, ask: impl Fn(&mut Jingle, Time) -> Result<(), RestartRefusal>) {
+        let mut asked = ask(&mut self.g.side.j, at(self.now)).is_ok();
+        loop {
+            let out = self.g.side.drain(at(self.now));
+            let sent = !tokens(&out).is_empty();
+            self.take(out);
+            if sent {
+                return;
+            }
+            // The one before is still under way, or this one waits.
+            let due = self.g.side.j.next_deadline().unwrap();
+            self.now = self.now.max(due.mono_us / 1000);
+            self.g.side.j.handle_timeout(due);
+            asked = asked || ask(&mut self.g.side.j, at(self.now)).is_ok();
         }
-        self.now += 61_000;
-        self.g.side.j.handle_timeout(at(self.now));
-        ask(&mut self.g.side.j, at(self.now)).unwrap();
     }
 
     /// What the recorded client sent: our client is made to, and must say the same.

@@ -158,15 +158,30 @@ fn restarts_that_are_asked_for_have_conditions() {
     assert_eq!(g.side.j.restart_session(key, at(11)), Err(RestartRefusal::UnderWay));
     let out = g.side.drain(at(12));
     g.answer(&out, IqAnswer::Timeout, at(13));
-    let until = at(6010);
-    assert_eq!(g.side.j.request_ice_restart(key, at(6009)), Err(RestartRefusal::TooOften { until }));
-    // Each kind has a budget of its own.
-    g.side.j.restart_session(key, at(6009)).unwrap();
-    g.side.drain(at(6009));
-    g.focus(&offer(), at(6010));
+    // Too soon after the last one, it waits for its time; each kind has a budget of its own.
+    g.side.j.request_ice_restart(key, at(1000)).unwrap();
+    assert!(g.side.drain(at(1000)).is_empty());
+    assert_eq!(actions(&g.wait(6010)), ["session-info"]);
+    let out = g.side.out.split_off(g.side.out.len() - 1);
+    g.answer(&out, IqAnswer::Timeout, at(6011));
+    g.side.j.restart_session(key, at(6012)).unwrap();
+    assert_eq!(actions(&g.side.drain(at(6012))), ["session-terminate"]);
+    g.focus(&offer(), at(6013));
     let key = g.key();
-    assert_eq!(g.side.j.restart_session(key, at(12_008)), Err(RestartRefusal::TooOften { until: at(12_009) }));
-    assert_eq!(g.side.j.restart_session(key, at(12_009)), Ok(()));
+    g.side.j.ice_connected(key, at(6014));
+    g.side.j.restart_session(key, at(6015)).unwrap();
+    // That the path is there does not change what was wanted.
+    g.side.j.ice_connected(key, at(7000));
+    assert_eq!(kinds(&g.side.drain(at(7000))), ["bridge-active"]);
+    assert_eq!(actions(&g.wait(12_012)), ["session-terminate"]);
+    // One too many.
+    for i in 0..2 {
+        g.focus(&offer(), at(13_000));
+        let key = g.key();
+        g.side.j.restart_session(key, at(20_000)).unwrap();
+        let out = g.side.drain(at(20_000));
+        assert_eq!(rejoin(&out).is_some(), i == 1, "{out:?}");
+    }
     // Without the bridge's id the focus takes neither.
     let mut g = Guest::new(REAL, OWN, &["560b777f"]);
     let text = offer().replace("<bridge-session", "<no-session").replace("</bridge-session", "</no-session");
