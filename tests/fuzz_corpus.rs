@@ -83,6 +83,21 @@ fn json(captures: &[Vec<u8>]) -> Vec<Vec<u8>> {
     all
 }
 
+/// Every message of the bridge channel, both ways.
+fn messages() -> Vec<Vec<u8>> {
+    let folder = format!("{}/tests/fixtures/captures", env!("CARGO_MANIFEST_DIR"));
+    let mut all = vec![];
+    for file in
+        ["31-bridge-channel", "33-bridge-channel-2022-client", "53-real-bridge-channel", "58-real-ssrc-rewriting"]
+    {
+        let text = std::fs::read_to_string(format!("{folder}/{file}.txt")).unwrap();
+        let messages = text.lines().filter_map(|l| l.get(3..)).filter(|l| l.starts_with('{'));
+        all.extend(messages.map(|m| m.as_bytes().to_vec()));
+    }
+    assert!(all.len() > 100);
+    all
+}
+
 /// Datagrams as they look before and after the handshake, each with its length before it.
 fn datagrams() -> Vec<Vec<u8>> {
     let binding = [&[0, 1, 0, 8, 0x21, 0x12, 0xa4, 0x42][..], &[7; 12], &[0, 6, 0, 4], b"a:bc"].concat();
@@ -182,6 +197,7 @@ fn targets() -> Vec<(&'static str, Target, Vec<Vec<u8>>, bool)> {
     let captures = captures();
     let of = |name: &str| match name {
         "json" => (json(&captures), false),
+        "colibri" => (messages(), false),
         "datagram" => (datagrams(), false),
         "rtp" => (packets(), false),
         "stanza" => (captures.clone(), false),
@@ -205,6 +221,11 @@ fn stanzas_of_an_enemy_are_read_or_refused() {
 #[test]
 fn json_of_an_enemy_is_read_or_refused() {
     run("json");
+}
+
+#[test]
+fn messages_of_an_enemy_on_the_bridge_channel_are_read_or_refused() {
+    run("colibri");
 }
 
 #[test]

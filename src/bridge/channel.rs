@@ -2,10 +2,12 @@
 //!
 //! A data channel is preferred where the bridge offers SCTP. The bridge accepts one data channel in an endpoint's life, so a
 //! closed one is not opened again: a WebSocket takes over where one is offered, else a new session is wanted
-//! (docs/protocol/04 §1.2). WebSockets are tried one at a time: an event of any other one is late and ignored.
+//! (docs/protocol/04 §1.2). WebSockets are tried one at a time: an event of any other one is late and ignored. One whose other end
+//! is gone without a word is found out by an echo, which the bridge owes us (§2.2).
 
 use crate::env::Env;
-use crate::time::Time;
+use crate::time::{Time, earliest};
+use crate::wire::colibri::ToBridge;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -20,8 +22,18 @@ pub const MAX_REFUSED: u32 = 4;
 pub const SCTP_OPEN_TIMEOUT: Duration = Duration::from_secs(15);
 /// A silent WebSocket is pinged this often: the bridge pings only where it has sent something, and closes after 60 s.
 pub const PING_EVERY: Duration = Duration::from_secs(25);
-/// Messages that wait for the channel to open; past it the oldest goes.
+/// A WebSocket on which the bridge has spoken, and is silent for this long, is asked for an echo. The bridge itself speaks
+/// every 10 s once it has an estimate.
+pub const ECHO_AFTER: Duration = Duration::from_secs(30);
+/// How long the echo may take before the WebSocket counts as lost.
+pub const ECHO_TIMEOUT: Duration = Duration::from_secs(15);
+/// A WebSocket that was open this long was a good one: the waits begin anew. One that closes at once, again and again, would
+/// otherwise be opened every second.
+pub const STABLE_AFTER: Duration = Duration::from_secs(10);
+/// Messages that wait for the channel to open; past it another is refused.
 pub const MAX_WAITING: usize = 64;
+/// Bytes of messages that wait.
+pub const MAX_WAITING_BYTES: usize = 256 * 1024;
 
 /// What the bridge offers (docs/protocol/02 §5.5).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,6 +42,21 @@ pub struct Offer {
     pub sctp: bool,
     /// URLs in the order of preference. They hold passwords.
     pub websockets: Vec<String>,
+}
+
+/// Which of the offered transports to take (docs/protocol/04 §1.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// A data channel where both are offered.
+    pub prefer_sctp: bool,
+    /// URLs of this host are passed over, if there are others.
+    pub ignore_domain: Option<String>,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { prefer_sctp: true, ignore_domain: None }
+    }
 }
 
 /// How the channel is carried.
@@ -93,14 +120,39 @@ pub struct Channel {
     url: usize,
     retry: Duration,
     refused: u32,
+    /// The next attempt, or the end of patience with a data channel.
     deadline: Option<Time>,
+    /// DTLS is up.
+    secure: bool,
+    socket: Option<Socket>,
     waiting: VecDeque<String>,
+    waiting_bytes: usize,
+    lost: u64,
     out: VecDeque<Output>,
+}
+
+/// An open WebSocket.
+struct Socket {
+    opened: Time,
+    ping: Time,
+    /// When an echo is asked for, or what was asked for is given up; none before the bridge has spoken.
+    echo: Option<Time>,
+    asked: bool,
 }
 
 impl Channel {
     /// A channel for a session with this offer. It begins at once; a data channel opens as soon as its engine can.
     pub fn new(offer: Offer, env: Env) -> Channel {
+        Channel::with_options(offer, &Options::default(), env)
+    }
+
+    /// A channel that chooses otherwise.
+    pub fn with_options(mut offer: Offer, options: &Options, env: Env) -> Channel {
+        if let Some(ignored) = &options.ignore_domain
+            && offer.websockets.iter().any(|url| !is_at(url, ignored))
+        {
+            offer.websockets.retain(|url| !is_at(url, ignored));
+        }
         let mut c = Channel {
             env,
             offer,
@@ -111,12 +163,15 @@ impl Channel {
             retry: FIRST_RETRY,
             refused: 0,
             deadline: None,
+            secure: false,
+            socket: None,
             waiting: VecDeque::new(),
+            waiting_bytes: 0,
+            lost: 0,
             out: VecDeque::new(),
         };
-        if c.offer.sctp {
-            c.out.push_back(Output::OpenDataChannel);
-            c.set(ChannelState::Connecting(Transport::DataChannel));
+        if c.offer.sctp && (options.prefer_sctp || c.offer.websockets.is_empty()) {
+            c.data();
         } else if !c.offer.websockets.is_empty() {
             c.attempt();
         }
@@ -128,6 +183,11 @@ impl Channel {
         self.state
     }
 
+    /// Messages that waited for a channel that never came.
+    pub fn lost(&self) -> u64 {
+        self.lost
+    }
+
     /// The next thing to do.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.out.pop_front()
@@ -135,11 +195,13 @@ impl Channel {
 
     /// When [`Channel::handle_timeout`] is wanted.
     pub fn next_deadline(&self) -> Option<Time> {
-        self.deadline
+        let open = self.socket.as_ref().and_then(|s| earliest(Some(s.ping), s.echo));
+        earliest(self.deadline, open)
     }
 
     /// DTLS is up: from now on the data channel has its time to open.
     pub fn media_secure(&mut self, now: Time) {
+        self.secure = true;
         if self.state == ChannelState::Connecting(Transport::DataChannel) && self.deadline.is_none() {
             self.deadline = Some(now + SCTP_OPEN_TIMEOUT);
         }
@@ -151,16 +213,14 @@ impl Channel {
             return;
         }
         // Late, after a WebSocket was begun instead: the bridge takes what it gets, and one is enough.
-        if let Some(a) = self.current.take() {
-            self.out.push_back(Output::CloseWebSocket(a));
-        }
+        self.drop_socket();
         self.deadline = None;
-        self.opened(Transport::DataChannel);
+        self.set(ChannelState::Open(Transport::DataChannel));
     }
 
     /// The data channel was closed, or refused.
     pub fn data_closed(&mut self) {
-        if !std::mem::take(&mut self.offer.sctp) || self.current.is_some() {
+        if !std::mem::take(&mut self.offer.sctp) || !self.is_data() {
             return;
         }
         self.instead();
@@ -168,13 +228,20 @@ impl Channel {
 
     /// A WebSocket is open.
     pub fn socket_opened(&mut self, attempt: Attempt, now: Time) {
-        if self.current != Some(attempt) {
+        if self.current != Some(attempt) || self.socket.is_some() {
             return;
         }
-        self.retry = FIRST_RETRY;
         self.refused = 0;
-        self.deadline = Some(now + PING_EVERY);
-        self.opened(Transport::WebSocket);
+        self.socket = Some(Socket { opened: now, ping: now + PING_EVERY, echo: None, asked: false });
+        self.set(ChannelState::Open(Transport::WebSocket));
+    }
+
+    /// The bridge said something on this WebSocket; `false`: it is an old one, and what it says does not count.
+    pub fn heard(&mut self, attempt: Attempt, now: Time) -> bool {
+        let Some(s) = self.socket.as_mut().filter(|_| self.current == Some(attempt)) else { return false };
+        s.echo = Some(now + ECHO_AFTER);
+        s.asked = false;
+        true
     }
 
     /// A WebSocket could not be opened, or broke. `status`: HTTP status of a refused upgrade; `code`: of the close frame.
@@ -184,59 +251,72 @@ impl Channel {
             return;
         }
         self.current = None;
+        let open = self.socket.take();
         // The bridge let the endpoint go because the meeting is over (docs/protocol/04 §1.4).
         if code == Some(1001) && alone {
-            self.deadline = None;
             return self.set(ChannelState::None);
         }
-        // Refused as such, or answered by something that is no bridge: another URL may be right, this one will not be.
-        if status.is_some() {
-            self.url += 1;
+        if open.as_ref().is_some_and(|s| now.since(s.opened) >= STABLE_AFTER) {
+            self.retry = FIRST_RETRY;
+        }
+        if status.is_some_and(is_final) {
             self.refused += 1;
             if self.refused >= MAX_REFUSED.max(self.offer.websockets.len() as u32) {
-                self.deadline = None;
-                return self.set(ChannelState::Failed);
+                return self.give_up(now);
             }
-        } else if !matches!(self.state, ChannelState::Open(_)) {
+        }
+        // What could not be opened may be right under another URL.
+        if open.is_none() {
             self.url += 1;
         }
         // Up to a fifth more, so that a thousand clients of a restarted bridge do not come back at once.
-        let jitter = u64::from(self.env.below(201));
-        self.deadline = Some(now + self.retry * (1000 + jitter as u32) / 1000);
+        let jitter = self.env.below(201);
+        self.deadline = Some(now + self.retry * (1000 + jitter) / 1000);
         self.retry = (self.retry * 2).min(LONGEST_RETRY);
         self.set(ChannelState::Waiting);
     }
 
     /// Takes notice of the time.
     pub fn handle_timeout(&mut self, now: Time) {
-        if self.deadline.is_none_or(|d| d.mono_us > now.mono_us) {
-            return;
-        }
-        self.deadline = None;
-        match (self.state, self.current) {
-            (ChannelState::Open(Transport::WebSocket), Some(a)) => {
-                self.out.push_back(Output::Ping(a));
-                self.deadline = Some(now + PING_EVERY);
+        if self.deadline.take_if(|d| is_due(*d, now)).is_some() {
+            match self.state {
+                ChannelState::Waiting => self.attempt(),
+                ChannelState::Connecting(Transport::DataChannel) => self.instead(),
+                _ => {}
             }
-            (ChannelState::Waiting, _) => self.attempt(),
-            (ChannelState::Connecting(Transport::DataChannel), _) => self.instead(),
-            _ => {}
+        }
+        let (Some(s), Some(attempt)) = (&mut self.socket, self.current) else { return };
+        if s.echo.is_some_and(|t| is_due(t, now)) {
+            if s.asked {
+                self.out.push_back(Output::CloseWebSocket(attempt));
+                return self.socket_lost(attempt, None, None, false, now);
+            }
+            s.asked = true;
+            s.echo = Some(now + ECHO_TIMEOUT);
+            s.ping = now + PING_EVERY;
+            self.out.push_back(Output::SendWebSocket(attempt, ToBridge::ClientHello.to_text()));
+        } else if is_due(s.ping, now) {
+            s.ping = now + PING_EVERY;
+            self.out.push_back(Output::Ping(attempt));
         }
     }
 
-    /// Sends a message; `false` when it is lost: `wait` says whether it waits for the channel to open.
+    /// Sends a message. `wait`: it may wait for the channel to open. `false`: it is not sent and never will be, because
+    /// there is no channel, none will come, or too much waits already.
     pub fn send(&mut self, message: String, wait: bool, now: Time) -> bool {
-        match (self.state, self.current) {
-            (ChannelState::Open(Transport::DataChannel), _) => self.out.push_back(Output::SendData(message)),
-            (ChannelState::Open(Transport::WebSocket), Some(a)) => {
-                self.deadline = Some(now + PING_EVERY);
-                self.out.push_back(Output::SendWebSocket(a, message));
+        match (self.state, self.current, &mut self.socket) {
+            (ChannelState::Open(Transport::DataChannel), ..) => self.out.push_back(Output::SendData(message)),
+            (ChannelState::Open(Transport::WebSocket), Some(attempt), Some(s)) => {
+                s.ping = now + PING_EVERY;
+                self.out.push_back(Output::SendWebSocket(attempt, message));
             }
-            _ if !wait || self.state == ChannelState::Failed || self.state == ChannelState::None => return false,
+            (ChannelState::Failed | ChannelState::None, ..) => return false,
             _ => {
-                if self.waiting.len() >= MAX_WAITING {
-                    self.waiting.pop_front();
+                let bytes = self.waiting_bytes + message.len();
+                if !wait || self.waiting.len() >= MAX_WAITING || bytes > MAX_WAITING_BYTES {
+                    return false;
                 }
+                self.waiting_bytes = bytes;
                 self.waiting.push_back(message);
             }
         }
@@ -245,9 +325,7 @@ impl Channel {
 
     /// The session is over.
     pub fn close(&mut self) {
-        if let Some(a) = self.current.take() {
-            self.out.push_back(Output::CloseWebSocket(a));
-        }
+        self.drop_socket();
         self.deadline = None;
         self.offer = Offer::default();
         self.set(ChannelState::None);
@@ -255,7 +333,23 @@ impl Channel {
 
     /// What waited for the channel; to be sent after what is said on every opening.
     pub fn take_waiting(&mut self) -> impl Iterator<Item = String> + use<> {
+        self.waiting_bytes = 0;
         std::mem::take(&mut self.waiting).into_iter()
+    }
+
+    /// Whether the data channel is what there is, or is to be.
+    fn is_data(&self) -> bool {
+        matches!(
+            self.state,
+            ChannelState::Connecting(Transport::DataChannel) | ChannelState::Open(Transport::DataChannel)
+        )
+    }
+
+    fn drop_socket(&mut self) {
+        self.socket = None;
+        if let Some(a) = self.current.take() {
+            self.out.push_back(Output::CloseWebSocket(a));
+        }
     }
 
     /// The data channel will not do.
@@ -269,6 +363,23 @@ impl Channel {
         }
     }
 
+    /// No WebSocket will do.
+    fn give_up(&mut self, now: Time) {
+        self.offer.websockets.clear();
+        if self.offer.sctp {
+            // Not tried yet, or not opened in time.
+            self.deadline = self.secure.then(|| now + SCTP_OPEN_TIMEOUT);
+            self.data();
+        } else {
+            self.set(ChannelState::Failed);
+        }
+    }
+
+    fn data(&mut self) {
+        self.out.push_back(Output::OpenDataChannel);
+        self.set(ChannelState::Connecting(Transport::DataChannel));
+    }
+
     fn attempt(&mut self) {
         let urls = &self.offer.websockets;
         let Some(url) = urls.get(self.url % urls.len().max(1)).cloned() else { return };
@@ -279,16 +390,35 @@ impl Channel {
         self.set(ChannelState::Connecting(Transport::WebSocket));
     }
 
-    fn opened(&mut self, transport: Transport) {
-        self.set(ChannelState::Open(transport));
-    }
-
     fn set(&mut self, state: ChannelState) {
+        if matches!(state, ChannelState::None | ChannelState::Failed) {
+            self.lost += self.take_waiting().count() as u64;
+        }
         if self.state != state {
             self.state = state;
             self.out.push_back(Output::State(state));
         }
     }
+}
+
+fn is_due(at: Time, now: Time) -> bool {
+    at.mono_us <= now.mono_us
+}
+
+/// Whether this answer to the upgrade says that the URL is wrong, or not valid any more (docs/protocol/04 §1.3). A proxy in
+/// trouble, or one that wants patience, says nothing about the URL.
+fn is_final(status: u16) -> bool {
+    !matches!(status, 408 | 425 | 429 | 500..=599)
+}
+
+/// Whether a URL is of this host.
+fn is_at(url: &str, host: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let named = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    // What stands after the colon is a port, but within the brackets of an IPv6 address.
+    let named = named.rsplit_once(':').filter(|(_, port)| !port.contains(']')).map_or(named, |(host, _)| host);
+    named.eq_ignore_ascii_case(host)
 }
 
 #[cfg(test)]

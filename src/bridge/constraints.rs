@@ -3,7 +3,7 @@
 //! Every message says all of it, so that each can be lost with a channel and said again.
 
 use crate::wire::colibri::{AudioSubscription, BridgeVideoType, ReceiverConstraints, ToBridge};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Sources of ours whose wishes are kept; there are fewer.
 pub const MAX_SENDER_SOURCES: usize = 64;
@@ -38,40 +38,78 @@ impl Default for AllConstraints {
 }
 
 impl AllConstraints {
-    fn message(&self) -> ToBridge {
+    /// Cut to its bounds. The bridge drops a message with a height or a last-N below −1.
+    fn bounded(mut self) -> AllConstraints {
+        for list in [&mut self.on_stage, &mut self.selected] {
+            list.truncate(MAX_WANTED_SOURCES);
+        }
+        while self.heights.len() > MAX_WANTED_SOURCES {
+            self.heights.pop_last();
+        }
+        self.heights.values_mut().chain([&mut self.last_n, &mut self.default_height]).for_each(|n| *n = (*n).max(-1));
+        self
+    }
+
+    fn message(&self, assumed_bandwidth: i64) -> ToBridge {
         ToBridge::ReceiverVideoConstraints(ReceiverConstraints {
             last_n: Some(self.last_n),
             on_stage: Some(self.on_stage.clone()),
             selected: Some(self.selected.clone()),
             default_height: Some(self.default_height),
             heights: Some(self.heights.clone()),
-            assumed_bandwidth: Some(-1),
+            assumed_bandwidth: Some(assumed_bandwidth),
         })
     }
 }
 
 /// What we want to receive, and what we send as.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Receive {
     video: AllConstraints,
+    /// bit/s that the bridge is to take for granted, where it allows that; −1: its own estimate.
+    assumed_bandwidth: i64,
     audio: AudioSubscription,
+    /// The bridge has a subscription of ours: it stays, also when a channel ends, until another is said.
+    audio_said: bool,
     /// By name of our video sources.
     types: BTreeMap<String, BridgeVideoType>,
+    /// Sources that the bridge knows a type of, and that went while the channel was closed.
+    gone: BTreeSet<String>,
     open: bool,
 }
 
+impl Default for Receive {
+    fn default() -> Receive {
+        Receive {
+            video: AllConstraints::default(),
+            assumed_bandwidth: -1,
+            audio: AudioSubscription::default(),
+            audio_said: false,
+            types: BTreeMap::new(),
+            gone: BTreeSet::new(),
+            open: false,
+        }
+    }
+}
+
 impl Receive {
+    /// What we want to see.
+    pub fn video(&self) -> &AllConstraints {
+        &self.video
+    }
+
     /// What we want to see now; a message, if that is news and the channel is open.
-    pub fn set_video(&mut self, mut wanted: AllConstraints) -> Option<ToBridge> {
-        for list in [&mut wanted.on_stage, &mut wanted.selected] {
-            list.truncate(MAX_WANTED_SOURCES);
-        }
-        while wanted.heights.len() > MAX_WANTED_SOURCES {
-            wanted.heights.pop_last();
-        }
+    pub fn set_video(&mut self, wanted: AllConstraints) -> Option<ToBridge> {
+        let wanted = wanted.bounded();
         let news = self.video != wanted;
         self.video = wanted;
-        (news && self.open).then(|| self.video.message())
+        (news && self.open).then(|| self.video.message(self.assumed_bandwidth))
+    }
+
+    /// The bandwidth to take for granted, bit/s, −1 for none; a message, if that is news and the channel is open.
+    pub fn set_assumed_bandwidth(&mut self, bits_per_second: i64) -> Option<ToBridge> {
+        let news = std::mem::replace(&mut self.assumed_bandwidth, bits_per_second) != bits_per_second;
+        (news && self.open).then(|| self.video.message(bits_per_second))
     }
 
     /// What we want to hear now; a message, if that is news and the channel is open.
@@ -81,7 +119,7 @@ impl Receive {
         }
         let news = self.audio != wanted;
         self.audio = wanted;
-        (news && self.open).then(|| ToBridge::ReceiverAudioSubscription(self.audio.clone()))
+        (news && self.open).then(|| self.audio_message())
     }
 
     /// Our video sources and what they are; messages for what is news. A source that is gone is said to be none.
@@ -91,6 +129,12 @@ impl Receive {
         let said: Vec<_> = gone.chain(news).collect();
         self.types = types;
         if !self.open {
+            self.gone.retain(|name| !self.types.contains_key(name));
+            let none = said.into_iter().filter(|(_, t)| *t == BridgeVideoType::None).map(|(name, _)| name);
+            self.gone.extend(none.filter(|name| !self.types.contains_key(name)));
+            while self.gone.len() > MAX_SENDER_SOURCES {
+                self.gone.pop_first();
+            }
             return Vec::new();
         }
         said.into_iter().map(|(source, video_type)| ToBridge::SourceVideoType { source, video_type }).collect()
@@ -99,13 +143,13 @@ impl Receive {
     /// The channel opened, or opened again: everything is said (docs/protocol/04 §1.5).
     pub fn opened(&mut self) -> Vec<ToBridge> {
         self.open = true;
-        let mut all = vec![self.video.message()];
-        for (source, video_type) in &self.types {
-            all.push(ToBridge::SourceVideoType { source: source.clone(), video_type: *video_type });
-        }
-        // Unless something is left out, the bridge sends all audio by itself.
-        if self.audio != AudioSubscription::default() {
-            all.push(ToBridge::ReceiverAudioSubscription(self.audio.clone()));
+        let mut all = vec![self.video.message(self.assumed_bandwidth)];
+        let gone = std::mem::take(&mut self.gone).into_iter().map(|source| (source, BridgeVideoType::None));
+        let types = self.types.iter().map(|(source, t)| (source.clone(), *t));
+        all.extend(gone.chain(types).map(|(source, video_type)| ToBridge::SourceVideoType { source, video_type }));
+        // Unless something was left out once, the bridge sends all audio by itself.
+        if self.audio_said || self.audio != AudioSubscription::default() {
+            all.push(self.audio_message());
         }
         all
     }
@@ -113,6 +157,11 @@ impl Receive {
     /// The channel is not open any more.
     pub fn closed(&mut self) {
         self.open = false;
+    }
+
+    fn audio_message(&mut self) -> ToBridge {
+        self.audio_said = true;
+        ToBridge::ReceiverAudioSubscription(self.audio.clone())
     }
 }
 
@@ -162,6 +211,63 @@ mod tests {
         r.closed();
         assert!(r.set_video(all(0)).is_none());
         assert_eq!(r.opened().len(), 2, "video and the audio subscription");
+    }
+
+    #[test]
+    fn what_the_bridge_was_told_once_is_taken_back_after_an_outage() {
+        let mut r = Receive::default();
+        let types = |names: &[&str]| names.iter().map(|n| (n.to_string(), BridgeVideoType::Camera)).collect();
+        r.set_types(types(&["a-v0", "a-v1"]));
+        r.set_types(types(&["a-v0", "a-v1", "a-v2"]));
+        r.opened();
+        r.set_audio(AudioSubscription { all: false, ..AudioSubscription::default() });
+        r.closed();
+        assert!(r.set_audio(AudioSubscription::default()).is_none());
+        assert!(r.set_types(types(&["a-v0"])).is_empty() && r.set_types(types(&["a-v0", "a-v2"])).is_empty());
+        let said: Vec<_> = r.opened().iter().skip(1).map(ToBridge::to_text).collect();
+        let source = |name: &str, t: &str| {
+            format!(r#"{{"colibriClass":"SourceVideoTypeMessage","sourceName":"{name}","videoType":"{t}"}}"#)
+        };
+        let audio = r#"{"all":true,"colibriClass":"ReceiverAudioSubscription","exclude":[],"include":[]}"#.to_owned();
+        let wanted = [source("a-v1", "none"), source("a-v0", "camera"), source("a-v2", "camera"), audio];
+        assert_eq!(said, wanted, "the bridge kept what it was told before");
+        r.closed();
+        assert_eq!(r.opened().len(), 4, "what went is said once");
+    }
+
+    #[test]
+    fn sources_that_went_during_an_outage_have_a_bound() {
+        let mut r = Receive::default();
+        let all = (0..=MAX_SENDER_SOURCES).map(|n| (format!("a-v{n}"), BridgeVideoType::Camera)).collect();
+        r.set_types(all);
+        r.opened();
+        r.closed();
+        r.set_types(BTreeMap::new());
+        assert_eq!(r.opened().len(), 1 + MAX_SENDER_SOURCES);
+    }
+
+    #[test]
+    fn the_assumed_bandwidth_goes_with_every_wish() {
+        let mut r = Receive::default();
+        let of = |m: Option<ToBridge>| match m {
+            Some(ToBridge::ReceiverVideoConstraints(c)) => c.assumed_bandwidth,
+            _ => None,
+        };
+        assert_eq!(of(r.set_assumed_bandwidth(1000)), None);
+        assert_eq!(of(r.opened().into_iter().next()), Some(1000));
+        assert_eq!((of(r.set_assumed_bandwidth(1000)), of(r.set_assumed_bandwidth(-1))), (None, Some(-1)));
+        assert_eq!(of(r.set_video(all(7))), Some(-1));
+    }
+
+    #[test]
+    fn no_wish_is_one_that_the_bridge_would_drop() {
+        let mut r = Receive::default();
+        let heights = [("a-v0".to_owned(), -5)].into();
+        r.set_video(AllConstraints { last_n: i32::MIN, default_height: -2, heights, ..Default::default() });
+        for m in r.opened() {
+            assert_eq!(ToBridge::parse(&m.to_text()), Ok(m));
+        }
+        assert_eq!((r.video().last_n, r.video().default_height, r.video().heights["a-v0"]), (-1, -1, -1));
     }
 
     #[test]

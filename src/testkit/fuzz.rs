@@ -14,6 +14,7 @@ use crate::media::{opus, vp8};
 use crate::meeting::event::EventKind;
 use crate::meeting::{ClientOptions, Command as Ask};
 use crate::time::Time;
+use crate::wire::colibri::{FromBridge, ToBridge};
 use crate::wire::conference_request::ConferenceAnswer;
 use crate::wire::disco::Info;
 use crate::wire::features::Features;
@@ -37,9 +38,10 @@ use std::time::Duration;
 pub type Target = fn(&[u8]);
 
 /// All of them, by name.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 7] = [
     ("stanza", stanza),
     ("json", json),
+    ("colibri", colibri),
     ("stream", stream),
     ("datagram", datagram),
     ("rtp", rtp),
@@ -98,6 +100,18 @@ pub fn json(data: &[u8]) {
         && let Some(again) = write_compact(&sources)
     {
         assert!(read_compact(&again, &mut SourceMap::default()).is_ok(), "lost in writing: {again}");
+    }
+}
+
+/// A message on the bridge channel, in either direction. What is understood is written so that it is understood again, and
+/// as the bridge's own rules want it.
+pub fn colibri(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Ok(m) = FromBridge::parse(text) {
+        assert!(FromBridge::parse(&m.to_text()).is_ok(), "lost in writing: {m:?}");
+    }
+    if let Ok(m) = ToBridge::parse(text) {
+        assert!(ToBridge::parse(&m.to_text()).is_ok(), "the bridge would drop what we wrote: {m:?}");
     }
 }
 

@@ -92,8 +92,9 @@ fn a_web_socket_that_breaks_is_tried_again_with_longer_and_longer_waits_and_one_
     assert!(told(&mut c).is_empty());
     c.socket_opened(Attempt(10), now);
     assert_eq!(told(&mut c), ["Open(WebSocket)"]);
+    now = now + STABLE_AFTER;
     c.socket_lost(Attempt(10), None, Some(1006), false, now);
-    assert!(wait(&mut c, &mut now) < FIRST_RETRY * 2, "an open one begins anew");
+    assert!(wait(&mut c, &mut now) < FIRST_RETRY * 2, "a good one begins anew");
 }
 
 #[test]
@@ -146,12 +147,170 @@ fn what_waits_for_the_channel_is_bounded_and_the_rest_is_lost() {
     let mut c = channel(false, &["w"]);
     assert!(!c.send("now".into(), false, T0));
     for n in 0..=MAX_WAITING {
-        assert!(c.send(n.to_string(), true, T0));
+        assert_eq!(c.send(n.to_string(), true, T0), n < MAX_WAITING, "the one past it is refused");
     }
     let waited: Vec<_> = c.take_waiting().collect();
-    assert_eq!((waited.len(), waited[0].as_str()), (MAX_WAITING, "1"));
+    assert_eq!((waited.len(), waited[0].as_str()), (MAX_WAITING, "0"));
+    assert!(!c.send("x".repeat(MAX_WAITING_BYTES + 1), true, T0));
+    assert!(c.send("x".repeat(MAX_WAITING_BYTES), true, T0) && !c.send("x".into(), true, T0));
     told(&mut c);
     c.close();
-    assert_eq!(told(&mut c), ["close 1", "None"]);
+    assert_eq!((told(&mut c), c.lost()), (vec!["close 1".to_owned(), "None".to_owned()], 1));
     assert!(!c.send("late".into(), true, T0));
+}
+
+#[test]
+fn an_application_may_prefer_the_web_socket_and_pass_over_a_host() {
+    let urls = ["wss://bad.example:8443/a?pwd=x", "wss://good.example/b", "wss://BAD.example/c"];
+    let choose = |sctp, urls: &[&str], prefer_sctp, host: Option<&str>| {
+        let offer = Offer { sctp, websockets: urls.iter().map(|u| u.to_string()).collect() };
+        let options = Options { prefer_sctp, ignore_domain: host.map(str::to_owned) };
+        told(&mut Channel::with_options(offer, &options, Env::seeded(1))).remove(0)
+    };
+    assert_eq!(choose(true, &urls, false, Some("bad.example")), "open 1 wss://good.example/b");
+    assert_eq!(choose(true, &urls, false, None), format!("open 1 {}", urls[0]));
+    assert_eq!(
+        choose(true, &urls[..1], false, Some("bad.example")),
+        format!("open 1 {}", urls[0]),
+        "there is no other"
+    );
+    assert_eq!(choose(true, &[], false, None), "data", "nothing else is offered");
+    assert_eq!(choose(true, &urls, true, None), "data");
+    assert!(is_at("wss://u:p@[::1]:443/x", "[::1]") && is_at("wss://a.example?pwd=@b", "a.example"));
+    assert!(!is_at("wss://a.example.evil/", "a.example"));
+}
+
+#[test]
+fn where_no_web_socket_will_do_the_data_channel_has_its_turn_and_its_end() {
+    let offer = Offer { sctp: true, websockets: vec!["w".into()] };
+    let options = Options { prefer_sctp: false, ..Options::default() };
+    let mut c = Channel::with_options(offer, &options, Env::seeded(1));
+    let mut now = T0;
+    c.media_secure(now);
+    for n in 1..=MAX_REFUSED {
+        told(&mut c);
+        c.socket_lost(Attempt(n), Some(404), None, false, now);
+        if n < MAX_REFUSED {
+            wait(&mut c, &mut now);
+        }
+    }
+    assert_eq!(told(&mut c), ["data", "Connecting(DataChannel)"]);
+    assert_eq!(wait(&mut c, &mut now), SCTP_OPEN_TIMEOUT);
+    assert_eq!((told(&mut c), c.next_deadline()), (vec!["Failed".to_owned(), "restart".to_owned()], None));
+}
+
+#[test]
+fn a_proxy_in_trouble_says_nothing_about_the_url() {
+    let mut c = channel(false, &["w"]);
+    let mut now = T0;
+    for (n, status) in [502, 503, 429, 500, 504, 502, 502, 502].into_iter().enumerate() {
+        told(&mut c);
+        c.socket_lost(Attempt(n as u32 + 1), Some(status), None, false, now);
+        assert_eq!(told(&mut c), ["Waiting"]);
+        wait(&mut c, &mut now);
+    }
+    // A page instead of a bridge does.
+    for n in 9..9 + MAX_REFUSED {
+        told(&mut c);
+        c.socket_lost(Attempt(n), Some(200), None, false, now);
+        if c.next_deadline().is_some() {
+            wait(&mut c, &mut now);
+        }
+    }
+    assert_eq!(told(&mut c), ["Failed"]);
+}
+
+#[test]
+fn a_web_socket_that_closes_at_once_again_and_again_is_not_opened_every_second() {
+    let mut c = channel(false, &["w"]);
+    let mut now = T0;
+    let mut waits = Vec::new();
+    for n in 1..=5 {
+        c.socket_opened(Attempt(n), now);
+        c.socket_lost(Attempt(n), None, Some(1000), false, now);
+        waits.push(wait(&mut c, &mut now).as_secs());
+    }
+    assert!(waits.iter().zip([1, 2, 4, 8, 16]).all(|(w, least)| *w >= least), "{waits:?}");
+}
+
+#[test]
+fn a_web_socket_whose_other_end_is_gone_is_found_out_and_opened_anew() {
+    let mut c = channel(false, &["w"]);
+    let mut now = T0;
+    c.socket_opened(Attempt(1), now);
+    told(&mut c);
+    assert_eq!(c.next_deadline(), Some(now + PING_EVERY), "a bridge that has not spoken owes nothing");
+    assert!(c.heard(Attempt(1), now) && !c.heard(Attempt(7), now));
+    wait(&mut c, &mut now);
+    assert_eq!(told(&mut c), ["ping 1"]);
+    wait(&mut c, &mut now);
+    assert_eq!((told(&mut c), now.since(T0)), (vec![r#"1: {"colibriClass":"ClientHello"}"#.to_owned()], ECHO_AFTER));
+    assert!(c.heard(Attempt(1), now));
+    wait(&mut c, &mut now);
+    assert_eq!(told(&mut c), ["ping 1"]);
+    wait(&mut c, &mut now);
+    told(&mut c);
+    assert_eq!(wait(&mut c, &mut now), ECHO_TIMEOUT);
+    assert_eq!(told(&mut c), ["close 1", "Waiting"]);
+    wait(&mut c, &mut now);
+    assert_eq!(told(&mut c), ["open 2 w", "Connecting(WebSocket)"]);
+    c.socket_lost(Attempt(1), None, Some(1006), false, now);
+    assert!(!c.heard(Attempt(1), now) && told(&mut c).is_empty(), "the old one's end is late");
+}
+
+#[test]
+fn in_any_order_of_events_one_web_socket_is_open_at_most_and_something_always_follows() {
+    for seed in 0..500 {
+        let mut env = Env::seeded(seed);
+        let urls: &[&str] = [&[][..], &["w"], &["w", "v"]][env.below(3) as usize];
+        let offer = Offer { sctp: env.below(2) == 0, websockets: urls.iter().map(|u| u.to_string()).collect() };
+        let options = Options { prefer_sctp: env.below(2) == 0, ignore_domain: None };
+        let offered = offer.sctp || !urls.is_empty();
+        let mut c = Channel::with_options(offer, &options, Env::seeded(seed));
+        let (mut now, mut sockets, mut last, mut over) = (T0, Vec::new(), 0, false);
+        for _ in 0..60 {
+            while let Some(o) = c.poll_output() {
+                match o {
+                    Output::OpenWebSocket { attempt, .. } => {
+                        assert!(sockets.is_empty(), "seed {seed}: a second one");
+                        last = attempt.0;
+                        sockets.push(attempt);
+                    }
+                    Output::CloseWebSocket(a) => sockets.retain(|s| *s != a),
+                    Output::SendWebSocket(a, _) | Output::Ping(a) => assert!(sockets.contains(&a), "seed {seed}"),
+                    _ => {}
+                }
+            }
+            let some = Attempt(env.below(last + 2));
+            match env.below(8) {
+                0 => c.socket_opened(some, now),
+                1 => {
+                    let status = [None, Some(403), Some(502)][env.below(3) as usize];
+                    let alone = env.below(10) == 0;
+                    over |= alone && sockets.contains(&some);
+                    c.socket_lost(some, status, Some(1001), alone, now);
+                    sockets.retain(|s| *s != some);
+                }
+                2 => _ = c.heard(some, now),
+                3 => c.media_secure(now),
+                4 if env.below(4) == 0 => c.data_closed(),
+                5 if env.below(4) == 0 => c.data_opened(),
+                6 => _ = c.send("x".into(), true, now),
+                _ => {
+                    if let Some(t) = c.next_deadline() {
+                        now = now + t.since(now);
+                        c.handle_timeout(now);
+                    }
+                }
+            }
+            // Never stuck: what waits for nothing from outside has a deadline.
+            match c.state() {
+                ChannelState::None => assert!(over || !offered, "seed {seed}"),
+                ChannelState::Waiting | ChannelState::Open(Transport::WebSocket) => {
+                    assert!(c.next_deadline().is_some(), "seed {seed}");
+                }
+                _ => {}
+            }
+        }
+    }
 }

@@ -4,6 +4,7 @@
 //! because the videobridge drops a whole message for one key that it does not know.
 
 mod from_bridge;
+mod scan;
 mod to_bridge;
 
 pub use from_bridge::{FromBridge, MappedSource, Speakers};
@@ -14,9 +15,11 @@ use std::fmt;
 
 /// Longest message that is read, bytes. The largest real ones are source maps: 100 sources of 130 bytes.
 pub const MAX_MESSAGE_BYTES: usize = 256 * 1024;
+/// How deep objects and lists of a message may stand within each other.
+pub const MAX_DEPTH: usize = 64;
 /// Entries read of one list (sources, speakers); more are passed over.
 pub const MAX_LIST: usize = 512;
-/// Longest endpoint id or source name that is taken.
+/// Longest class, endpoint id or source name that is taken.
 pub const MAX_NAME_BYTES: usize = 256;
 /// Longest application payload that is sent, bytes of JSON.
 pub const MAX_PAYLOAD_BYTES: usize = 64 * 1024;
@@ -26,6 +29,10 @@ pub const MAX_PAYLOAD_BYTES: usize = 64 * 1024;
 pub enum ColibriError {
     /// Over [`MAX_MESSAGE_BYTES`].
     TooLarge,
+    /// Over [`MAX_DEPTH`].
+    TooDeep,
+    /// An object names a key twice. The bridge drops such a message; what it sends itself is not looked at for that.
+    DuplicateKey,
     /// Not a JSON object with a `colibriClass`.
     Malformed,
     /// A field of this class is missing or of a wrong type.
@@ -36,6 +43,8 @@ impl fmt::Display for ColibriError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ColibriError::TooLarge => f.write_str("the message is over its limit"),
+            ColibriError::TooDeep => f.write_str("the message is nested too deep"),
+            ColibriError::DuplicateKey => f.write_str("an object names a key twice"),
             ColibriError::Malformed => f.write_str("not a JSON object with a colibriClass"),
             ColibriError::Field(name) => write!(f, "{name} is missing or of a wrong type"),
         }
@@ -82,9 +91,12 @@ fn object(text: &str) -> Result<(String, Map<String, Value>), ColibriError> {
     if text.len() > MAX_MESSAGE_BYTES {
         return Err(ColibriError::TooLarge);
     }
+    if !scan::depth_within(text, MAX_DEPTH) {
+        return Err(ColibriError::TooDeep);
+    }
     let mut map: Map<String, Value> = serde_json::from_str(text).map_err(|_| ColibriError::Malformed)?;
     match map.remove("colibriClass") {
-        Some(Value::String(class)) => Ok((class, map)),
+        Some(Value::String(class)) if class.len() <= MAX_NAME_BYTES => Ok((class, map)),
         _ => Err(ColibriError::Malformed),
     }
 }

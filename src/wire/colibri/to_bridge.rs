@@ -1,6 +1,6 @@
 //! What a client says to the bridge; docs/protocol/04 §2.
 
-use super::{BridgeVideoType, ColibriError, height, name, names, object, text};
+use super::{BridgeVideoType, ColibriError, MAX_LIST, height, name, object, scan, text};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -20,6 +20,11 @@ pub enum ToBridge {
         source: String,
         video_type: BridgeVideoType,
     },
+    /// Of older clients: [`ReceiverConstraints::last_n`] alone. It does not count as the first message, which sets a default
+    /// height (§2.6).
+    LastN(i32),
+    /// Of older clients: what `<endpoint>-v0` is (§2.7).
+    VideoType(BridgeVideoType),
 }
 
 /// Which video we want (§2.5). A field that is `None` leaves the bridge's value as it is.
@@ -110,6 +115,8 @@ impl ToBridge {
                 m.insert("videoType".into(), video_type.as_str().into());
                 text("SourceVideoTypeMessage", m)
             }
+            ToBridge::LastN(n) => text("LastNChangedEvent", one("lastN", (*n).into())),
+            ToBridge::VideoType(t) => text("VideoTypeMessage", one("videoType", t.as_str().into())),
         }
     }
 
@@ -120,6 +127,9 @@ impl ToBridge {
     /// What is wrong with it.
     pub fn parse(message: &str) -> Result<ToBridge, ColibriError> {
         let (class, m) = object(message)?;
+        if scan::names_a_key_twice(message) {
+            return Err(ColibriError::DuplicateKey);
+        }
         let known = |keys: &[&str]| {
             if m.keys().all(|k| keys.contains(&k.as_str())) {
                 Ok(())
@@ -139,9 +149,11 @@ impl ToBridge {
             "EndpointStats" => ToBridge::EndpointStats(Box::new(EndpointStats::read(&m))),
             "LastNChangedEvent" => {
                 known(&["lastN"])?;
-                let last_n = m.get("lastN").and_then(height).ok_or(ColibriError::Field("lastN"))?;
-                let all = ReceiverConstraints { last_n: Some(last_n), ..Default::default() };
-                ToBridge::ReceiverVideoConstraints(all)
+                ToBridge::LastN(m.get("lastN").and_then(height).ok_or(ColibriError::Field("lastN"))?)
+            }
+            "VideoTypeMessage" => {
+                known(&["videoType", "endpointId"])?;
+                ToBridge::VideoType(video_type(&m)?)
             }
             "ReceiverVideoConstraints" => {
                 known(&[
@@ -156,22 +168,57 @@ impl ToBridge {
             }
             "ReceiverAudioSubscription" => {
                 known(&["all", "include", "exclude", "mode", "list"])?;
-                ToBridge::ReceiverAudioSubscription(AudioSubscription {
-                    all: m.get("all").and_then(Value::as_bool).unwrap_or(false),
-                    include: names(m.get("include")).unwrap_or_default(),
-                    exclude: names(m.get("exclude")).unwrap_or_default(),
-                })
+                ToBridge::ReceiverAudioSubscription(AudioSubscription::read(&m)?)
             }
             "SourceVideoTypeMessage" => {
                 known(&["sourceName", "videoType", "endpointId"])?;
-                let video_type = m.get("videoType").and_then(Value::as_str).and_then(BridgeVideoType::parse);
-                ToBridge::SourceVideoType {
-                    source: m.get("sourceName").and_then(name).ok_or(ColibriError::Field("sourceName"))?,
-                    video_type: video_type.ok_or(ColibriError::Field("videoType"))?,
-                }
+                let source = m.get("sourceName").and_then(name).ok_or(ColibriError::Field("sourceName"))?;
+                ToBridge::SourceVideoType { source, video_type: video_type(&m)? }
             }
             _ => return Err(ColibriError::Field("colibriClass")),
         })
+    }
+}
+
+fn one(key: &str, value: Value) -> Map<String, Value> {
+    [(key.to_owned(), value)].into_iter().collect()
+}
+
+/// Absent is nothing said; of a wrong type is an error.
+fn optional<T>(
+    m: &Map<String, Value>,
+    key: &'static str,
+    read: impl Fn(&Value) -> Option<T>,
+) -> Result<Option<T>, ColibriError> {
+    m.get(key).map(|v| read(v).ok_or(ColibriError::Field(key))).transpose()
+}
+
+/// All of a list, or nothing: one wrong entry costs the whole message.
+fn list(v: &Value) -> Option<Vec<String>> {
+    let all = v.as_array().filter(|a| a.len() <= MAX_LIST)?;
+    all.iter().map(|v| v.as_str().map(str::to_owned)).collect()
+}
+
+fn video_type(m: &Map<String, Value>) -> Result<BridgeVideoType, ColibriError> {
+    let said = m.get("videoType").and_then(Value::as_str).and_then(BridgeVideoType::parse);
+    said.ok_or(ColibriError::Field("videoType"))
+}
+
+impl AudioSubscription {
+    /// Also in the way of older clients, a `mode` with a `list`, which outdoes the fields of today.
+    fn read(m: &Map<String, Value>) -> Result<AudioSubscription, ColibriError> {
+        let names = |key| Ok(optional(m, key, list)?.unwrap_or_default());
+        let (include, exclude, listed) = (names("include")?, names("exclude")?, names("list")?);
+        let all = optional(m, "all", Value::as_bool)?.unwrap_or(false);
+        let (all, include, exclude) = match m.get("mode").map(Value::as_str) {
+            None => (all, include, exclude),
+            Some(Some("All")) => (true, Vec::new(), Vec::new()),
+            Some(Some("None")) => (false, Vec::new(), Vec::new()),
+            Some(Some("Include")) => (false, listed, Vec::new()),
+            Some(Some("Exclude")) => (true, Vec::new(), listed),
+            Some(_) => return Err(ColibriError::Field("mode")),
+        };
+        Ok(AudioSubscription { all, include, exclude })
     }
 }
 
@@ -193,20 +240,11 @@ impl ReceiverConstraints {
     }
 
     fn read(m: &Map<String, Value>) -> Result<ReceiverConstraints, ColibriError> {
-        /// Absent is nothing said; of a wrong type is an error.
-        fn optional<T>(
-            m: &Map<String, Value>,
-            key: &'static str,
-            read: impl Fn(&Value) -> Option<T>,
-        ) -> Result<Option<T>, ColibriError> {
-            m.get(key).map(|v| read(v).ok_or(ColibriError::Field(key))).transpose()
-        }
-        let list = |v: &Value| names(Some(v));
         let constraint = |v: &Value| {
             let h = v.get("maxHeight").and_then(height)?;
-            // A frame rate of 0 switches a source off; others are not looked at.
-            let off = v.get("maxFrameRate").and_then(Value::as_f64) == Some(0.0);
-            Some(if off { 0 } else { h })
+            // A frame rate of 0 switches a source off; other good ones are not looked at.
+            let rate = v.get("maxFrameRate").map_or(Some(-1.0), Value::as_f64).filter(|r| *r >= 0.0 || *r == -1.0)?;
+            Some(if rate == 0.0 { 0 } else { h })
         };
         let each = |v: &Value| v.as_object()?.iter().map(|(k, v)| Some((k.clone(), constraint(v)?))).collect();
         Ok(ReceiverConstraints {
