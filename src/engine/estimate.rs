@@ -161,6 +161,8 @@ fn slope(points: &VecDeque<(f64, f64)>) -> Option<f64> {
 pub(super) struct Estimator {
     bounds: EstimateBounds,
     bps: f64,
+    /// The acknowledged rate, bit/s.
+    carried: f64,
     trend: Trend,
     acked: VecDeque<(i64, u32)>,
     acked_bytes: u64,
@@ -180,6 +182,7 @@ impl Estimator {
         Estimator {
             bounds,
             bps: bounds.initial.clamp(bounds.min, max) as f64,
+            carried: 0.0,
             trend: Trend::new(),
             acked: VecDeque::new(),
             acked_bytes: 0,
@@ -203,8 +206,26 @@ impl Estimator {
         self.loss
     }
 
-    /// Takes the fates of one feedback.
-    pub fn on_feedback(&mut self, now_us: u64, fates: &[Fate], rtt_us: u64) {
+    /// What the path was seen to carry of late, or what it is believed to carry if that is more, bit/s.
+    pub fn carried(&self) -> u64 {
+        self.carried.max(self.bps) as u64
+    }
+
+    /// The highest that it may become.
+    pub fn max(&self) -> u64 {
+        self.bounds.max.max(self.bounds.min)
+    }
+
+    /// A probe carried this rate: it is believed without having been acknowledged for long.
+    pub fn probed(&mut self, bps: f64) {
+        if bps > self.bps {
+            self.bps = bps.clamp(self.bounds.min as f64, self.max() as f64);
+            self.limit = self.limit.filter(|l| l.0 > bps);
+        }
+    }
+
+    /// Takes the fates of one feedback. Whether the estimate had to fall.
+    pub fn on_feedback(&mut self, now_us: u64, fates: &[Fate], rtt_us: u64) -> bool {
         for f in fates {
             self.total += 1;
             let Some(arrival_us) = f.arrival_us else {
@@ -227,20 +248,27 @@ impl Estimator {
             (self.lost, self.total) = (0, 0);
         }
         let acked = self.acked_rate(newest);
+        self.carried = acked.unwrap_or(0.0);
         let may_back_off = self.backed_off_us.is_none_or(|t| now_us.saturating_sub(t) > BACK_OFF_EVERY_US + rtt_us);
+        let mut fell = true;
         if self.trend.usage == Usage::Over && may_back_off {
             self.back_off(now_us, BACK_OFF * acked.unwrap_or(self.bps), acked);
             self.trend.usage = Usage::Normal;
         } else if self.loss > LOSS_HIGH && may_back_off {
-            self.back_off(now_us, self.bps * (1.0 - 0.5 * self.loss), None);
+            // Not below what gets through: a queue that overflows loses most of what is too much.
+            let through = BACK_OFF * acked.unwrap_or(0.0);
+            self.back_off(now_us, (self.bps * (1.0 - 0.5 * self.loss)).max(through), None);
             // Judged; the next back-off needs new losses.
             self.loss = self.loss.min(LOSS_HIGH);
         } else if self.trend.usage == Usage::Normal && self.loss <= LOSS_LOW && may_back_off {
             self.grow(now_us, rtt_us, acked);
+            fell = false;
         } else {
             self.grown_us = Some(now_us);
+            fell = false;
         }
-        self.bps = self.bps.clamp(self.bounds.min as f64, self.bounds.max.max(self.bounds.min) as f64);
+        self.bps = self.bps.clamp(self.bounds.min as f64, self.max() as f64);
+        fell
     }
 
     /// Bits per second that arrived over the window; `None` before it says something.

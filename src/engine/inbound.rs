@@ -10,7 +10,7 @@ use super::rtcp::{self, Blocks, Part};
 use super::rtp::{Header, read_extensions, split_rtx};
 use super::stream::Receiver;
 use super::{DEFAULT_CLOCK, Engine, KEY_FRAME_INTERVAL_US, MAX_EARLY, MAX_STREAMS, RX_CHUNK};
-use crate::media::peer::{AudioLevel, Bandwidth, Event, IncomingRtp, Mid};
+use crate::media::peer::{AudioLevel, Event, IncomingRtp, Mid};
 use crate::time::Time;
 
 /// A measured round trip beyond this is a mistake (docs/protocol/04 §9), in 1/65536 s.
@@ -93,13 +93,12 @@ impl Engine {
             (h.pt, h.ssrc, h.seq) = (original_pt & 0x7f, primary, seq);
             pt = self.payload_types[usize::from(h.pt)];
         }
-        let recovered = repairs.is_some();
         let (clock, nack) = pt.map_or((DEFAULT_CLOCK, false), |p| (p.clock, p.nack));
         let r = self.rx.entry(h.ssrc).or_insert_with(|| Receiver::new(h.seq, now.mono_us, clock));
         // Padding alone (a probe of the bridge) makes no stream that is worth a repair.
         r.nackable |= nack && !payload.is_empty();
         let before = r.missing.given_up;
-        let Some(seq) = r.arrived(now.mono_us, h.seq, h.ts, recovered) else {
+        let Some((seq, recovered)) = r.arrived(now.mono_us, h.seq, h.ts, repairs.is_some()) else {
             self.stats.duplicates += 1;
             return;
         };
@@ -246,21 +245,26 @@ impl Engine {
         if !self.wire.sending.on_feedback(fci, &mut self.fates) {
             self.stats.junk += 1;
         }
-        if let Some(f) = self.fates.iter().rev().find(|f| f.arrival_us.is_some())
-            && !self.rtt_reported
-        {
-            // An upper bound until a report block tells better.
-            self.rtt_us = Some(now.mono_us.saturating_sub(f.sent_us));
+        if let Some(f) = self.fates.iter().rev().find(|f| f.arrival_us.is_some()) {
+            self.feedback_rtt_us = now.mono_us.saturating_sub(f.sent_us);
+            if !self.rtt_reported {
+                // An upper bound until a report block tells better.
+                self.rtt_us = Some(self.feedback_rtt_us);
+            }
         }
-        self.estimator.on_feedback(now.mono_us, &self.fates, self.rtt_us.unwrap_or(0));
+        let backed_off = self.estimator.on_feedback(now.mono_us, &self.fates, self.rtt_us.unwrap_or(0));
+        if backed_off {
+            self.prober.full(now.mono_us);
+        }
+        self.set_pace();
+        if let Some(outcome) = self.prober.told(&self.fates, now.mono_us) {
+            return self.probe_over(outcome, now);
+        }
         let bps = self.estimator.bps();
         let (told, at) = self.told;
         let moved = (bps as f64 - told as f64).abs() > TELL_CHANGE * told as f64;
         if moved || now.mono_us.saturating_sub(at) >= TELL_EVERY_US {
-            self.told = (bps, now.mono_us);
-            let loss = (self.estimator.loss() * 256.0).min(255.0) as u8;
-            let rtt = self.rtt_us.map(std::time::Duration::from_micros);
-            self.wire.event(Event::Bandwidth(Bandwidth { bps, rtt, loss }));
+            self.tell_bandwidth(now);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Layer 4: the media engine (design §9): ICE, DTLS-SRTP, RTP and RTCP without SDP, without sockets, in virtual time.
 //!
 //! One file per room: [`ice`] and [`gather`] under [`agents`], [`dtls`] with [`dtls_crypto`] and [`identity`], [`sctp`] with [`data_channel`],
-//! [`srtp`], [`rtp`], [`rtcp`], [`stream`], [`nack`], [`twcc`], [`estimate`]; [`inbound`] and [`outbound`] put them together; this file holds the engine,
+//! [`srtp`], [`rtp`], [`rtcp`], [`stream`], [`nack`], [`twcc`], [`estimate`], [`probe`] with [`padding`], [`pacer`]; [`inbound`] and [`outbound`] put them together; this file holds the engine,
 //! its demultiplexer (RFC 7983) and its deadlines. The protocol facts are in docs/protocol/04 §5–§9.
 
 mod agents;
@@ -17,6 +17,9 @@ pub mod identity;
 mod inbound;
 mod nack;
 mod outbound;
+mod pacer;
+mod padding;
+mod probe;
 mod rtcp;
 mod rtp;
 mod sctp;
@@ -46,6 +49,8 @@ use dtls::{DtlsOutput, Link};
 use estimate::Estimator;
 use ice::IceOptions;
 use outbound::Wire;
+use pacer::Pacer;
+use probe::Prober;
 use sctp::{Sctp, SctpOutput};
 use ssrc_map::SsrcMap;
 use stream::{Receiver, Transmitter};
@@ -112,10 +117,15 @@ pub struct Engine {
     arena: BytesMut,
     arrivals: twcc::Arrivals,
     estimator: Estimator,
+    prober: Prober,
+    /// Packets of padding so far: what is repeated changes.
+    padded: usize,
     /// The estimate as last told, and when.
     told: (u64, u64),
     rtt_us: Option<u64>,
     rtt_reported: bool,
+    /// From sending a packet to hearing of it by transport-cc, the last time, µs.
+    feedback_rtt_us: u64,
     seed: u64,
     stats: Stats,
     asked: Vec<u16>,
@@ -143,6 +153,8 @@ impl Engine {
             path: None,
             ids: config.rtp.extensions,
             sending: twcc::Sending::default(),
+            pacer: Pacer::new(config.estimate.initial),
+            sent_bytes: 0,
             out: VecDeque::new(),
         };
         let mut engine = Engine {
@@ -165,9 +177,12 @@ impl Engine {
             arena: BytesMut::new(),
             arrivals: twcc::Arrivals::default(),
             estimator: Estimator::new(config.estimate),
+            prober: Prober::default(),
+            padded: 0,
             told: (0, 0),
             rtt_us: None,
             rtt_reported: false,
+            feedback_rtt_us: 0,
             seed: env.u64(),
             stats: Stats::default(),
             asked: vec![],
@@ -356,7 +371,8 @@ impl PeerEngine for Engine {
                 }
             }
             Command::RemoveSender(ssrc) => {
-                if self.tx.remove(&ssrc).is_some() {
+                if let Some(t) = self.tx.remove(&ssrc) {
+                    self.wire.pacer.forget(ssrc, t.rtx.map(|r| r.0));
                     self.say_bye(&[ssrc]);
                 }
             }
@@ -379,7 +395,7 @@ impl PeerEngine for Engine {
             Command::RestartIce { generation, addresses, remote } => {
                 self.ice.restart(generation, &addresses, &remote, at, us);
             }
-            Command::Probe { .. } => {}
+            Command::Probe { bps, duration } => self.start_probe(bps, duration, now),
             Command::Close => return self.close(now),
         }
         self.drain_ice(now);
@@ -459,6 +475,10 @@ impl PeerEngine for Engine {
     }
 
     fn next_deadline(&self) -> Option<Time> {
+        if self.over {
+            return None;
+        }
+        let own = [self.wire.pacer.due_us(), self.prober.due_us()];
         let all = [
             self.ice_us,
             self.dtls_us,
@@ -468,7 +488,7 @@ impl PeerEngine for Engine {
             self.report_us,
             self.key_frame_us,
         ];
-        let us = all.into_iter().flatten().min()?;
+        let us = own.into_iter().chain(all).flatten().min()?;
         Some(Time::new(us, us as i64 + self.wall_us))
     }
 

@@ -51,14 +51,14 @@ impl Missing {
         self.list.extend((from..to).map(|seq| Miss { seq, next_us, tries: 0 }));
     }
 
-    /// A packet came.
+    /// A packet came; whether it had been asked for.
     #[inline]
-    pub fn arrived(&mut self, seq: u64) {
-        if !self.list.is_empty()
-            && let Ok(i) = self.list.binary_search_by_key(&seq, |m| m.seq)
-        {
-            self.list.remove(i);
+    pub fn arrived(&mut self, seq: u64) -> bool {
+        if self.list.is_empty() {
+            return false;
         }
+        let Ok(i) = self.list.binary_search_by_key(&seq, |m| m.seq) else { return false };
+        self.list.remove(i).tries > 0
     }
 
     /// When something is to be asked for or given up.
@@ -127,6 +127,12 @@ impl History {
         self.sent.push_back(Sent { seq, ts, pt, marker, extra, payload, at_us: now_us, resent_us: None });
     }
 
+    /// One of the newest packets; a number past the oldest begins again with the newest.
+    pub fn newest(&self, i: usize) -> Option<&Sent> {
+        let i = i.checked_rem(self.sent.len())?;
+        self.sent.get(self.sent.len() - 1 - i)
+    }
+
     /// A packet to send again. `None` if it is gone, or was sent again less than a round trip ago.
     pub fn again(&mut self, now_us: u64, seq: u16, rtt_us: u64) -> Option<Sent> {
         let i = usize::from(seq.wrapping_sub(self.sent.front()?.seq));
@@ -152,7 +158,7 @@ mod tests {
         assert!(out.is_empty());
         m.due(REORDER_WAIT_US, 0, &mut out);
         assert_eq!(out, [65535, 0, 1]);
-        m.arrived(65536);
+        assert!(m.arrived(65536) && !m.arrived(65536) && !m.arrived(1));
         out.clear();
         m.due(REORDER_WAIT_US + MIN_REPEAT_US, 0, &mut out);
         assert_eq!(out, [65535, 1]);

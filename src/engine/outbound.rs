@@ -1,15 +1,18 @@
-//! What leaves: RTP and RTCP, protected, on the path that media takes now; and the timers of feedback.
+//! What leaves: RTP, paced, and RTCP, protected, on the path that media takes now; and the timers of feedback.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
+use super::pacer::{Pacer, Waiting};
 use super::rtcp::{self, MAX_BLOCKS};
 use super::rtp::{Fields, MAX_OWN_HEADER, write_header};
 use super::srtp::{MAX_OVERHEAD, Srtp};
 use super::stream::rtx_prefix;
 use super::twcc::Sending;
 use super::{Engine, KEY_FRAME_INTERVAL_US};
-use crate::media::peer::{Event, ExtensionIds, MAX_RTP_PAYLOAD, NTP_UNIX_OFFSET, OutgoingRtp, Output, Transmit};
+use crate::media::peer::{
+    CodecKind, Event, ExtensionIds, MAX_RTP_PAYLOAD, NTP_UNIX_OFFSET, OutgoingRtp, Output, Transmit,
+};
 use crate::time::Time;
 
 /// Between two reports of ours, µs.
@@ -32,6 +35,9 @@ pub(super) struct Wire {
     pub path: Option<(SocketAddr, SocketAddr)>,
     pub ids: ExtensionIds,
     pub sending: Sending,
+    pub pacer: Pacer,
+    /// Bytes of RTP sent, as the estimate counts them.
+    pub sent_bytes: u64,
     pub out: VecDeque<Output>,
 }
 
@@ -66,9 +72,11 @@ impl Wire {
             f.abs_send_time = (ntp(now) >> 14) as u32 & 0xff_ffff;
         }
         let extra = f.extra.map_or(0, |(_, v)| v.len() + 8);
+        let size = payload.len() + MAX_OWN_HEADER + extra + BELOW_RTP;
         if self.ids.transport_cc != 0 {
-            f.transport_cc = self.sending.stamp(now.mono_us, payload.len() + MAX_OWN_HEADER + extra + BELOW_RTP);
+            f.transport_cc = self.sending.stamp(now.mono_us, size);
         }
+        self.sent_bytes += size as u64;
         let mut b = Vec::with_capacity(MAX_OWN_HEADER + extra + 2 + payload.len() + MAX_OVERHEAD);
         write_header(&mut b, &self.ids, &f);
         let header = b.len();
@@ -104,8 +112,17 @@ impl Engine {
             self.stats.send_dropped += 1;
             return;
         };
-        let keep = self.payload_types[usize::from(p.pt & 0x7f)].is_some_and(|t| t.nack);
-        let seq = t.next(now.mono_us, p, keep);
+        let pt = self.payload_types[usize::from(p.pt & 0x7f)];
+        let seq = t.next(now.mono_us, p, pt.is_some_and(|t| t.nack));
+        self.report_us.get_or_insert(now.mono_us + REPORT_US);
+        // Without transport-cc nothing is known of the path, and there is no rate to keep.
+        if self.wire.ids.transport_cc != 0 {
+            let waits = pt.is_none_or(|t| t.kind != CodecKind::Audio) && !self.wire.pacer.is_open(now.mono_us);
+            if waits {
+                return self.wait(p, seq, now);
+            }
+            self.wire.pacer.sent(now.mono_us, p.payload.len());
+        }
         let f = Fields {
             pt: p.pt,
             marker: p.marker,
@@ -116,42 +133,85 @@ impl Engine {
             abs_send_time: 0,
             transport_cc: 0,
             extra: p.extra.as_ref(),
+            padded: false,
         };
-        if self.wire.rtp(now, f, None, &p.payload) {
+        let sent = self.wire.rtp(now, f, None, &p.payload);
+        self.count_sent(sent, p.payload.len());
+    }
+
+    #[inline]
+    fn count_sent(&mut self, sent: bool, payload: usize) {
+        if sent {
             self.stats.rtp_out += 1;
-            self.stats.rtp_out_bytes += p.payload.len() as u64;
+            self.stats.rtp_out_bytes += payload as u64;
         } else {
             self.stats.send_dropped += 1;
         }
-        self.report_us.get_or_insert(now.mono_us + REPORT_US);
     }
 
-    /// Answers a NACK.
-    pub(super) fn resend(&mut self, media: u32, pairs: &[u8], now: Time) {
-        let Some(t) = self.tx.get_mut(&media) else { return };
-        let rtt = self.rtt_us.unwrap_or(ANSWER_RTT_US);
-        for seq in rtcp::nacked(pairs) {
-            self.stats.nacks_in += 1;
-            let Some(s) = t.history.again(now.mono_us, seq, rtt) else { continue };
-            let mut f = Fields {
-                pt: s.pt,
-                marker: s.marker,
-                seq,
-                ts: s.ts,
-                ssrc: media,
+    fn wait(&mut self, p: &OutgoingRtp, seq: u16, now: Time) {
+        let taken = self.wire.pacer.push(Waiting {
+            ssrc: p.ssrc,
+            pt: p.pt,
+            marker: p.marker,
+            seq,
+            ts: p.ts,
+            extra: p.extra.clone(),
+            payload: p.payload.clone(),
+            original: None,
+            repair: false,
+            since_us: now.mono_us,
+        });
+        self.stats.send_dropped += u64::from(!taken);
+    }
+
+    /// Sends what may leave by now.
+    fn run_pacer(&mut self, now: Time) {
+        while let Some(w) = self.wire.pacer.pop(now.mono_us) {
+            let f = Fields {
+                pt: w.pt,
+                marker: w.marker,
+                seq: w.seq,
+                ts: w.ts,
+                ssrc: w.ssrc,
                 level: None,
                 abs_send_time: 0,
                 transport_cc: 0,
-                extra: s.extra.as_ref(),
+                extra: w.extra.as_ref(),
+                padded: false,
             };
-            let original = t.rtx.map(|(ssrc, pt)| {
-                (f.ssrc, f.pt, f.seq) = (ssrc, pt, t.next_rtx());
-                seq
-            });
-            if self.wire.rtp(now, f, original, &s.payload) {
-                self.stats.rtx_out += 1;
+            let sent = self.wire.rtp(now, f, w.original, &w.payload);
+            if w.repair {
+                self.stats.rtx_out += u64::from(sent);
+            } else {
+                self.count_sent(sent, w.payload.len());
             }
         }
+    }
+
+    /// Answers a NACK: repairs go before first transmissions, at the same pace.
+    pub(super) fn resend(&mut self, media: u32, pairs: &[u8], now: Time) {
+        let Some(t) = self.tx.get_mut(&media) else { return };
+        // A queue on the way makes the round trip longer than reports tell, which may be lost in it.
+        let rtt = self.rtt_us.unwrap_or(ANSWER_RTT_US).max(self.feedback_rtt_us);
+        let limited = self.wire.ids.transport_cc != 0;
+        for seq in rtcp::nacked(pairs) {
+            self.stats.nacks_in += 1;
+            if limited && !self.wire.pacer.may_repair(now.mono_us) {
+                continue;
+            }
+            let Some(s) = t.history.again(now.mono_us, seq, rtt) else { continue };
+            let (ssrc, pt, number, original) = match t.rtx {
+                Some((ssrc, pt)) => (ssrc, pt, t.next_rtx(), Some(seq)),
+                None => (media, s.pt, seq, None),
+            };
+            let (marker, ts, since_us) = (s.marker, s.ts, now.mono_us);
+            let (extra, payload) = (s.extra, s.payload);
+            self.wire.pacer.repaired(now.mono_us, payload.len());
+            let w = Waiting { ssrc, pt, marker, seq: number, ts, extra, payload, original, repair: true, since_us };
+            self.stats.send_dropped += u64::from(!self.wire.pacer.push(w));
+        }
+        self.run_pacer(now);
     }
 
     /// Asks for a key frame, now or as soon as the throttle lets us.
@@ -181,6 +241,12 @@ impl Engine {
     /// Everything that is due by time alone.
     pub(super) fn feedback(&mut self, now: Time) {
         let due = |t: Option<u64>| t.is_some_and(|t| t <= now.mono_us);
+        if due(self.wire.pacer.due_us()) {
+            self.run_pacer(now);
+        }
+        if due(self.prober.due_us()) {
+            self.run_probe(now);
+        }
         if due(self.transport_cc_us) {
             self.send_transport_cc();
         }

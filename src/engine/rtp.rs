@@ -141,13 +141,15 @@ pub(super) struct Fields<'a> {
     pub abs_send_time: u32,
     pub transport_cc: u16,
     pub extra: Option<&'a (u8, Bytes)>,
+    /// The payload is padding, its last byte the count.
+    pub padded: bool,
 }
 
 /// Appends a header to the empty `out`. An extension with id 0 is not negotiated and left out.
 #[inline]
 pub(super) fn write_header(out: &mut Vec<u8>, ids: &ExtensionIds, f: &Fields) {
     let mut head = [0; FIXED];
-    head[0] = 0x80;
+    head[0] = 0x80 | (u8::from(f.padded) << 5);
     head[1] = (f.pt & 0x7f) | (u8::from(f.marker) << 7);
     head[2..4].copy_from_slice(&f.seq.to_be_bytes());
     head[4..8].copy_from_slice(&f.ts.to_be_bytes());
@@ -250,6 +252,7 @@ mod tests {
             abs_send_time: 0x01_02_03,
             transport_cc: 0x0405,
             extra,
+            padded: false,
         }
     }
 

@@ -54,9 +54,10 @@ impl Receiver {
         ((seq % WINDOW / 64) as usize, 1 << (seq % 64))
     }
 
-    /// Extended sequence number, or `None` for a duplicate or a packet older than the window.
+    /// Extended sequence number, and whether it is a repair: it came as one (`recovered`), or it had been asked for, as plain repairs
+    /// are (docs/protocol/04 §8). `None` for a duplicate or a packet older than the window.
     #[inline]
-    pub fn arrived(&mut self, now_us: u64, seq: u16, ts: u32, recovered: bool) -> Option<u64> {
+    pub fn arrived(&mut self, now_us: u64, seq: u16, ts: u32, recovered: bool) -> Option<(u64, bool)> {
         let ext = unwrap_near(self.top, seq)?;
         if ext + WINDOW <= self.top || ext + WINDOW < self.first {
             return None;
@@ -77,9 +78,9 @@ impl Receiver {
         }
         self.seen[word] |= bit;
         self.received += 1;
-        self.missing.arrived(ext);
+        let asked = self.missing.arrived(ext);
         self.last_us = now_us;
-        // A late packet may be a plain repair (docs/protocol/04 §8); it says nothing about jitter.
+        // A late packet says nothing about jitter.
         if !recovered && ext == self.top {
             let clock_time = (u128::from(now_us) * u128::from(self.clock) / 1_000_000) as i64;
             let transit = clock_time.wrapping_sub(i64::from(ts));
@@ -92,7 +93,7 @@ impl Receiver {
             }
             self.transit = Some(transit);
         }
-        Some(ext)
+        Some((ext, recovered || asked))
     }
 
     /// A sender report came: the middle of its NTP time goes into our next block.
@@ -174,6 +175,11 @@ impl Transmitter {
         self.rtx_seq
     }
 
+    /// When it was last sent on.
+    pub fn last_us(&self) -> Option<u64> {
+        self.last.map(|l| l.0)
+    }
+
     /// Sender info, if anything was sent since the last report.
     pub fn report(&mut self, now_us: u64, ntp: u64, clock: u32) -> Option<SenderInfo> {
         let (at_us, ts) = self.last?;
@@ -205,12 +211,12 @@ mod tests {
     #[test]
     fn sequence_numbers_are_extended_and_duplicates_found() {
         let mut r = receiver(65534);
-        assert_eq!(r.arrived(0, 65534, 0, false), Some(0x1_fffe));
-        assert_eq!(r.arrived(0, 1, 0, false), Some(0x2_0001));
+        assert_eq!(r.arrived(0, 65534, 0, false), Some((0x1_fffe, false)));
+        assert_eq!(r.arrived(0, 1, 0, false), Some((0x2_0001, false)));
         assert_eq!(r.arrived(0, 1, 0, false), None);
-        assert_eq!(r.arrived(0, 65535, 0, true), Some(0x1_ffff));
+        assert_eq!(r.arrived(0, 65535, 0, true), Some((0x1_ffff, true)));
         // Before the first, still inside the window.
-        assert_eq!(r.arrived(0, 65533, 0, false), Some(0x1_fffd));
+        assert_eq!(r.arrived(0, 65533, 0, false), Some((0x1_fffd, false)));
         let mut out = vec![];
         r.missing.due(1_000_000, 0, &mut out);
         assert_eq!(out, [0]);

@@ -414,7 +414,7 @@ pub struct IncomingRtp {
     /// RTP timestamp.
     pub ts: u32,
     pub marker: bool,
-    /// It came as a repair (RTX).
+    /// It came as a repair: RTX, or plain after it was asked for.
     pub recovered: bool,
     pub arrival: Time,
     pub level: Option<AudioLevel>,
@@ -502,7 +502,9 @@ pub struct Stats {
     pub rtp_out_bytes: u64,
     /// Repairs sent on NACK.
     pub rtx_out: u64,
-    /// Packets that arrived only as a repair.
+    /// Packets sent only to try a rate.
+    pub padding_out: u64,
+    /// Packets that arrived only as a repair, or after they were asked for.
     pub recovered: u64,
     /// Packets that were there already.
     pub duplicates: u64,

@@ -1,6 +1,7 @@
 //! Two engines in memory, on a path of 30 ms, in virtual time.
 
 mod abuse;
+mod bandwidth;
 mod channel;
 mod handshake;
 mod media;
@@ -69,6 +70,35 @@ pub(super) enum Fate {
     Twice,
 }
 
+/// A bottleneck with a queue.
+pub(super) struct Link {
+    pub bps: f64,
+    /// The longest that a datagram may wait; one that would wait longer is lost.
+    pub queue: Duration,
+    free_us: f64,
+    /// The longest that one waited, µs.
+    pub waited_us: u64,
+    pub lost: u64,
+}
+
+impl Link {
+    pub fn new(bps: f64) -> Link {
+        Link { bps, queue: Duration::from_millis(300), free_us: 0.0, waited_us: 0, lost: 0 }
+    }
+
+    fn pass(&mut self, now: Time, len: usize) -> Option<Duration> {
+        let now = now.mono_us as f64;
+        let wait = (self.free_us - now).max(0.0);
+        if wait > self.queue.as_micros() as f64 {
+            self.lost += 1;
+            return None;
+        }
+        self.waited_us = self.waited_us.max(wait as u64);
+        self.free_us = now + wait + (len + 28) as f64 * 8e6 / self.bps;
+        Some(Duration::from_micros((self.free_us - now) as u64))
+    }
+}
+
 /// For whom, local and remote address there, bytes.
 type Flying = (usize, SocketAddr, SocketAddr, Vec<u8>);
 
@@ -84,6 +114,8 @@ pub(super) struct Net {
     pub sent: [Vec<Vec<u8>>; 2],
     /// Addresses that nothing comes from or gets to.
     pub dead: Vec<SocketAddr>,
+    /// What side 0 sends goes through it.
+    pub link: Option<Link>,
     /// When an engine had no more use for an address.
     pub unused: Vec<(SocketAddr, Time)>,
 }
@@ -122,7 +154,7 @@ impl Net {
         }
         let (air, events, sent) = (BTreeMap::new(), [vec![], vec![]], [vec![], vec![]]);
         let (dead, unused) = (vec![], vec![]);
-        Net { engines, addresses, now, air, count: 0, events, sent, dead, unused }
+        Net { engines, addresses, now, air, count: 0, events, sent, dead, link: None, unused }
     }
 
     /// Runs until `until`, `done` or a dead end. `fate` decides about each datagram, by the sender's side.
@@ -180,9 +212,14 @@ impl Net {
                     Fate::Late(d) => ([DELAY + d; 2], 1),
                     Fate::Twice => ([DELAY, DELAY * 2], 2),
                 };
+                let through = match &mut self.link {
+                    Some(l) if i == 0 => l.pass(self.now, t.data.len()),
+                    _ => Some(Duration::ZERO),
+                };
                 for d in &delays[..n] {
+                    let Some(through) = through else { break };
                     self.count += 1;
-                    self.air.insert((self.now + *d, self.count), (1 - i, t.remote, t.local, t.data.clone()));
+                    self.air.insert((self.now + *d + through, self.count), (1 - i, t.remote, t.local, t.data.clone()));
                 }
                 self.sent[i].push(t.data);
             }
