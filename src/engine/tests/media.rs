@@ -90,6 +90,39 @@ fn without_rtx_repairs_come_plain() {
     net.run_for(Duration::from_secs(1));
     assert_eq!(net.received(1).len(), 100);
     assert_eq!(net.engines[0].stats().rtx_out, 1);
+    // It came on the stream itself, and is a repair all the same.
+    let s = net.engines[1].stats();
+    assert_eq!((s.recovered, s.unrecovered, s.duplicates), (1, 0, 0));
+    let recovered: Vec<_> = net.received(1).iter().filter(|p| p.recovered).map(|p| p.ts / 3000).collect();
+    assert_eq!(recovered, [49]);
+}
+
+#[test]
+fn mid_and_dependency_descriptor_reach_those_above_also_on_repairs() {
+    let mut net = Net::new(0);
+    net.connect();
+    net.command(0, Command::AddSender(Sender { ssrc: 10, rtx: Some((11, RTX)), pt: VIDEO }));
+    net.command(1, Command::MapRtx { rtx: 11, primary: 10 });
+    let descriptor = Bytes::from_static(&[0x80, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18]);
+    for n in 0..20 {
+        let extra = Some(if n % 2 == 0 { (11, descriptor.clone()) } else { (10, Bytes::from_static(b"v3")) });
+        net.send(0, &OutgoingRtp { extra, ..video(10, n) });
+        let until = net.now + Duration::from_millis(20);
+        let mut first = n == 4 || n == 5;
+        let mut fate = |i: usize, b: &[u8]| {
+            if i == 0 && is_media(b) && std::mem::take(&mut first) { Fate::Lose } else { Fate::Pass }
+        };
+        net.run(until, &mut fate, &mut |_| false);
+    }
+    net.run_for(Duration::from_secs(1));
+    assert_eq!((net.received(1).len(), net.engines[1].stats().recovered), (20, 2));
+    for p in net.received(1) {
+        let n = p.ts / 3000;
+        assert_eq!(p.dependency_descriptor.as_ref(), (n % 2 == 0).then_some(&descriptor), "{n}");
+        assert_eq!(p.mid.as_ref().map(Mid::as_str), (n % 2 == 1).then_some("v3"), "{n}");
+        assert_eq!(p.payload, video(10, n).payload);
+        assert_eq!(p.recovered, n == 4 || n == 5);
+    }
 }
 
 #[test]
