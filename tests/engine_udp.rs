@@ -161,7 +161,8 @@ fn engines_meet_over_loopback_and_repair_what_is_lost() {
         }
         std::thread::sleep(Duration::from_micros(500));
     }
-    until(&mut peers, &mut |_| false, |p| p.iter().all(|p| p.received.len() == packets as usize));
+    // Much of it still waits for its turn: the pace is a few times the estimate.
+    until(&mut peers, &mut lose, |p| p.iter().all(|p| p.received.len() == packets as usize));
     let stats = peers.each_ref().map(|p| p.engine.stats());
     assert!(lost > 50);
     assert_eq!(stats[0].recovered + stats[1].recovered, lost);
