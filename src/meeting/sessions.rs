@@ -4,7 +4,7 @@ use super::event::{EventKind, MediaPath, MediaState, TimelineStage};
 use super::machine::{Asker, Meeting};
 use super::session::Source;
 use super::tracks::{self, Origin};
-use crate::jingle::{self, EndReason, IceCandidate, P2pState};
+use crate::jingle::{self, BridgeState, EndReason, IceCandidate, P2pState};
 use crate::media::kind::MediaType;
 use crate::media::peer::{Candidate, CandidateKind, Command, DtlsRole, Fingerprint, IceCredentials, RemoteTransport};
 use crate::time::Time;
@@ -26,8 +26,12 @@ impl Meeting {
                     self.iqs.insert(iq, Asker::Jingle(token));
                 }
             }
-            jingle::Output::CreateEngine { session, controlling, .. } => {
-                self.create_engine(session, MediaPath::PeerToPeer, controlling, now)
+            jingle::Output::CreateEngine { session, controlling, bridge: None } => {
+                self.create_engine(session, MediaPath::PeerToPeer, controlling, None, now);
+            }
+            jingle::Output::CreateEngine { session, controlling, bridge: Some(offer) } => {
+                self.create_engine(session, MediaPath::Bridge, controlling, offer.sctp_port, now);
+                self.link_bridge(session, &offer);
             }
             jingle::Output::RemoteDescription { session, transport, negotiated } => {
                 self.reach(TimelineStage::SessionAccept, now);
@@ -68,9 +72,17 @@ impl Meeting {
             }
             // One encoding is sent: its height is the program's choice. Simulcast follows these with the bridge.
             jingle::Output::RemoteConstraints { .. } => {}
-            // Bridge sessions are switched off in this machine's configuration.
-            jingle::Output::RestartIce { .. } => {}
-            jingle::Output::CloseEngine { session } => self.close_engine(session, now),
+            jingle::Output::RestartIce { session, generation, credentials, candidates } => {
+                let credentials = IceCredentials { ufrag: credentials.ufrag, pwd: credentials.pwd };
+                let candidates = candidates.into_iter().map(to_engine).collect();
+                self.restart_ice(session, generation, credentials, candidates);
+            }
+            jingle::Output::CloseEngine { session } => {
+                if self.link.as_ref().is_some_and(|l| l.is_of(session)) {
+                    self.unlink_bridge();
+                }
+                self.close_engine(session, now);
+            }
             jingle::Output::Event(e) => self.on_jingle_event(e),
         }
     }
@@ -94,9 +106,29 @@ impl Meeting {
                 }
             },
             jingle::Event::BridgeOffered { .. } => self.emit(EventKind::BridgeOffered),
-            jingle::Event::Bridge { .. }
-            | jingle::Event::RejoinWanted(_)
-            | jingle::Event::IceRestartRefused { .. }
+            jingle::Event::Bridge { session, state } => {
+                let endpoint_id = String::new();
+                match state {
+                    BridgeState::Starting => {
+                        self.emit(EventKind::Media(MediaPath::Bridge, MediaState::Connecting { endpoint_id }));
+                    }
+                    // At first told when DTLS is done too: only then frames flow.
+                    BridgeState::Active if self.medias.get_mut(session).is_none_or(|m| !m.secure) => {}
+                    BridgeState::Active => {
+                        self.emit(EventKind::Media(MediaPath::Bridge, MediaState::Connected { endpoint_id }));
+                    }
+                    BridgeState::Recovering => {
+                        self.emit(EventKind::Media(MediaPath::Bridge, MediaState::Recovering { endpoint_id }));
+                    }
+                    BridgeState::Ended(reason) => {
+                        let (by_peer, reason, text) = end_reason(reason);
+                        let ended = MediaState::Ended { endpoint_id, reason, text, by_peer };
+                        self.emit(EventKind::Media(MediaPath::Bridge, ended));
+                    }
+                }
+            }
+            jingle::Event::RejoinWanted(_) => {}
+            jingle::Event::IceRestartRefused { .. }
             | jingle::Event::Refused { .. }
             | jingle::Event::SourcesRefused { .. } => {}
         }

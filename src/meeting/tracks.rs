@@ -79,12 +79,14 @@ pub struct Tracks {
 pub enum Origin {
     /// A media session signals its SSRCs.
     Session(SessionKey),
+    /// Presence names it: with SSRC rewriting nothing else does before it is asked for (docs/protocol/02 §17).
+    Presence,
 }
 
 #[derive(Debug)]
 struct Remote {
     track: Arc<Track>,
-    /// Never empty; one entry per media session at most.
+    /// Never empty; one entry per media session and one for presence at most.
     origins: Vec<Origin>,
 }
 
@@ -190,6 +192,17 @@ impl Tracks {
         let Entry::Occupied(mut known) = self.remote.entry((endpoint.to_owned(), name.to_owned())) else { return None };
         known.get_mut().origins.retain(|o| *o != origin);
         known.get().origins.is_empty().then(|| known.remove().track)
+    }
+
+    /// The names of the remote tracks of an endpoint that an origin knows of.
+    pub fn names_known_to(&self, endpoint: &str, origin: Origin) -> Vec<String> {
+        let known = self.remote.iter().filter(|(id, r)| id.0 == endpoint && r.origins.contains(&origin));
+        known.map(|(id, _)| id.1.clone()).collect()
+    }
+
+    /// The tracks that an origin knows of, by endpoint id and source name.
+    pub fn known_to(&self, origin: Origin) -> Vec<(String, String)> {
+        self.remote.iter().filter(|(_, r)| r.origins.contains(&origin)).map(|(id, _)| id.clone()).collect()
     }
 
     /// The names of the remote tracks of an endpoint.
