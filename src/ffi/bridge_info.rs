@@ -186,12 +186,54 @@ pub unsafe extern "C" fn jmeet_event_track_forwarded(
 
 /// Reads a DOWNLINK.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn jmeet_event_downlink(event: *const jmeet_event, info: *mut jmeet_downlink_info) -> jmeet_status {
+pub unsafe extern "C" fn jmeet_event_downlink(
+    event: *const jmeet_event,
+    info: *mut jmeet_downlink_info,
+) -> jmeet_status {
     entry!({
         let e = asked(event, info)?;
         let EventKind::Downlink { bits_per_second } = e.event.kind else { return Err(wrong_event()) };
         fill(info, jmeet_downlink_info { struct_size: 0, reserved: 0, bits_per_second })
     })
+}
+
+/// Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn jmeet_downlink_info_init(info: *mut jmeet_downlink_info, size: usize) -> jmeet_status {
+    entry!({ init(info, size) })
+}
+
+/// Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn jmeet_track_forwarded_info_init(
+    info: *mut jmeet_track_forwarded_info,
+    size: usize,
+) -> jmeet_status {
+    entry!({ init(info, size) })
+}
+
+/// Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn jmeet_endpoint_message_info_init(
+    info: *mut jmeet_endpoint_message_info,
+    size: usize,
+) -> jmeet_status {
+    entry!({ init(info, size) })
+}
+
+/// Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn jmeet_speaker_info_init(info: *mut jmeet_speaker_info, size: usize) -> jmeet_status {
+    entry!({ init(info, size) })
+}
+
+/// Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn jmeet_bridge_channel_info_init(
+    info: *mut jmeet_bridge_channel_info,
+    size: usize,
+) -> jmeet_status {
+    entry!({ init(info, size) })
 }
 
 /// Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it.

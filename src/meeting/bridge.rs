@@ -124,9 +124,9 @@ impl Meeting {
             match o {
                 channel::Output::OpenDataChannel => {
                     let (label, protocol) = (channel::LABEL.to_owned(), channel::PROTOCOL.to_owned());
-                    self.to_engine(session, Command::OpenChannel { label, protocol }, now);
+                    self.tell_engine(session, Command::OpenChannel { label, protocol }, now);
                 }
-                channel::Output::SendData(text) => self.to_engine(session, Command::SendText(text), now),
+                channel::Output::SendData(text) => self.tell_engine(session, Command::SendText(text), now),
                 channel::Output::OpenWebSocket { attempt, url } => {
                     let connection = self.connection_key();
                     if let Some(l) = &mut self.link {
@@ -156,7 +156,7 @@ impl Meeting {
         moved
     }
 
-    fn to_engine(&mut self, session: SessionKey, command: Command, now: Time) {
+    fn tell_engine(&mut self, session: SessionKey, command: Command, now: Time) {
         if let Some(m) = self.medias.get_mut(session) {
             m.engine.handle_command(command, now);
         }

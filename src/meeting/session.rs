@@ -11,8 +11,8 @@ use crate::jingle::{Codec as JingleCodec, Negotiated, NegotiatedPayload, RemoteS
 use crate::media::early::Early;
 use crate::media::kind::{Codec, MediaType};
 use crate::media::peer::{
-    Candidate, CodecKind, Command, ExtensionIds, IceCredentials, IncomingRtp, PayloadType, PeerEngine, RtpConfig, Sender as EngineSender,
-    SenderReport,
+    Candidate, CodecKind, Command, ExtensionIds, IceCredentials, IncomingRtp, PayloadType, PeerEngine, RtpConfig,
+    Sender as EngineSender, SenderReport,
 };
 use crate::media::receiver::Receiver;
 use crate::media::sender::{SendError, Sender};

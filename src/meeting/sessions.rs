@@ -4,7 +4,7 @@ use super::event::{EventKind, MediaPath, MediaState, TimelineStage};
 use super::machine::{Asker, Meeting};
 use super::session::Source;
 use super::tracks::{self, Origin};
-use crate::jingle::{self, BridgeState, EndReason, IceCandidate, P2pState};
+use crate::jingle::{self, BridgeState, EndReason, IceCandidate, P2pState, Removal};
 use crate::media::kind::MediaType;
 use crate::media::peer::{Candidate, CandidateKind, Command, DtlsRole, Fingerprint, IceCredentials, RemoteTransport};
 use crate::time::Time;
@@ -55,11 +55,15 @@ impl Meeting {
                 }
                 self.signal_readers();
             }
-            jingle::Output::SourcesRemoved { session, sources, .. } => {
+            jingle::Output::SourcesRemoved { session, sources, because } => {
+                // What the bridge knew the next session with it will know again.
+                let held = because == Removal::SessionEnded && self.link.as_ref().is_some_and(|l| l.is_of(session));
                 for s in sources.iter().map(Source::from) {
                     let gone =
                         self.medias.get_mut(session).is_none_or(|m| m.remove_source(&s.name, &s.primaries, false, now));
-                    if gone {
+                    if held {
+                        self.tracks.hold(&s.owner, &s.name, session);
+                    } else if gone {
                         self.track_forgotten(&s.owner, &s.name, Origin::Session(session));
                     }
                 }
@@ -108,6 +112,12 @@ impl Meeting {
             jingle::Event::BridgeOffered { .. } => self.emit(EventKind::BridgeOffered),
             jingle::Event::Bridge { session, state } => {
                 let endpoint_id = String::new();
+                if state == BridgeState::Active {
+                    for t in self.tracks.release_held() {
+                        self.end_readers_of(t.key);
+                        self.emit(EventKind::TrackRemoved(t));
+                    }
+                }
                 match state {
                     BridgeState::Starting => {
                         self.emit(EventKind::Media(MediaPath::Bridge, MediaState::Connecting { endpoint_id }));

@@ -81,12 +81,14 @@ pub enum Origin {
     Session(SessionKey),
     /// Presence names it: with SSRC rewriting nothing else does before it is asked for (docs/protocol/02 §17).
     Presence,
+    /// The bridge session that signalled it is over, and the next one is awaited: to the program the track goes on.
+    Held,
 }
 
 #[derive(Debug)]
 struct Remote {
     track: Arc<Track>,
-    /// Never empty; one entry per media session and one for presence at most.
+    /// Never empty; one entry per media session and one of each other kind at most.
     origins: Vec<Origin>,
 }
 
@@ -200,9 +202,21 @@ impl Tracks {
         known.map(|(id, _)| id.1.clone()).collect()
     }
 
-    /// The tracks that an origin knows of, by endpoint id and source name.
-    pub fn known_to(&self, origin: Origin) -> Vec<(String, String)> {
-        self.remote.iter().filter(|(_, r)| r.origins.contains(&origin)).map(|(id, _)| id.clone()).collect()
+    /// The session is over, and its tracks wait for the next one.
+    pub fn hold(&mut self, endpoint: &str, name: &str, session: SessionKey) {
+        if let Some(r) = self.remote.get_mut(&(endpoint.to_owned(), name.to_owned())) {
+            r.origins.retain(|o| *o != Origin::Session(session));
+            if !r.origins.contains(&Origin::Held) {
+                r.origins.push(Origin::Held);
+            }
+        }
+    }
+
+    /// Nobody is waited for any more: the tracks that did not come back.
+    pub fn release_held(&mut self) -> Vec<Arc<Track>> {
+        let held = self.remote.iter().filter(|(_, r)| r.origins.contains(&Origin::Held));
+        let ids: Vec<_> = held.map(|(id, _)| id.clone()).collect();
+        ids.iter().filter_map(|id| self.remove_remote(&id.0, &id.1, Origin::Held)).collect()
     }
 
     /// The names of the remote tracks of an endpoint.
