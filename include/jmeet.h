@@ -61,9 +61,10 @@
  * function; conferences, participants and tracks are borrowed and end with their client. Freeing NULL is fine. A client's
  * free ends everything that was made from it.
  *
- * MEDIA TODAY goes peer to peer: between the two participants of a meeting of two. With a third one it stops (JMEET_EVENT_MEDIA says so)
- * until one leaves; the videobridge that carries larger meetings is not spoken yet (JMEET_EVENT_BRIDGE_OFFERED). Everything else, chat and
- * roster, has no such bound. Nobody reads video, then none is asked for.
+ * MEDIA goes straight to the other participant while there are two, and through the videobridge otherwise; JMEET_EVENT_MEDIA says
+ * which way and when. A track is the same track on both ways: its readers and writers go on. What is read is what is asked for:
+ * nobody reads video, then the bridge sends none. JMEET_EVENT_BRIDGE_CHANNEL tells of the channel to the bridge, on which speakers,
+ * video constraints and application messages travel.
  *
  * HANDLES are numbers made to look like pointers, never addresses: a freed, stale, invented or wrong-type handle is answered
  * with JMEET_ERR_INVALID_HANDLE. Nothing that this header lets you say crashes the program, as long as the strings, structs
@@ -388,6 +389,16 @@ enum jmeet_event_kind
      * and last for its client, also after a failed join.
      */
     JMEET_EVENT_CLOSED = 22,
+    /** Where the channel to the bridge stands; `jmeet_event_bridge_channel`. The newest counts. */
+    JMEET_EVENT_BRIDGE_CHANNEL = 23,
+    /** Somebody else speaks now; `jmeet_event_speaker`. The newest counts. */
+    JMEET_EVENT_SPEAKER = 24,
+    /** An application message of another endpoint; `jmeet_event_endpoint_message`. */
+    JMEET_EVENT_ENDPOINT_MESSAGE = 25,
+    /** The bridge began to send us a video track, or suspended it; `jmeet_event_track_forwarded`. The newest of each track counts. */
+    JMEET_EVENT_TRACK_FORWARDED = 26,
+    /** What the bridge thinks that our downlink carries; `jmeet_event_downlink`. The newest counts. */
+    JMEET_EVENT_DOWNLINK = 27,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -529,6 +540,33 @@ typedef uint32_t jmeet_media_path;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
+/** Where the channel to the bridge stands: video constraints, speakers and application messages travel on it. */
+enum jmeet_bridge_channel
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    JMEET_BRIDGE_CHANNEL_UNSPECIFIED = 0,
+    /** There is no bridge session, or it offers none. */
+    JMEET_BRIDGE_CHANNEL_NONE = 1,
+    JMEET_BRIDGE_CHANNEL_CONNECTING = 2,
+    /** Open, over SCTP. */
+    JMEET_BRIDGE_CHANNEL_DATA_CHANNEL = 3,
+    /** Open, over a WebSocket. */
+    JMEET_BRIDGE_CHANNEL_WEBSOCKET = 4,
+    /** It broke and is tried again. */
+    JMEET_BRIDGE_CHANNEL_WAITING = 5,
+    /** Only a new session brings it back; without it the bridge sends no video. */
+    JMEET_BRIDGE_CHANNEL_FAILED = 6,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum jmeet_bridge_channel jmeet_bridge_channel;
+#else
+typedef uint32_t jmeet_bridge_channel;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
 /** How far a media session is. */
 enum jmeet_media_state
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -542,6 +580,8 @@ enum jmeet_media_state
     JMEET_MEDIA_STATE_CONNECTED = 2,
     /** Over; `reason` says why. Another may follow. */
     JMEET_MEDIA_STATE_ENDED = 3,
+    /** The path was lost, or is being replaced, and another is sought; CONNECTED or ENDED follows. */
+    JMEET_MEDIA_STATE_RECOVERING = 4,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -1018,6 +1058,10 @@ typedef struct {
     uint32_t disable_p2p;
     /** Not 0: media over loopback addresses, for tests on one machine. */
     uint32_t allow_loopback;
+    /** Not 0: no media sessions with the bridge: media flows only while there are two of us. */
+    uint32_t disable_bridge;
+    /** Not 0: the bridge does not choose the SSRCs of what we receive; sources are then all signalled by the focus. */
+    uint32_t disable_ssrc_rewriting;
 } jmeet_client_options;
 
 /** What a local track sends. `media` or `codec` is enough. */
@@ -1056,6 +1100,77 @@ typedef struct {
     /** Wanted height of video in pixels; 0: as large as it comes. */
     uint32_t height;
 } jmeet_reader_options;
+
+/** Of BRIDGE_CHANNEL. */
+typedef struct {
+    uint32_t struct_size;
+    /** A `jmeet_bridge_channel`. */
+    uint32_t state;
+} jmeet_bridge_channel_info;
+
+/** Of SPEAKER. */
+typedef struct {
+    uint32_t struct_size;
+    /** Nobody speaks any more, where the bridge looks for that. */
+    bool silence;
+    /** Who, while they are in the room; NULL for ourselves. */
+    jmeet_participant *participant;
+    /** The dominant speaker's endpoint id; may be ours. */
+    jmeet_str endpoint_id;
+    /** Endpoint ids of earlier speakers, the latest first, with a space between them. */
+    jmeet_str previous;
+} jmeet_speaker_info;
+
+/** Of ENDPOINT_MESSAGE. */
+typedef struct {
+    uint32_t struct_size;
+    /** To us alone. */
+    bool is_private;
+    /** Who sent it, while they are in the room; else NULL. */
+    jmeet_participant *participant;
+    /** Endpoint id of the sender, as the bridge tells it. */
+    jmeet_str endpoint_id;
+    /** A JSON object. */
+    jmeet_str payload;
+} jmeet_endpoint_message_info;
+
+/** Of TRACK_FORWARDED. */
+typedef struct {
+    uint32_t struct_size;
+    /** The bridge sends it to us now. Not: it does not fit into the bandwidth or the last-N, or nobody reads it. */
+    bool forwarded;
+    /** The remote track; NULL once it is removed. */
+    jmeet_track *track;
+} jmeet_track_forwarded_info;
+
+/** Of DOWNLINK. */
+typedef struct {
+    uint32_t struct_size;
+    /** 0. */
+    uint32_t reserved;
+    /** What the bridge thinks that the way to us carries. */
+    uint64_t bits_per_second;
+} jmeet_downlink_info;
+
+/** Which video is wanted; see `jmeet_conference_set_receive`. Source names are those of tracks. */
+typedef struct {
+    uint32_t struct_size;
+    /** Greatest number of sources; 0: no limit, negative: none at all. */
+    int32_t last_n;
+    /** Greatest height in pixels of sources that `sources` does not name; 0: no limit, negative: none of them. */
+    int32_t default_height;
+    /** 0. */
+    uint32_t reserved;
+    /**
+     * Most important sources, most important first, with spaces between them; they get what they want before the others
+     * get anything. May be NULL.
+     */
+    const char *on_stage;
+    /** Sources that come after those. May be NULL. */
+    const char *selected;
+    /** Greatest height of single sources: "1a2b3c4d-v0=720 5e6f7a8b-v0=180". May be NULL. */
+    const char *sources;
+} jmeet_receive_options;
 
 /** How a writer is made. No choices yet. */
 typedef struct {
@@ -1634,6 +1749,70 @@ jmeet_status jmeet_conference_reader_new(jmeet_conference *room,
                                          jmeet_reader **reader,
                                          jmeet_error **error);
 
+/** Reads a BRIDGE_CHANNEL. */
+jmeet_status jmeet_event_bridge_channel(const jmeet_event *event, jmeet_bridge_channel_info *info);
+
+/** Reads a SPEAKER. */
+jmeet_status jmeet_event_speaker(const jmeet_event *event, jmeet_speaker_info *info);
+
+/** Reads an ENDPOINT_MESSAGE. */
+jmeet_status jmeet_event_endpoint_message(const jmeet_event *event, jmeet_endpoint_message_info *info);
+
+/** Reads a TRACK_FORWARDED. */
+jmeet_status jmeet_event_track_forwarded(const jmeet_event *event, jmeet_track_forwarded_info *info);
+
+/** Reads a DOWNLINK. */
+jmeet_status jmeet_event_downlink(const jmeet_event *event, jmeet_downlink_info *info);
+
+/** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
+jmeet_status jmeet_downlink_info_init(jmeet_downlink_info *info,
+                                      size_t size);
+
+/** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
+jmeet_status jmeet_track_forwarded_info_init(jmeet_track_forwarded_info *info,
+                                             size_t size);
+
+/** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
+jmeet_status jmeet_endpoint_message_info_init(jmeet_endpoint_message_info *info,
+                                              size_t size);
+
+/** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
+jmeet_status jmeet_speaker_info_init(jmeet_speaker_info *info,
+                                     size_t size);
+
+/** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
+jmeet_status jmeet_bridge_channel_info_init(jmeet_bridge_channel_info *info,
+                                            size_t size);
+
+/** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
+jmeet_status jmeet_receive_options_init(jmeet_receive_options *options,
+                                        size_t size);
+
+/**
+ * Says which video the bridge is to send, instead of what follows from the readers: what is not read is dropped here then.
+ * `options` NULL: it follows from the readers again. Any thread; does not block.
+ *
+ * Errors: `JMEET_ERR_INVALID_ARGUMENT`: `sources` is not as described. `JMEET_ERR_INVALID_UTF8`, `JMEET_ERR_CLOSED`, `JMEET_ERR_NULL`,
+ * `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_UNSUPPORTED`.
+ */
+jmeet_status jmeet_conference_set_receive(jmeet_conference *room,
+                                          const jmeet_receive_options *options,
+                                          jmeet_error **error);
+
+/**
+ * Sends a JSON object (at most 65536 bytes) to one endpoint through the bridge, or to all others when `endpoint_id` is NULL or
+ * empty. Done when it is on its way; nobody confirms it. Any thread; does not block.
+ *
+ * Errors: `JMEET_ERR_NO_SUCH_PARTICIPANT`, `JMEET_ERR_STATE`: not in the room. `JMEET_ERR_INVALID_UTF8`, `JMEET_ERR_BUSY`,
+ * `JMEET_ERR_CLOSED`, `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`. REQUEST_DONE: `JMEET_ERR_INVALID_ARGUMENT`: no JSON object.
+ * `JMEET_ERR_TOO_LARGE`, `JMEET_ERR_NOT_READY`: there is no channel to the bridge.
+ */
+jmeet_status jmeet_conference_send_endpoint_message(jmeet_conference *room,
+                                                    const char *endpoint_id,
+                                                    const char *payload,
+                                                    uint64_t tag,
+                                                    jmeet_error **error);
+
 /** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
 jmeet_status jmeet_participant_info_init(jmeet_participant_info *info,
                                          size_t size);
@@ -1960,7 +2139,7 @@ jmeet_status jmeet_frame_release(jmeet_frame_ref *frame);
 
 /** A `jmeet_client_options` with every field at its default. */
 #define JMEET_CLIENT_OPTIONS_INIT \
-    { (uint32_t)sizeof(jmeet_client_options), 0, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0 }
+    { (uint32_t)sizeof(jmeet_client_options), 0, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0 }
 
 /** A `jmeet_track_options` with every field at its default. */
 #define JMEET_TRACK_OPTIONS_INIT \
@@ -1969,6 +2148,30 @@ jmeet_status jmeet_frame_release(jmeet_frame_ref *frame);
 /** A `jmeet_reader_options` with every field at its default. */
 #define JMEET_READER_OPTIONS_INIT \
     { (uint32_t)sizeof(jmeet_reader_options), 0, 0, 0, 0, 0 }
+
+/** A `jmeet_bridge_channel_info` with every field at its default. */
+#define JMEET_BRIDGE_CHANNEL_INFO_INIT \
+    { (uint32_t)sizeof(jmeet_bridge_channel_info), 0 }
+
+/** A `jmeet_speaker_info` with every field at its default. */
+#define JMEET_SPEAKER_INFO_INIT \
+    { (uint32_t)sizeof(jmeet_speaker_info), false, NULL, { NULL, 0 }, { NULL, 0 } }
+
+/** A `jmeet_endpoint_message_info` with every field at its default. */
+#define JMEET_ENDPOINT_MESSAGE_INFO_INIT \
+    { (uint32_t)sizeof(jmeet_endpoint_message_info), false, NULL, { NULL, 0 }, { NULL, 0 } }
+
+/** A `jmeet_track_forwarded_info` with every field at its default. */
+#define JMEET_TRACK_FORWARDED_INFO_INIT \
+    { (uint32_t)sizeof(jmeet_track_forwarded_info), false, NULL }
+
+/** A `jmeet_downlink_info` with every field at its default. */
+#define JMEET_DOWNLINK_INFO_INIT \
+    { (uint32_t)sizeof(jmeet_downlink_info), 0, 0 }
+
+/** A `jmeet_receive_options` with every field at its default. */
+#define JMEET_RECEIVE_OPTIONS_INIT \
+    { (uint32_t)sizeof(jmeet_receive_options), 0, 0, 0, NULL, NULL, NULL }
 
 /** A `jmeet_writer_options` with every field at its default. */
 #define JMEET_WRITER_OPTIONS_INIT \

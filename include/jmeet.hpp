@@ -206,6 +206,12 @@ struct track_removed : track_info {};
 struct focus_changed { bool present; };
 struct media_changed { jmeet_media_path path; jmeet_media_state state; bool by_peer; std::string_view endpoint_id, reason, text; };
 struct bridge_offered {};
+struct bridge_channel { jmeet_bridge_channel state; };
+/** Endpoint ids of earlier speakers, the latest first, with a space between them. */
+struct speaker { jmeet::participant participant; std::string_view endpoint_id, previous; bool silence; };
+struct endpoint_message { jmeet::participant participant; std::string_view endpoint_id, payload; bool is_private; };
+struct track_forwarded { jmeet::track track; bool forwarded; };
+struct downlink { std::uint64_t bits_per_second; };
 struct key_frame_wanted { jmeet::track track; std::uint32_t encoding; };
 struct target_bitrate { jmeet::track track; std::uint32_t encoding; std::uint64_t bits_per_second; };
 struct codec_wanted { jmeet::track track; jmeet_codec codec; };
@@ -277,6 +283,14 @@ JMEET_HPP_READS(track_removed, JMEET_EVENT_TRACK_REMOVED, jmeet_event_track, jme
 JMEET_HPP_READS(focus_changed, JMEET_EVENT_FOCUS, jmeet_event_focus, jmeet_focus_info, {i.present})
 JMEET_HPP_READS(media_changed, JMEET_EVENT_MEDIA, jmeet_event_media, jmeet_media_info,
                 {static_cast<jmeet_media_path>(i.path), static_cast<jmeet_media_state>(i.state), i.by_peer, view(i.endpoint_id), view(i.reason), view(i.text)})
+JMEET_HPP_READS(bridge_channel, JMEET_EVENT_BRIDGE_CHANNEL, jmeet_event_bridge_channel, jmeet_bridge_channel_info,
+                {static_cast<jmeet_bridge_channel>(i.state)})
+JMEET_HPP_READS(speaker, JMEET_EVENT_SPEAKER, jmeet_event_speaker, jmeet_speaker_info,
+                {i.participant, view(i.endpoint_id), view(i.previous), i.silence})
+JMEET_HPP_READS(endpoint_message, JMEET_EVENT_ENDPOINT_MESSAGE, jmeet_event_endpoint_message, jmeet_endpoint_message_info,
+                {i.participant, view(i.endpoint_id), view(i.payload), i.is_private})
+JMEET_HPP_READS(track_forwarded, JMEET_EVENT_TRACK_FORWARDED, jmeet_event_track_forwarded, jmeet_track_forwarded_info, {i.track, i.forwarded})
+JMEET_HPP_READS(downlink, JMEET_EVENT_DOWNLINK, jmeet_event_downlink, jmeet_downlink_info, {i.bits_per_second})
 JMEET_HPP_READS(key_frame_wanted, JMEET_EVENT_KEY_FRAME_WANTED, jmeet_event_key_frame_wanted, jmeet_key_frame_wanted_info, {i.track, i.encoding})
 JMEET_HPP_READS(target_bitrate, JMEET_EVENT_TARGET_BITRATE, jmeet_event_target_bitrate, jmeet_target_bitrate_info,
                 {i.track, i.encoding, i.bits_per_second})

@@ -23,6 +23,7 @@ fn sources() -> Vec<PathBuf> {
         "event_info",
         "client",
         "conference",
+        "bridge_info",
         "participant",
         "track",
         "writer",
@@ -30,6 +31,16 @@ fn sources() -> Vec<PathBuf> {
         "frame",
     ];
     order.iter().map(|name| source(name)).collect()
+}
+
+#[test]
+fn every_file_that_exports_functions_is_part_of_a_header() {
+    let mut known = sources();
+    known.push(source("testkit"));
+    for file in std::fs::read_dir(root().join("src/ffi")).unwrap().map(|f| f.unwrap().path()) {
+        let exports = std::fs::read_to_string(&file).is_ok_and(|t| t.contains("\n#[unsafe(no_mangle)]"));
+        assert!(!exports || known.contains(&file), "{} is in no header", file.display());
+    }
 }
 
 fn source(name: &str) -> PathBuf {

@@ -3,6 +3,7 @@
 use super::reader::{Reader, ReaderShared};
 use super::shared::{LOCAL_KEYS, Shared, ToDriver};
 use super::writer::{Writer, WriterShared};
+use crate::bridge::AllConstraints;
 use crate::error::{Code, Error, Stage};
 use crate::media::peer::Stats;
 use crate::media::reader_queue::ReaderQueue;
@@ -110,6 +111,24 @@ impl Conference {
             return Err(Error::new(Code::TooLarge, Stage::None, "the display name is over its limit"));
         }
         self.shared.request(Command::SetDisplayName { name: name.to_owned(), tag })
+    }
+
+    /// Says which video the bridge is to send, instead of deriving it from readers; `None`: derive it again.
+    pub fn set_receive(&self, constraints: Option<AllConstraints>) -> Result<(), Error> {
+        if self.shared.state() == ClientState::Closed {
+            return Err(self.shared.closed_error());
+        }
+        self.shared.send(ToDriver::Command(Command::SetReceive { constraints }))
+    }
+
+    /// Sends a JSON object to one endpoint, or to all others when `to` is empty, through the bridge.
+    pub fn send_endpoint_message(&self, to: &str, payload: &str, tag: u64) -> Result<(), Error> {
+        self.joined()?;
+        if !to.is_empty() && self.participant(to).is_none() {
+            return Err(Error::new(Code::NoSuchParticipant, Stage::None, "no such participant"));
+        }
+        let (to, payload) = (to.to_owned(), payload.to_owned());
+        self.shared.request(Command::SendEndpointMessage { to, payload, tag })
     }
 
     /// Adds a local source. Allowed before we are in the room: then it is part of the first offer.

@@ -32,6 +32,10 @@ enum Key {
     Media(u32),
     Bandwidth,
     BridgeOffered,
+    BridgeChannel,
+    Speaker,
+    Downlink,
+    Forwarded(u64),
     Overrun,
     Timeline(u32),
     ParticipantJoined(u64),
@@ -74,6 +78,11 @@ fn rule(event: &Event) -> Rule {
         EventKind::TrackRemoved(t) => Rule::TrackRemoved(t.key.0),
         EventKind::Focus(_) => Rule::Newest(Key::Focus),
         EventKind::Media(path, _) => Rule::Newest(Key::Media(*path as u32)),
+        EventKind::BridgeChannel(_) => Rule::Newest(Key::BridgeChannel),
+        EventKind::Speaker(_) => Rule::Newest(Key::Speaker),
+        EventKind::EndpointMessage(m) => Rule::Message(m.payload.len()),
+        EventKind::TrackForwarded { track, .. } => Rule::Newest(Key::Forwarded(track.0)),
+        EventKind::Downlink { .. } => Rule::Level(Key::Downlink),
         EventKind::BridgeOffered => Rule::Newest(Key::BridgeOffered),
         EventKind::KeyFrameWanted { track, encoding } => Rule::Level(Key::Refresh(track.0, *encoding)),
         EventKind::TargetBitrate { track, encoding, .. } => Rule::Level(Key::Bitrate(track.0, *encoding)),
@@ -191,6 +200,7 @@ impl Pending {
             Rule::TrackRemoved(t) => {
                 self.cancel(id, Key::TrackUpdated(t));
                 self.cancel(id, Key::CodecWanted(t));
+                self.cancel(id, Key::Forwarded(t));
                 for encoding in 0..MAX_ENCODINGS {
                     self.cancel(id, Key::Refresh(t, encoding));
                     self.cancel(id, Key::Bitrate(t, encoding));

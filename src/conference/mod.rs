@@ -36,6 +36,7 @@ pub use crate::wire::muc::MucRole;
 
 use crate::time::earliest;
 use crate::wire::message::{RoomMessage, group_text, private_text};
+use crate::wire::source_info::SourceKind;
 use crate::wire::{Element, Jid, Stanza, StanzaKind, disco, muc, ns};
 use crate::{Env, Time};
 use presence_out::{Node, PresenceOut};
@@ -429,6 +430,12 @@ impl Room {
             return self.sources.get(source_name);
         }
         self.roster.get(endpoint_id).filter(|o| o.announced)?.sources.get(source_name)
+    }
+
+    /// The sources that presence names of somebody else.
+    pub fn sources(&self, endpoint_id: &str) -> impl Iterator<Item = (&str, SourceKind)> {
+        let who = self.roster.get(endpoint_id).filter(|o| o.announced);
+        who.into_iter().flat_map(|o| o.sources.names())
     }
 
     /// The stanza and its sender, when it is of this kind and from this room.

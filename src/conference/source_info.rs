@@ -22,6 +22,11 @@ impl Sources {
         Some(SourceState { muted: found.muted, desktop: found.desktop })
     }
 
+    /// The names, with what they are of.
+    pub(super) fn names(&self) -> impl Iterator<Item = (&str, SourceKind)> {
+        self.0.iter().filter_map(|s| Some((s.name.as_str(), source_info::parse_name(&s.name)?.1)))
+    }
+
     /// Whether there are none.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()

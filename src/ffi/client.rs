@@ -78,6 +78,10 @@ pub struct jmeet_client_options {
     pub disable_p2p: u32,
     /// Not 0: media over loopback addresses, for tests on one machine.
     pub allow_loopback: u32,
+    /// Not 0: no media sessions with the bridge: media flows only while there are two of us.
+    pub disable_bridge: u32,
+    /// Not 0: the bridge does not choose the SSRCs of what we receive; sources are then all signalled by the focus.
+    pub disable_ssrc_rewriting: u32,
 }
 
 // SAFETY: as the trait asks.
@@ -362,6 +366,8 @@ unsafe fn read_options(o: &jmeet_client_options) -> Result<ClientOptions, Error>
             insecure_skip_tls_verification: truth(o.insecure_skip_tls_verification),
             insecure_allow_plaintext_secrets: truth(o.insecure_allow_plaintext_secrets),
             disable_p2p: truth(o.disable_p2p),
+            disable_bridge: truth(o.disable_bridge),
+            disable_ssrc_rewriting: truth(o.disable_ssrc_rewriting),
             allow_loopback: truth(o.allow_loopback),
             user_value: 0,
         })

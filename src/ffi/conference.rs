@@ -43,7 +43,7 @@ impl Room {
 }
 
 /// A room handle of C, with the Rust object behind it.
-fn room(handle: *const jmeet_conference) -> Result<(Arc<Room>, rust::Conference), Error> {
+pub(super) fn room(handle: *const jmeet_conference) -> Result<(Arc<Room>, rust::Conference), Error> {
     let r = get::<Room>(handle)?;
     about(r.client.handle());
     let conference = r.client.conference()?;

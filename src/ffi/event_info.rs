@@ -336,6 +336,7 @@ pub unsafe extern "C" fn jmeet_event_media(event: *const jmeet_event, info: *mut
         let (state, by_peer, texts) = match m {
             MediaState::Connecting { endpoint_id } => (1, false, [endpoint_id.as_str(), "", ""]),
             MediaState::Connected { endpoint_id } => (2, false, [endpoint_id.as_str(), "", ""]),
+            MediaState::Recovering { endpoint_id } => (4, false, [endpoint_id.as_str(), "", ""]),
             MediaState::Ended { endpoint_id, reason, text, by_peer } => {
                 (3, *by_peer, [endpoint_id.as_str(), reason, text])
             }

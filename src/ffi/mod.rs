@@ -14,6 +14,7 @@
 compile_error!("the C ABI catches panics at its border: build it with panic = \"unwind\"");
 
 pub mod args;
+pub mod bridge_info;
 pub mod client;
 pub mod conference;
 mod entry;

@@ -302,6 +302,16 @@ pub enum jmeet_event_kind {
     /// The client is finished: `jmeet_event_status` and `jmeet_event_error` say why, `JMEET_OK` that we left. Comes exactly once
     /// and last for its client, also after a failed join.
     JMEET_EVENT_CLOSED = 22,
+    /// Where the channel to the bridge stands; `jmeet_event_bridge_channel`. The newest counts.
+    JMEET_EVENT_BRIDGE_CHANNEL = 23,
+    /// Somebody else speaks now; `jmeet_event_speaker`. The newest counts.
+    JMEET_EVENT_SPEAKER = 24,
+    /// An application message of another endpoint; `jmeet_event_endpoint_message`.
+    JMEET_EVENT_ENDPOINT_MESSAGE = 25,
+    /// The bridge began to send us a video track, or suspended it; `jmeet_event_track_forwarded`. The newest of each track counts.
+    JMEET_EVENT_TRACK_FORWARDED = 26,
+    /// What the bridge thinks that our downlink carries; `jmeet_event_downlink`. The newest counts.
+    JMEET_EVENT_DOWNLINK = 27,
 }
 
 /// Where a client stands.
@@ -382,6 +392,8 @@ pub enum jmeet_media_state {
     JMEET_MEDIA_STATE_CONNECTED = 2,
     /// Over; `reason` says why. Another may follow.
     JMEET_MEDIA_STATE_ENDED = 3,
+    /// The path was lost, or is being replaced, and another is sought; CONNECTED or ENDED follows.
+    JMEET_MEDIA_STATE_RECOVERING = 4,
 }
 
 /// Which way media travels.
@@ -393,6 +405,24 @@ pub enum jmeet_media_path {
     JMEET_MEDIA_PATH_PEER_TO_PEER = 1,
     /// Through the videobridge.
     JMEET_MEDIA_PATH_BRIDGE = 2,
+}
+
+/// Where the channel to the bridge stands: video constraints, speakers and application messages travel on it.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum jmeet_bridge_channel {
+    JMEET_BRIDGE_CHANNEL_UNSPECIFIED = 0,
+    /// There is no bridge session, or it offers none.
+    JMEET_BRIDGE_CHANNEL_NONE = 1,
+    JMEET_BRIDGE_CHANNEL_CONNECTING = 2,
+    /// Open, over SCTP.
+    JMEET_BRIDGE_CHANNEL_DATA_CHANNEL = 3,
+    /// Open, over a WebSocket.
+    JMEET_BRIDGE_CHANNEL_WEBSOCKET = 4,
+    /// It broke and is tried again.
+    JMEET_BRIDGE_CHANNEL_WAITING = 5,
+    /// Only a new session brings it back; without it the bridge sends no video.
+    JMEET_BRIDGE_CHANNEL_FAILED = 6,
 }
 
 /// Stages between the join call and the first frames.

@@ -2,6 +2,7 @@
 
 use super::event::TrackKey;
 use super::options::{ReaderOptions, TrackOptions};
+use crate::bridge::AllConstraints;
 
 /// A writer: the sending end of one local track. Never reused within a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -60,6 +61,16 @@ pub enum Command {
     /// Ask the sender of a remote track for a key frame.
     RequestKeyFrame {
         track: TrackKey,
+    },
+    /// Say which video is wanted instead of deriving it from readers; `None`: derive it again (design §5.5).
+    SetReceive {
+        constraints: Option<AllConstraints>,
+    },
+    /// A JSON object to one endpoint, or to all others when `to` is empty, through the bridge; done when it is on its way.
+    SendEndpointMessage {
+        to: String,
+        payload: String,
+        tag: u64,
     },
     /// Leave the room and close the stream; done when confirmed or when its time is over.
     Leave {

@@ -50,6 +50,11 @@ impl Meeting {
                     }
                 }
             }
+            Command::SetReceive { constraints } => {
+                self.explicit = constraints;
+                self.signal_bridge();
+            }
+            Command::SendEndpointMessage { to, payload, tag } => self.send_endpoint_message(to, &payload, tag, now),
             Command::Leave { tag } => self.leave(tag, now),
         }
     }
@@ -64,12 +69,13 @@ impl Meeting {
             | Command::AddTrack { tag, .. }
             | Command::RemoveTrack { tag, .. }
             | Command::SetMuted { tag, .. }
+            | Command::SendEndpointMessage { tag, .. }
             | Command::Leave { tag } => *tag,
             Command::AddReader { reader, .. } | Command::RemoveReader { reader } => {
                 self.out.push_back(Output::ReaderEnded(*reader));
                 return;
             }
-            Command::RequestKeyFrame { .. } => return,
+            Command::RequestKeyFrame { .. } | Command::SetReceive { .. } => return,
         };
         self.done(tag, Some(Error::new(Code::Closed, Stage::None, "the client is closed")));
     }
@@ -172,6 +178,8 @@ impl Meeting {
             }
         }
         self.tell_writers();
+        self.signal_bridge();
+        self.share_bandwidth();
         self.done(tag, None);
     }
 

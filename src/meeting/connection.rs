@@ -11,6 +11,7 @@ use crate::time::Time;
 use crate::wire::Document;
 use crate::wire::extdisco::IceServerKind;
 use crate::wire::stanza::{Stanza, StanzaKind};
+use crate::xmpp::caps::{BRIDGE_FEATURES, SSRC_REWRITING};
 use crate::xmpp::{self, Credentials, IqError, Stream, StreamOptions};
 
 impl Meeting {
@@ -20,6 +21,12 @@ impl Meeting {
         let (username, password) = (self.options.username.clone(), self.options.password.clone());
         o.credentials = (!username.is_empty()).then_some(Credentials { username, password });
         o.secrets_allowed = self.secrets_allowed;
+        if self.engines.is_some() && !self.options.disable_bridge {
+            o.features.extend(BRIDGE_FEATURES.map(str::to_owned));
+            if !self.options.disable_ssrc_rewriting {
+                o.features.push(SSRC_REWRITING.to_owned());
+            }
+        }
         self.stream = Some(Stream::new(o, &mut self.env));
         self.phase = Phase::Connecting;
         self.join_deadline = Some(now + self.join_timeout());

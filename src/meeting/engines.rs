@@ -3,11 +3,13 @@
 use super::event::{EventKind, MediaPath, MediaState, TimelineStage, TrackKey};
 use super::io::{Output, SocketsKey};
 use super::machine::Meeting;
-use super::session::{Heard, MediaSession};
+use super::session::{Heard, IceRestart, MediaSession};
 use super::sessions::to_jingle;
 use crate::jingle::{self, SessionKey};
 use crate::media::kind::MediaType;
-use crate::media::peer::{self, Command, Config, EstimateBounds, Failure, IceState, RtpConfig};
+use crate::media::peer::{
+    self, Candidate, Command, Config, EstimateBounds, Failure, IceCredentials, IceState, RtpConfig,
+};
 use crate::time::Time;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -16,7 +18,14 @@ use std::time::Duration;
 pub const PEER_CLOSED_WAIT: Duration = Duration::from_secs(3);
 
 impl Meeting {
-    pub(super) fn create_engine(&mut self, key: SessionKey, path: MediaPath, controlling: bool, now: Time) {
+    pub(super) fn create_engine(
+        &mut self,
+        key: SessionKey,
+        path: MediaPath,
+        controlling: bool,
+        sctp: Option<u16>,
+        now: Time,
+    ) {
         self.reach(TimelineStage::SessionInitiate, now);
         let (ssrc, cname) = (self.env.ssrc(|_| false), self.env.alphanumeric(16));
         let Some(engines) = &mut self.engines else { return self.jingle.media_failed(key, now) };
@@ -29,7 +38,7 @@ impl Meeting {
             feedback_ssrc: ssrc,
             cname,
             estimate: EstimateBounds::default(),
-            sctp: None,
+            sctp,
         };
         match engines.factory.create(config, &mut self.env, now) {
             Ok(engine) => {
@@ -51,6 +60,17 @@ impl Meeting {
     pub(super) fn sockets_opened(&mut self, key: SocketsKey, addresses: &[SocketAddr], now: Time) {
         let Some(m) = self.medias.of_sockets_mut(key) else { return };
         m.bound(key, addresses);
+        if let Some(r) = m.restart.take_if(|r| r.sockets == key) {
+            let addresses = addresses.to_vec();
+            m.engine.handle_command(
+                Command::RestartIce { generation: r.generation, addresses, remote: r.credentials },
+                now,
+            );
+            for c in r.candidates {
+                m.engine.handle_command(Command::AddRemoteCandidate(c), now);
+            }
+            return;
+        }
         for a in addresses {
             m.engine.handle_command(Command::AddLocalAddress(*a), now);
         }
@@ -75,6 +95,24 @@ impl Meeting {
         for o in rest {
             self.on_engine(session, o, now);
         }
+    }
+
+    /// The bridge made a new ICE agent: new sockets towards it, because it tells its agents apart by our address
+    /// (docs/protocol/02 §10.3).
+    pub(super) fn restart_ice(
+        &mut self,
+        session: SessionKey,
+        generation: u64,
+        credentials: IceCredentials,
+        candidates: Vec<Candidate>,
+    ) {
+        let sockets = self.sockets_key();
+        let Some(m) = self.medias.get_mut(session) else { return };
+        // Jicofo counts restarts from 1, a few a minute.
+        let Ok(generation) = u32::try_from(generation) else { return };
+        let old = m.begin_restart(IceRestart { sockets, generation, credentials, candidates });
+        self.out.extend(old.map(Output::CloseSockets));
+        self.out.push_back(Output::OpenSockets(sockets));
     }
 
     pub(super) fn close_engine(&mut self, key: SessionKey, now: Time) {
@@ -160,6 +198,7 @@ impl Meeting {
             peer::Event::Secure => {
                 m.secure = true;
                 let endpoint_id = m.peer.clone();
+                self.bridge_secure(session, now);
                 self.reach(TimelineStage::DtlsConnected, now);
                 self.tell_writers();
                 self.emit(EventKind::Media(path, MediaState::Connected { endpoint_id }));
@@ -174,23 +213,30 @@ impl Meeting {
             }
             peer::Event::SenderReport(sr) => m.sender_report(sr),
             peer::Event::Bandwidth(b) => {
-                let video: Vec<_> = m.video_tracks().collect();
+                self.estimate = Some(b.bps);
                 self.emit(EventKind::Bandwidth { bits_per_second: b.bps });
-                let each = b.bps / (video.len() as u64).max(1);
-                for (track, encodings) in video {
-                    for encoding in encodings {
-                        self.emit(EventKind::TargetBitrate { track, encoding, bits_per_second: each });
-                    }
-                }
+                self.share_bandwidth();
             }
-            // Of a session with the bridge.
-            peer::Event::ChannelOpen
-            | peer::Event::ChannelText(_)
-            | peer::Event::ChannelClosed
-            | peer::Event::RestartCredentials { .. }
-            | peer::Event::Restarted { .. }
-            | peer::Event::RestartFailed { .. }
-            | peer::Event::AddressUnused(_) => {}
+            peer::Event::ChannelOpen => self.data_channel(session, true),
+            peer::Event::ChannelClosed => self.data_channel(session, false),
+            peer::Event::ChannelText(text) => self.on_bridge_text(session, &text, now),
+            peer::Event::RestartCredentials { generation, credentials } => {
+                let t = m.engine.local_transport();
+                let local = jingle::LocalTransport {
+                    ufrag: credentials.ufrag,
+                    pwd: credentials.pwd,
+                    hash: t.fingerprint.hash,
+                    fingerprint: t.fingerprint.value,
+                };
+                self.jingle.ice_restarted(session, generation.into(), local);
+            }
+            peer::Event::Restarted { .. } => self.jingle.ice_connected(session, now),
+            // The path before it goes on; if that one is lost too, the engine says so.
+            peer::Event::RestartFailed { .. } => {}
+            peer::Event::AddressUnused(local) => {
+                let closed = m.unused(local).map(Output::CloseSockets);
+                self.out.extend(closed);
+            }
             peer::Event::Failed(Failure::Ice) => self.jingle.ice_failed(session, now),
             // A peer that leaves closes DTLS first; signalling tells the reason a moment later.
             peer::Event::Failed(Failure::PeerClosed) => m.silent_until = Some(now + PEER_CLOSED_WAIT),

@@ -60,6 +60,22 @@ pub enum EventKind {
     Media(MediaPath, MediaState),
     /// The focus offered a bridge session, which this version refuses.
     BridgeOffered,
+    /// Where the channel to the bridge stands. Coalesced: the newest counts.
+    BridgeChannel(BridgeChannel),
+    /// Somebody speaks, as the bridge hears it. Coalesced.
+    Speaker(Speaker),
+    /// An application message of another endpoint, through the bridge.
+    EndpointMessage(EndpointMessage),
+    /// The bridge began to forward this remote video track to us, or suspended it: last-N, bandwidth, or nobody reads it.
+    /// Coalesced.
+    TrackForwarded {
+        track: TrackKey,
+        forwarded: bool,
+    },
+    /// What the bridge thinks that our downlink carries, bit/s. Coalesced.
+    Downlink {
+        bits_per_second: u64,
+    },
     /// A peer wants a key frame of this local track, encoding 0 unless several are sent.
     KeyFrameWanted {
         track: TrackKey,
@@ -209,13 +225,58 @@ pub enum MediaPath {
     Bridge = 2,
 }
 
+/// The channel to the bridge: messages, constraints, speakers (docs/protocol/04 §1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u32)]
+pub enum BridgeChannel {
+    /// There is no bridge session, or it offers none.
+    None = 1,
+    Connecting = 2,
+    /// Open, over SCTP.
+    DataChannel = 3,
+    /// Open, over a WebSocket.
+    WebSocket = 4,
+    /// It broke and is tried again.
+    Waiting = 5,
+    /// Only a new session brings it back. Without it the bridge sends no video.
+    Failed = 6,
+}
+
+/// Who speaks (docs/protocol/04 §2.11).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Speaker {
+    /// Who, while they are in the room; none for ourselves.
+    pub participant: Option<ParticipantKey>,
+    /// The dominant speaker's endpoint id; may be ours.
+    pub endpoint_id: String,
+    /// Earlier speakers, the latest first.
+    pub previous: Vec<String>,
+    /// Nobody speaks any more, where the bridge looks for that.
+    pub silence: bool,
+}
+
+/// An application message (docs/protocol/04 §2.3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndpointMessage {
+    /// Who sent it, while they are in the room.
+    pub participant: Option<ParticipantKey>,
+    /// Endpoint id of the sender, as the bridge tells it.
+    pub endpoint_id: String,
+    /// To us alone.
+    pub private: bool,
+    /// A JSON object.
+    pub payload: String,
+}
+
 /// How far a media session is. Endpoint ids are empty for the bridge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MediaState {
     /// A session with this endpoint is being set up.
     Connecting { endpoint_id: String },
-    /// ICE and DTLS are done; frames flow.
+    /// ICE and DTLS are done; frames flow. Said again when a lost path is back.
     Connected { endpoint_id: String },
+    /// The path was lost, or is being replaced, and another is sought.
+    Recovering { endpoint_id: String },
     /// It ended: the Jingle reason, who ended it, and whether media had flowed.
     Ended { endpoint_id: String, reason: String, text: String, by_peer: bool },
 }

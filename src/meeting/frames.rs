@@ -97,6 +97,7 @@ impl Meeting {
         for m in self.medias.iter_mut() {
             m.sync_senders(&self.tracks, &mut self.env, now);
         }
+        self.signal_bridge();
         self.tell_writers();
     }
 
@@ -113,6 +114,7 @@ impl Meeting {
             remote.map(|t| (t.source_name.clone(), self.wanted_height(t))).collect()
         });
         self.jingle.set_receive(wanted, heights);
+        self.signal_bridge();
     }
 
     fn wanted_height(&self, t: &Track) -> u32 {

@@ -1,5 +1,6 @@
 //! The meeting machine: inputs in, outputs out, one deadline; and the pump that carries values between the machines below.
 
+use super::bridge::Link;
 use super::event::{ClientState, Event, EventKind, MAIN_ROOM, Participant, ParticipantKey, TimelineStage, TrackKey};
 use super::io::{ConnectionKey, Input, Output, SocketsKey};
 use super::medias::Medias;
@@ -7,6 +8,7 @@ use super::options::{ClientOptions, DEFAULT_JITTER, DEFAULT_JOIN_TIMEOUT};
 use super::provenance::Provenance;
 use super::tracks::Tracks;
 use super::{ReaderKey, ReaderOptions};
+use crate::bridge::AllConstraints;
 use crate::conference::Room;
 use crate::env::Env;
 use crate::error::{Code, Error, Stage};
@@ -73,6 +75,16 @@ pub struct Meeting {
     pub(super) room: Option<Room>,
     pub(super) jingle: Jingle,
     pub(super) medias: Medias,
+    /// The channel of the bridge session that runs.
+    pub(super) link: Option<Link>,
+    /// What video is wanted, where the program says so itself.
+    pub(super) explicit: Option<AllConstraints>,
+    /// What the path carries, bit/s, once that is known.
+    pub(super) estimate: Option<u64>,
+    /// Messages on the bridge channel that were not understood.
+    pub(super) ignored_messages: u64,
+    /// The time of the input that is being handled.
+    pub(super) clock: Time,
     pub(super) next_sockets: u64,
     pub(super) stun: Vec<SocketAddr>,
     pub(super) tracks: Tracks,
@@ -142,8 +154,11 @@ impl Meeting {
             let text = "a token or room password would go over an unencrypted connection";
             return Err(Error::new(Code::Insecure, Stage::None, text));
         }
-        let config =
-            JingleConfig { p2p: !options.disable_p2p && engines.is_some(), bridge: false, ..JingleConfig::default() };
+        let config = JingleConfig {
+            p2p: !options.disable_p2p && engines.is_some(),
+            bridge: !options.disable_bridge && engines.is_some(),
+            ..JingleConfig::default()
+        };
         let jingle = Jingle::new(config, env.fork());
         Ok(Meeting {
             options,
@@ -158,6 +173,11 @@ impl Meeting {
             room: None,
             jingle,
             medias: Medias::default(),
+            link: None,
+            explicit: None,
+            estimate: None,
+            ignored_messages: 0,
+            clock: Time::default(),
             next_sockets: 0,
             stun: Vec::new(),
             tracks: Tracks::default(),
@@ -199,6 +219,7 @@ impl Meeting {
 
     /// Takes one input. Drain [`Meeting::poll_output`] afterwards.
     pub fn handle(&mut self, input: Input<'_>, now: Time) {
+        self.clock = now;
         if self.phase == Phase::Closed {
             // A request after the end is completed all the same, exactly once.
             if let Input::Command(c) = input {
@@ -212,7 +233,10 @@ impl Meeting {
             Input::Opened(key) if key == self.connection => self.transport_opened(now),
             Input::Text(key, text) if key == self.connection => self.frame_of_text(text, now),
             Input::Lost(key, e) if key == self.connection => self.transport_lost(e, now),
-            Input::Opened(_) | Input::Text(..) | Input::Lost(..) => {}
+            // Of the bridge channel, or late.
+            Input::Opened(key) => drop(self.channel_opened(key, now)),
+            Input::Text(key, text) => drop(self.channel_text(key, &text, now)),
+            Input::Lost(key, e) => drop(self.channel_lost(key, &e, now)),
             Input::Resolved(found) => {
                 self.stun.extend(found);
                 self.stun.truncate(MAX_STUN_SERVERS);
@@ -251,7 +275,8 @@ impl Meeting {
         let stream = self.stream.as_ref().and_then(Stream::next_deadline);
         let room = self.room.as_ref().and_then(Room::next_deadline);
         let media = self.medias.next_deadline();
-        [stream, room, self.jingle.next_deadline(), media].into_iter().fold(own, earliest)
+        let channel = self.channel_deadline();
+        [stream, room, self.jingle.next_deadline(), media, channel].into_iter().fold(own, earliest)
     }
 
     fn timer_due(&self, now: Time) -> bool {
@@ -276,6 +301,9 @@ impl Meeting {
         if due(self.jingle.next_deadline()) {
             self.jingle.handle_timeout(now);
         }
+        if due(self.channel_deadline()) {
+            self.channel_timeout(now);
+        }
         for m in self.medias.iter_mut().filter(|m| due(m.next_deadline())) {
             m.handle_timeout(now);
             if due(m.silent_until.take_if(|s| *s <= now)) {
@@ -293,7 +321,7 @@ impl Meeting {
                 self.on_room(o, now);
             } else if let Some(o) = self.jingle.poll_output() {
                 self.on_jingle(o, now);
-            } else if !self.pump_media(now) {
+            } else if !self.pump_channel(now) && !self.pump_media(now) {
                 return;
             }
         }

@@ -4,6 +4,8 @@
 //! `impl Meeting`: [`machine`] the composition, `connection` the stream and the end, `room` what the room tells, `sessions`
 //! what Jingle wants, `engines` the media sessions' engines, `frames` what programs send and read, `commands` what they ask.
 
+mod bandwidth;
+mod bridge;
 pub mod command;
 mod commands;
 mod connection;

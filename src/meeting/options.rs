@@ -48,6 +48,11 @@ pub struct ClientOptions {
     pub insecure_allow_plaintext_secrets: bool,
     /// Never start or accept peer-to-peer sessions.
     pub disable_p2p: bool,
+    /// Never accept bridge sessions: media flows only while there are two of us.
+    pub disable_bridge: bool,
+    /// Do not let the bridge choose the SSRCs of what we receive: sources are then all signalled by the focus
+    /// (docs/protocol/02 §17).
+    pub disable_ssrc_rewriting: bool,
     /// Use loopback addresses as ICE candidates: for tests on one machine.
     pub allow_loopback: bool,
     /// Given back with every event of this client.

@@ -70,6 +70,7 @@ impl Meeting {
                 while let Some(o) = self.jingle.poll_output() {
                     self.on_jingle(o, now);
                 }
+                self.forget_slots_of(&member.endpoint_id, now);
                 self.provenance.forget(&member.endpoint_id);
                 for t in self.tracks.remove_endpoint(&member.endpoint_id) {
                     self.end_readers_of(t.key);
@@ -78,7 +79,10 @@ impl Meeting {
                 self.emit(EventKind::ParticipantLeft(ParticipantLeft { participant, reason, kicked, vanished }));
             }
             RoomEvent::RoleChanged(r) => self.emit(EventKind::Role(role(r))),
-            RoomEvent::Sources { endpoint_id } => self.source_states(&endpoint_id),
+            RoomEvent::Sources { endpoint_id } => {
+                self.source_states(&endpoint_id);
+                self.presence_tracks(&endpoint_id);
+            }
             RoomEvent::Message { endpoint_id, display_name, text, id, private, delayed, sent_ms } => {
                 let participant = self.roster.get(&endpoint_id).map(|p| p.key);
                 let m = Message { participant, endpoint_id, display_name, text, id, private, delayed, sent_ms };

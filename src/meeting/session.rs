@@ -11,8 +11,8 @@ use crate::jingle::{Codec as JingleCodec, Negotiated, NegotiatedPayload, RemoteS
 use crate::media::early::Early;
 use crate::media::kind::{Codec, MediaType};
 use crate::media::peer::{
-    CodecKind, Command, ExtensionIds, IncomingRtp, PayloadType, PeerEngine, RtpConfig, Sender as EngineSender,
-    SenderReport,
+    Candidate, CodecKind, Command, ExtensionIds, IceCredentials, IncomingRtp, PayloadType, PeerEngine, RtpConfig,
+    Sender as EngineSender, SenderReport,
 };
 use crate::media::receiver::Receiver;
 use crate::media::sender::{SendError, Sender};
@@ -80,6 +80,14 @@ impl Outgoing {
     }
 }
 
+/// An ICE restart that waits for its sockets.
+pub struct IceRestart {
+    pub sockets: SocketsKey,
+    pub generation: u32,
+    pub credentials: IceCredentials,
+    pub candidates: Vec<Candidate>,
+}
+
 /// Engine and pipelines.
 pub struct MediaSession {
     pub key: SessionKey,
@@ -95,6 +103,8 @@ pub struct MediaSession {
     pub video_wanted: bool,
     /// The peer closed the connection; the session is given up then, unless signalling ends it first.
     pub silent_until: Option<Time>,
+    /// An ICE restart that waits for its sockets.
+    pub restart: Option<IceRestart>,
     /// Our description may go out: the engine has had its sockets.
     pub described: bool,
     negotiated: Option<Negotiated>,
@@ -136,6 +146,7 @@ impl MediaSession {
             secure: false,
             video_wanted: true,
             silent_until: None,
+            restart: None,
             described: false,
             negotiated: None,
             incoming: Vec::new(),
@@ -246,6 +257,23 @@ impl MediaSession {
         if let Some(s) = self.sockets.iter_mut().find(|s| s.0 == key) {
             s.1 = addresses.to_vec();
         }
+    }
+
+    /// A restart begins; the sockets of one that had none yet are not wanted any more.
+    pub fn begin_restart(&mut self, restart: IceRestart) -> Option<SocketsKey> {
+        let old = self.restart.take().map(|r| r.sockets);
+        self.sockets.retain(|s| Some(s.0) != old);
+        self.sockets.push((restart.sockets, Vec::new()));
+        self.restart = Some(restart);
+        old
+    }
+
+    /// A local address is not used any more; the set of sockets that is to be closed, when it was its last one.
+    pub fn unused(&mut self, local: SocketAddr) -> Option<SocketsKey> {
+        let at = self.sockets.iter().position(|s| s.1.contains(&local))?;
+        self.sockets[at].1.retain(|a| *a != local);
+        // The last set stays: a session has always one.
+        (self.sockets[at].1.is_empty() && self.sockets.len() > 1).then(|| self.sockets.remove(at).0)
     }
 
     /// The other side has named a source, or more SSRCs of one.

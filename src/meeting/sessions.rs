@@ -4,7 +4,7 @@ use super::event::{EventKind, MediaPath, MediaState, TimelineStage};
 use super::machine::{Asker, Meeting};
 use super::session::Source;
 use super::tracks::{self, Origin};
-use crate::jingle::{self, EndReason, IceCandidate, P2pState};
+use crate::jingle::{self, BridgeState, EndReason, IceCandidate, P2pState, Removal};
 use crate::media::kind::MediaType;
 use crate::media::peer::{Candidate, CandidateKind, Command, DtlsRole, Fingerprint, IceCredentials, RemoteTransport};
 use crate::time::Time;
@@ -26,8 +26,12 @@ impl Meeting {
                     self.iqs.insert(iq, Asker::Jingle(token));
                 }
             }
-            jingle::Output::CreateEngine { session, controlling, .. } => {
-                self.create_engine(session, MediaPath::PeerToPeer, controlling, now)
+            jingle::Output::CreateEngine { session, controlling, bridge: None } => {
+                self.create_engine(session, MediaPath::PeerToPeer, controlling, None, now);
+            }
+            jingle::Output::CreateEngine { session, controlling, bridge: Some(offer) } => {
+                self.create_engine(session, MediaPath::Bridge, controlling, offer.sctp_port, now);
+                self.link_bridge(session, &offer);
             }
             jingle::Output::RemoteDescription { session, transport, negotiated } => {
                 self.reach(TimelineStage::SessionAccept, now);
@@ -51,11 +55,15 @@ impl Meeting {
                 }
                 self.signal_readers();
             }
-            jingle::Output::SourcesRemoved { session, sources, .. } => {
+            jingle::Output::SourcesRemoved { session, sources, because } => {
+                // What the bridge knew the next session with it will know again.
+                let held = because == Removal::SessionEnded && self.link.as_ref().is_some_and(|l| l.is_of(session));
                 for s in sources.iter().map(Source::from) {
                     let gone =
                         self.medias.get_mut(session).is_none_or(|m| m.remove_source(&s.name, &s.primaries, false, now));
-                    if gone {
+                    if held {
+                        self.tracks.hold(&s.owner, &s.name, session);
+                    } else if gone {
                         self.track_forgotten(&s.owner, &s.name, Origin::Session(session));
                     }
                 }
@@ -68,9 +76,17 @@ impl Meeting {
             }
             // One encoding is sent: its height is the program's choice. Simulcast follows these with the bridge.
             jingle::Output::RemoteConstraints { .. } => {}
-            // Bridge sessions are switched off in this machine's configuration.
-            jingle::Output::RestartIce { .. } => {}
-            jingle::Output::CloseEngine { session } => self.close_engine(session, now),
+            jingle::Output::RestartIce { session, generation, credentials, candidates } => {
+                let credentials = IceCredentials { ufrag: credentials.ufrag, pwd: credentials.pwd };
+                let candidates = candidates.into_iter().map(to_engine).collect();
+                self.restart_ice(session, generation, credentials, candidates);
+            }
+            jingle::Output::CloseEngine { session } => {
+                if self.link.as_ref().is_some_and(|l| l.is_of(session)) {
+                    self.unlink_bridge();
+                }
+                self.close_engine(session, now);
+            }
             jingle::Output::Event(e) => self.on_jingle_event(e),
         }
     }
@@ -94,9 +110,35 @@ impl Meeting {
                 }
             },
             jingle::Event::BridgeOffered { .. } => self.emit(EventKind::BridgeOffered),
-            jingle::Event::Bridge { .. }
-            | jingle::Event::RejoinWanted(_)
-            | jingle::Event::IceRestartRefused { .. }
+            jingle::Event::Bridge { session, state } => {
+                let endpoint_id = String::new();
+                if state == BridgeState::Active {
+                    for t in self.tracks.release_held() {
+                        self.end_readers_of(t.key);
+                        self.emit(EventKind::TrackRemoved(t));
+                    }
+                }
+                match state {
+                    BridgeState::Starting => {
+                        self.emit(EventKind::Media(MediaPath::Bridge, MediaState::Connecting { endpoint_id }));
+                    }
+                    // At first told when DTLS is done too: only then frames flow.
+                    BridgeState::Active if self.medias.get_mut(session).is_none_or(|m| !m.secure) => {}
+                    BridgeState::Active => {
+                        self.emit(EventKind::Media(MediaPath::Bridge, MediaState::Connected { endpoint_id }));
+                    }
+                    BridgeState::Recovering => {
+                        self.emit(EventKind::Media(MediaPath::Bridge, MediaState::Recovering { endpoint_id }));
+                    }
+                    BridgeState::Ended(reason) => {
+                        let (by_peer, reason, text) = end_reason(reason);
+                        let ended = MediaState::Ended { endpoint_id, reason, text, by_peer };
+                        self.emit(EventKind::Media(MediaPath::Bridge, ended));
+                    }
+                }
+            }
+            jingle::Event::RejoinWanted(_) => {}
+            jingle::Event::IceRestartRefused { .. }
             | jingle::Event::Refused { .. }
             | jingle::Event::SourcesRefused { .. } => {}
         }

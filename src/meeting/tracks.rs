@@ -79,12 +79,16 @@ pub struct Tracks {
 pub enum Origin {
     /// A media session signals its SSRCs.
     Session(SessionKey),
+    /// Presence names it: with SSRC rewriting nothing else does before it is asked for (docs/protocol/02 §17).
+    Presence,
+    /// The bridge session that signalled it is over, and the next one is awaited: to the program the track goes on.
+    Held,
 }
 
 #[derive(Debug)]
 struct Remote {
     track: Arc<Track>,
-    /// Never empty; one entry per media session at most.
+    /// Never empty; one entry per media session and one of each other kind at most.
     origins: Vec<Origin>,
 }
 
@@ -190,6 +194,29 @@ impl Tracks {
         let Entry::Occupied(mut known) = self.remote.entry((endpoint.to_owned(), name.to_owned())) else { return None };
         known.get_mut().origins.retain(|o| *o != origin);
         known.get().origins.is_empty().then(|| known.remove().track)
+    }
+
+    /// The names of the remote tracks of an endpoint that an origin knows of.
+    pub fn names_known_to(&self, endpoint: &str, origin: Origin) -> Vec<String> {
+        let known = self.remote.iter().filter(|(id, r)| id.0 == endpoint && r.origins.contains(&origin));
+        known.map(|(id, _)| id.1.clone()).collect()
+    }
+
+    /// The session is over, and its tracks wait for the next one.
+    pub fn hold(&mut self, endpoint: &str, name: &str, session: SessionKey) {
+        if let Some(r) = self.remote.get_mut(&(endpoint.to_owned(), name.to_owned())) {
+            r.origins.retain(|o| *o != Origin::Session(session));
+            if !r.origins.contains(&Origin::Held) {
+                r.origins.push(Origin::Held);
+            }
+        }
+    }
+
+    /// Nobody is waited for any more: the tracks that did not come back.
+    pub fn release_held(&mut self) -> Vec<Arc<Track>> {
+        let held = self.remote.iter().filter(|(_, r)| r.origins.contains(&Origin::Held));
+        let ids: Vec<_> = held.map(|(id, _)| id.clone()).collect();
+        ids.iter().filter_map(|id| self.remove_remote(&id.0, &id.1, Origin::Held)).collect()
     }
 
     /// The names of the remote tracks of an endpoint.

@@ -8,7 +8,14 @@ use crate::wire::{Stanza, XmlWriter, ns, stanza};
 /// The node of every Jitsi client.
 pub const NODE: &str = "https://jitsi.org/jitsi-meet";
 
-/// What works today without a bridge (design §8).
+/// What a bridge session takes beyond [`FEATURES`] (design §8): the focus shapes its offer by it (docs/protocol/04 §6.1).
+pub const BRIDGE_FEATURES: [&str; 2] =
+    ["urn:xmpp:jingle:transports:dtls-sctp:1", "http://jitsi.org/json-encoded-sources"];
+
+/// The bridge chooses the SSRCs of what we receive (docs/protocol/02 §17): with it the focus signals no sources at all.
+pub const SSRC_REWRITING: &str = "http://jitsi.org/ssrc-rewriting-1";
+
+/// What works without a bridge (design §8).
 pub const FEATURES: [&str; 11] = [
     ns::CAPS,
     ns::JINGLE,

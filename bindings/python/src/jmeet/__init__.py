@@ -11,18 +11,21 @@ from ._errors import Error, Stage, Status
 from ._media import Frame, LocalTrack, Reader, ReaderStats
 from ._meeting import Meeting, join, now
 from .events import (
-    Bandwidth, BridgeOffered, Changed, Codec, CodecWanted, Event, FocusChanged, Joined, KeyFrameWanted, Media, MediaChanged,
-    MediaPath, MediaState, Message, Overrun, Participant, ParticipantJoined, ParticipantLeft, ParticipantUpdated, Role, RoleChanged,
-    State, StateChanged, SubjectChanged, TargetBitrate, Timeline, TimelineStage, Track, TrackAdded, TrackRemoved,
-    TrackUpdated, VideoType,
+    Bandwidth, BridgeChannel, BridgeChannelChanged, BridgeOffered, Changed, Codec, CodecWanted, Downlink,
+    EndpointMessage, Event, FocusChanged, Joined, KeyFrameWanted, Media, MediaChanged, MediaPath, MediaState,
+    Message, Overrun, Participant, ParticipantJoined, ParticipantLeft, ParticipantUpdated, Role, RoleChanged,
+    Speaker, State, StateChanged, SubjectChanged, TargetBitrate, Timeline, TimelineStage, Track, TrackAdded,
+    TrackForwarded, TrackRemoved, TrackUpdated, VideoType,
 )
 
 __version__: str = _lib.jmeet_version().decode()
 
 __all__ = [
-    "Bandwidth", "BridgeOffered", "Changed", "Codec", "CodecWanted", "Error", "Event", "FocusChanged", "Frame", "Joined",
-    "KeyFrameWanted", "LocalTrack", "Media", "MediaChanged", "MediaPath", "MediaState", "Meeting", "Message", "Overrun", "Participant",
-    "ParticipantJoined", "ParticipantLeft", "ParticipantUpdated", "Reader", "ReaderStats", "Role", "RoleChanged", "Stage",
-    "State", "StateChanged", "Status", "SubjectChanged", "TargetBitrate", "Timeline", "TimelineStage", "Track", "TrackAdded",
-    "TrackRemoved", "TrackUpdated", "VideoType", "join", "now",
+    "Bandwidth", "BridgeChannel", "BridgeChannelChanged", "BridgeOffered", "Changed", "Codec", "CodecWanted",
+    "Downlink", "EndpointMessage", "Error", "Event", "FocusChanged", "Frame", "Joined", "KeyFrameWanted",
+    "LocalTrack", "Media", "MediaChanged", "MediaPath", "MediaState", "Meeting", "Message", "Overrun",
+    "Participant", "ParticipantJoined", "ParticipantLeft", "ParticipantUpdated", "Reader", "ReaderStats", "Role",
+    "RoleChanged", "Speaker", "Stage", "State", "StateChanged", "Status", "SubjectChanged", "TargetBitrate",
+    "Timeline", "TimelineStage", "Track", "TrackAdded", "TrackForwarded", "TrackRemoved", "TrackUpdated",
+    "VideoType", "join", "now",
 ]

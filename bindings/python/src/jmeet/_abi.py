@@ -162,6 +162,55 @@ class MediaInfo(Sized):
 
 
 @struct
+class BridgeChannelInfo(Sized):
+    struct_size: u32
+    state: u32
+
+
+@struct
+class SpeakerInfo(Sized):
+    struct_size: u32
+    silence: flag
+    participant: handle
+    endpoint_id: Str
+    previous: Str
+
+
+@struct
+class EndpointMessageInfo(Sized):
+    struct_size: u32
+    is_private: flag
+    participant: handle
+    endpoint_id: Str
+    payload: Str
+
+
+@struct
+class TrackForwardedInfo(Sized):
+    struct_size: u32
+    forwarded: flag
+    track: handle
+
+
+@struct
+class DownlinkInfo(Sized):
+    struct_size: u32
+    reserved: u32
+    bits_per_second: u64
+
+
+@struct
+class ReceiveOptions(Sized):
+    struct_size: u32
+    last_n: i32
+    default_height: i32
+    reserved: u32
+    on_stage: text
+    selected: text
+    sources: text
+
+
+@struct
 class KeyFrameWantedInfo(Sized):
     struct_size: u32
     encoding: u32
@@ -227,6 +276,8 @@ class ClientOptions(Sized):
     insecure_allow_plaintext_secrets: u32
     disable_p2p: u32
     allow_loopback: u32
+    disable_bridge: u32
+    disable_ssrc_rewriting: u32
 
 
 @struct
@@ -332,6 +383,11 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "jmeet_event_track": (I32, [H, _to(TrackInfo)]),
     "jmeet_event_focus": (I32, [H, _to(FocusInfo)]),
     "jmeet_event_media": (I32, [H, _to(MediaInfo)]),
+    "jmeet_event_bridge_channel": (I32, [H, _to(BridgeChannelInfo)]),
+    "jmeet_event_speaker": (I32, [H, _to(SpeakerInfo)]),
+    "jmeet_event_endpoint_message": (I32, [H, _to(EndpointMessageInfo)]),
+    "jmeet_event_track_forwarded": (I32, [H, _to(TrackForwardedInfo)]),
+    "jmeet_event_downlink": (I32, [H, _to(DownlinkInfo)]),
     "jmeet_event_key_frame_wanted": (I32, [H, _to(KeyFrameWantedInfo)]),
     "jmeet_event_target_bitrate": (I32, [H, _to(TargetBitrateInfo)]),
     "jmeet_event_codec_wanted": (I32, [H, _to(CodecWantedInfo)]),
@@ -345,6 +401,8 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "jmeet_client_free": (I32, [H]),
     "jmeet_conference_send_message": (I32, [H, TEXT, U64, OUT]),
     "jmeet_conference_send_private_message": (I32, [H, TEXT, TEXT, U64, OUT]),
+    "jmeet_conference_send_endpoint_message": (I32, [H, TEXT, TEXT, U64, OUT]),
+    "jmeet_conference_set_receive": (I32, [H, _to(ReceiveOptions), OUT]),
     "jmeet_conference_set_display_name": (I32, [H, TEXT, U64, OUT]),
     "jmeet_conference_room_jid": (I32, [H, _to(Str)]),
     "jmeet_conference_endpoint_id": (I32, [H, _to(Str)]),

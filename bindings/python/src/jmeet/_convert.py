@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import ctypes
+import json
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
 from typing import TypeVar
@@ -104,4 +105,20 @@ def convert(
         return e.Timeline(e.TimelineStage(timeline.stage), timeline.time_us / 1e6)
     if kind == 21:
         return e.Overrun(read(event, "overrun", _abi.OverrunInfo).dropped)
+    if kind == 23:
+        return e.BridgeChannelChanged(e.BridgeChannel(read(event, "bridge_channel", _abi.BridgeChannelInfo).state))
+    if kind == 24:
+        speaker = read(event, "speaker", _abi.SpeakerInfo)
+        return e.Speaker(find(str(speaker.endpoint_id)), tuple(str(speaker.previous).split()), speaker.silence)
+    if kind == 25:
+        said = read(event, "endpoint_message", _abi.EndpointMessageInfo)
+        return e.EndpointMessage(find(str(said.endpoint_id)), json.loads(str(said.payload)), said.is_private)
+    if kind == 26:
+        forwarded = read(event, "track_forwarded", _abi.TrackForwardedInfo)
+        known = _abi.TrackInfo()
+        if not forwarded.track or lib.jmeet_track_get(forwarded.track, ctypes.byref(known)):
+            return None
+        return e.TrackForwarded(track(known), forwarded.forwarded)
+    if kind == 27:
+        return e.Downlink(read(event, "downlink", _abi.DownlinkInfo).bits_per_second)
     return None

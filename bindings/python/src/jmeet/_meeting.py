@@ -3,9 +3,10 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import json
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, Literal
 
@@ -189,6 +190,31 @@ class Meeting:
             await self._request(lib.jmeet_conference_send_message, self._room, _bytes(text) or b"")
         else:
             await self._request(lib.jmeet_conference_send_private_message, self._room, _bytes(to.id), _bytes(text) or b"")
+
+    async def send(self, payload: dict[str, Any], *, to: Participant | None = None) -> None:
+        """Sends a JSON object to one endpoint, or to all others, through the bridge; returns when it is on its way."""
+        data = json.dumps(payload, separators=(",", ":"))
+        await self._request(lib.jmeet_conference_send_endpoint_message, self._room, _bytes(to.id) if to else None, _bytes(data))
+
+    def set_receive(
+        self, *, last_n: int | None = None, height: int | None = None, heights: dict[str, int] | None = None,
+        on_stage: Iterable[str] = (), selected: Iterable[str] = (),
+    ) -> None:
+        """Says which video the bridge is to send, instead of what follows from what is read. `None` is no limit, 0 is none;
+        `heights` by source name."""
+        def limit(n: int | None) -> int:
+            return 0 if n is None else n or -1
+
+        options, error = _abi.ReceiveOptions(), ctypes.c_void_p()
+        options.last_n, options.default_height = limit(last_n), limit(height)
+        options.on_stage, options.selected = _bytes(" ".join(on_stage)), _bytes(" ".join(selected))
+        options.sources = _bytes(" ".join(f"{name}={limit(h)}" for name, h in (heights or {}).items()))
+        check(lib.jmeet_conference_set_receive(self._room, ctypes.byref(options), ctypes.byref(error)), error)
+
+    def receive_what_is_read(self) -> None:
+        """Takes back `set_receive`."""
+        error = ctypes.c_void_p()
+        check(lib.jmeet_conference_set_receive(self._room, None, ctypes.byref(error)), error)
 
     async def set_display_name(self, name: str) -> None:
         """Changes the name that others see; empty removes it."""
@@ -385,7 +411,7 @@ def join(
     focus_users: str | None = None, token: str | None = None, username: str | None = None, password: str | None = None,
     room_password: str | None = None, nickname: str | None = None, extra_ca_pem: str | None = None,
     insecure_skip_tls_verification: bool = False, insecure_allow_plaintext_secrets: bool = False, p2p: bool = True,
-    allow_loopback: bool = False, join_timeout: float = 30.0, leave_timeout: float = 2.0,
+    bridge: bool = True, ssrc_rewriting: bool = True, allow_loopback: bool = False, join_timeout: float = 30.0, leave_timeout: float = 2.0,
 ) -> Meeting:
     """A meeting to enter: `async with jmeet.join("wss://meet.example/xmpp-websocket", room="standup") as meeting`.
 
@@ -398,5 +424,6 @@ def join(
         "username": username, "password": password, "room_password": room_password, "nickname": nickname,
         "extra_ca_pem": extra_ca_pem, "insecure_skip_tls_verification": int(insecure_skip_tls_verification),
         "insecure_allow_plaintext_secrets": int(insecure_allow_plaintext_secrets), "disable_p2p": int(not p2p),
+        "disable_bridge": int(not bridge), "disable_ssrc_rewriting": int(not ssrc_rewriting),
         "allow_loopback": int(allow_loopback), "join_timeout_ms": max(1, round(join_timeout * 1000)),
     })

@@ -4,7 +4,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntFlag
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ._errors import _Open
 
@@ -52,6 +52,19 @@ class MediaState(_Open):
     CONNECTING = 1
     CONNECTED = 2
     ENDED = 3
+    RECOVERING = 4
+
+
+class BridgeChannel(_Open):
+    """Where the channel to the bridge stands."""
+
+    UNSPECIFIED = 0
+    NONE = 1
+    CONNECTING = 2
+    DATA_CHANNEL = 3
+    WEBSOCKET = 4
+    WAITING = 5
+    FAILED = 6
 
 
 class MediaPath(_Open):
@@ -221,7 +234,48 @@ class MediaChanged:
 
 @dataclass(frozen=True, slots=True)
 class BridgeOffered:
-    """The focus offered a session with the bridge, which this version refuses."""
+    """The focus offered a session with the bridge, which was refused: such sessions are switched off."""
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeChannelChanged:
+    """Speakers, video constraints and application messages travel on the channel to the bridge."""
+
+    state: BridgeChannel
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """Somebody speaks, as the bridge hears it; may be ourselves."""
+
+    participant: Participant
+    #: Endpoint ids of earlier speakers, the latest first.
+    previous: tuple[str, ...]
+    silence: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointMessage:
+    """An application message of another endpoint, through the bridge."""
+
+    sender: Participant
+    payload: dict[str, Any]
+    private: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TrackForwarded:
+    """The bridge began to send us a video track, or suspended it."""
+
+    track: Track
+    forwarded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Downlink:
+    """What the bridge thinks that the way to us carries."""
+
+    bits_per_second: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,5 +321,6 @@ class Overrun:
 Event: TypeAlias = (
     StateChanged | Joined | ParticipantJoined | ParticipantUpdated | ParticipantLeft | RoleChanged | Message
     | SubjectChanged | TrackAdded | TrackUpdated | TrackRemoved | FocusChanged | MediaChanged | BridgeOffered
-    | KeyFrameWanted | TargetBitrate | CodecWanted | Bandwidth | Timeline | Overrun
+    | KeyFrameWanted | TargetBitrate | CodecWanted | Bandwidth | Timeline | Overrun | BridgeChannelChanged | Speaker
+    | EndpointMessage | TrackForwarded | Downlink
 )

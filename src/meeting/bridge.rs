@@ -1,0 +1,393 @@
+//! The channel to the bridge within a meeting: what is asked for on it, and what it says becomes events, tracks and wishes
+//! (docs/protocol/04 §1–§4, §10).
+
+use super::event::{BridgeChannel, EndpointMessage, EventKind, Speaker, TrackKey};
+use super::io::{ConnectionKey, Output, Purpose};
+use super::machine::{Meeting, Phase};
+use super::session::Source;
+use super::tracks::Origin;
+use crate::bridge::channel::{self, Attempt, Channel, ChannelState, Offer, Transport};
+use crate::bridge::constraints::{AllConstraints, Receive, SenderHeights};
+use crate::bridge::forwarded::Forwarded;
+use crate::bridge::ping;
+use crate::bridge::source_maps::{MapChange, Slot, SourceMaps};
+use crate::error::{Code, Error, Stage};
+use crate::jingle::{BridgeOffer, SessionKey};
+use crate::media::kind::{MediaType, VideoType};
+use crate::media::peer::Command;
+use crate::time::Time;
+use crate::wire::colibri::{BridgeVideoType, FromBridge, MAX_PAYLOAD_BYTES, MappedSource, ToBridge};
+use crate::wire::source_info::SourceKind;
+use std::collections::BTreeMap;
+
+/// Everything about the channel of one bridge session.
+pub struct Link {
+    session: SessionKey,
+    channel: Channel,
+    /// The WebSocket of an attempt.
+    socket: Option<(Attempt, ConnectionKey)>,
+    receive: Receive,
+    pub senders: SenderHeights,
+    maps: SourceMaps,
+    forwarded: Forwarded,
+}
+
+impl Link {
+    /// Whether it belongs to this session.
+    pub fn is_of(&self, session: SessionKey) -> bool {
+        self.session == session
+    }
+}
+
+impl Meeting {
+    /// A bridge session began with this offer; one that ran before is replaced.
+    pub(super) fn link_bridge(&mut self, session: SessionKey, offer: &BridgeOffer) {
+        self.unlink_bridge();
+        let offer = Offer { sctp: offer.sctp_port.is_some(), websockets: offer.websockets.clone() };
+        self.link = Some(Link {
+            session,
+            channel: Channel::new(offer, self.env.fork()),
+            socket: None,
+            receive: Receive::default(),
+            senders: SenderHeights::default(),
+            maps: SourceMaps::default(),
+            forwarded: Forwarded::default(),
+        });
+        self.signal_bridge();
+        for endpoint in self.roster.keys().cloned().collect::<Vec<_>>() {
+            self.presence_tracks(&endpoint);
+        }
+    }
+
+    /// The bridge session is over, and its channel with it.
+    pub(super) fn unlink_bridge(&mut self) {
+        let Some(mut l) = self.link.take() else { return };
+        l.channel.close();
+        if let Some((_, connection)) = l.socket {
+            self.out.push_back(Output::CloseConnection(connection));
+        }
+        self.emit(EventKind::BridgeChannel(BridgeChannel::None));
+    }
+
+    /// A WebSocket of the channel opened; `false` when it is not the channel's.
+    pub(super) fn channel_opened(&mut self, connection: ConnectionKey, now: Time) -> bool {
+        let Some((l, attempt)) = self.channel_socket(connection) else { return false };
+        l.channel.socket_opened(attempt, now);
+        true
+    }
+
+    /// A WebSocket of the channel is lost; `false` when it is not the channel's.
+    pub(super) fn channel_lost(&mut self, connection: ConnectionKey, e: &Error, now: Time) -> bool {
+        let alone = self.roster.is_empty();
+        let Some((l, attempt)) = self.channel_socket(connection) else { return false };
+        let number = e.condition.parse().ok();
+        let status = number.filter(|_| e.code == Code::Upgrade);
+        let code = number.filter(|_| e.code == Code::Disconnected);
+        l.socket = None;
+        l.channel.socket_lost(attempt, status, code, alone, now);
+        true
+    }
+
+    /// A text came on this connection; `false` when it is not the channel's.
+    pub(super) fn channel_text(&mut self, connection: ConnectionKey, text: &str, now: Time) -> bool {
+        let Some((l, _)) = self.channel_socket(connection) else { return false };
+        let session = l.session;
+        self.on_bridge_text(session, text, now);
+        true
+    }
+
+    fn channel_socket(&mut self, connection: ConnectionKey) -> Option<(&mut Link, Attempt)> {
+        let l = self.link.as_mut()?;
+        let (attempt, _) = l.socket.filter(|s| s.1 == connection)?;
+        Some((l, attempt))
+    }
+
+    /// The data channel of the bridge's engine opened (`true`) or closed.
+    pub(super) fn data_channel(&mut self, session: SessionKey, open: bool) {
+        if let Some(l) = self.link.as_mut().filter(|l| l.session == session) {
+            if open { l.channel.data_opened() } else { l.channel.data_closed() }
+        }
+    }
+
+    /// DTLS with the bridge is done.
+    pub(super) fn bridge_secure(&mut self, session: SessionKey, now: Time) {
+        if let Some(l) = self.link.as_mut().filter(|l| l.session == session) {
+            l.channel.media_secure(now);
+        }
+    }
+
+    /// Carries out what the channel wants; whether anything moved.
+    pub(super) fn pump_channel(&mut self, now: Time) -> bool {
+        let mut moved = false;
+        while let Some((session, o)) = self.link.as_mut().and_then(|l| Some((l.session, l.channel.poll_output()?))) {
+            moved = true;
+            match o {
+                channel::Output::OpenDataChannel => {
+                    let (label, protocol) = (channel::LABEL.to_owned(), channel::PROTOCOL.to_owned());
+                    self.tell_engine(session, Command::OpenChannel { label, protocol }, now);
+                }
+                channel::Output::SendData(text) => self.tell_engine(session, Command::SendText(text), now),
+                channel::Output::OpenWebSocket { attempt, url } => {
+                    let connection = self.connection_key();
+                    if let Some(l) = &mut self.link {
+                        l.socket = Some((attempt, connection));
+                    }
+                    // The URL itself says who we are; a token is none of the bridge's business.
+                    let (purpose, token) = (Purpose::Channel, String::new());
+                    self.out.push_back(Output::Connect { connection, purpose, url, token });
+                }
+                channel::Output::CloseWebSocket(attempt) => {
+                    let closed = self.link.as_mut().and_then(|l| l.socket.take_if(|s| s.0 == attempt));
+                    self.out.extend(closed.map(|s| Output::CloseConnection(s.1)));
+                }
+                channel::Output::SendWebSocket(attempt, text) => {
+                    let socket = self.link.as_ref().and_then(|l| l.socket.filter(|s| s.0 == attempt));
+                    self.out.extend(socket.map(|(_, connection)| Output::Send { connection, text }));
+                }
+                channel::Output::Ping(attempt) => {
+                    let socket = self.link.as_ref().and_then(|l| l.socket.filter(|s| s.0 == attempt));
+                    self.out.extend(socket.map(|s| Output::Ping(s.1)));
+                }
+                channel::Output::State(state) => self.channel_state(state, now),
+                // Refused when a restart was a moment ago: without its channel the session goes on with audio.
+                channel::Output::RestartWanted => drop(self.jingle.restart_session(session, now)),
+            }
+        }
+        moved
+    }
+
+    fn tell_engine(&mut self, session: SessionKey, command: Command, now: Time) {
+        if let Some(m) = self.medias.get_mut(session) {
+            m.engine.handle_command(command, now);
+        }
+    }
+
+    fn channel_state(&mut self, state: ChannelState, now: Time) {
+        if let Some(l) = &mut self.link {
+            match state {
+                ChannelState::Open(_) => {
+                    let waiting = l.channel.take_waiting();
+                    for m in l.receive.opened() {
+                        l.channel.send(m.to_text(), false, now);
+                    }
+                    for text in waiting {
+                        l.channel.send(text, false, now);
+                    }
+                }
+                _ => l.receive.closed(),
+            }
+        }
+        self.emit(EventKind::BridgeChannel(match state {
+            ChannelState::None => BridgeChannel::None,
+            ChannelState::Connecting(_) => BridgeChannel::Connecting,
+            ChannelState::Open(Transport::DataChannel) => BridgeChannel::DataChannel,
+            ChannelState::Open(Transport::WebSocket) => BridgeChannel::WebSocket,
+            ChannelState::Waiting => BridgeChannel::Waiting,
+            ChannelState::Failed => BridgeChannel::Failed,
+        }));
+    }
+
+    /// A message of the bridge.
+    pub(super) fn on_bridge_text(&mut self, session: SessionKey, text: &str, now: Time) {
+        let Some(l) = self.link.as_mut().filter(|l| l.session == session) else { return };
+        let Ok(message) = FromBridge::parse(text) else {
+            self.ignored_messages += 1;
+            return;
+        };
+        match message {
+            FromBridge::VideoSourcesMap(map) => self.on_map(SourceKind::Video, &map, now),
+            FromBridge::AudioSourcesMap(map) => self.on_map(SourceKind::Audio, &map, now),
+            FromBridge::SenderSourceConstraints { source, max_height } => {
+                if l.senders.set(source, max_height) {
+                    self.share_bandwidth();
+                    self.tell_writers();
+                }
+            }
+            FromBridge::ForwardedSources(sources) => {
+                let (came, went) = l.forwarded.set(sources);
+                for (names, forwarded) in [(went, false), (came, true)] {
+                    for key in names.iter().filter_map(|n| self.track_named(n)).collect::<Vec<_>>() {
+                        self.emit(EventKind::TrackForwarded { track: key, forwarded });
+                    }
+                }
+            }
+            FromBridge::DominantSpeaker(s) => {
+                let participant = self.roster.get(&s.dominant).map(|p| p.key);
+                let (endpoint_id, previous, silence) = (s.dominant, s.previous, s.silence);
+                self.emit(EventKind::Speaker(Speaker { participant, endpoint_id, previous, silence }));
+            }
+            FromBridge::EndpointMessage { from, to, payload } => match ping::answer(&from, &payload) {
+                Some(Some(pong)) => {
+                    l.channel.send(pong.to_text(), false, now);
+                }
+                Some(None) => {}
+                None => {
+                    let participant = self.roster.get(&from).map(|p| p.key);
+                    let (private, payload) = (!to.is_empty(), payload.to_string());
+                    let m = EndpointMessage { participant, endpoint_id: from, private, payload };
+                    self.emit(EventKind::EndpointMessage(m));
+                }
+            },
+            FromBridge::ConnectionStats { downlink } => {
+                self.emit(EventKind::Downlink { bits_per_second: downlink });
+            }
+            FromBridge::ServerHello { .. }
+            | FromBridge::EndpointStats { .. }
+            | FromBridge::EndpointConnectivity { .. }
+            | FromBridge::SyntheticSourceSending { .. } => {}
+            FromBridge::Unknown(_) => self.ignored_messages += 1,
+        }
+    }
+
+    fn track_named(&self, source: &str) -> Option<TrackKey> {
+        let (owner, _) = crate::wire::source_info::parse_name(source)?;
+        self.tracks.remote(owner, source).map(|t| t.key)
+    }
+
+    /// The bridge says which SSRCs carry which sources from now on.
+    fn on_map(&mut self, kind: SourceKind, map: &[MappedSource], now: Time) {
+        let own = self.endpoint_id().unwrap_or_default();
+        let Some(l) = &mut self.link else { return };
+        let changes = l.maps.apply(kind, map, &own);
+        self.on_map_changes(changes, now);
+    }
+
+    /// Somebody left: their slots are gone.
+    pub(super) fn forget_slots_of(&mut self, endpoint: &str, now: Time) {
+        let Some(l) = &mut self.link else { return };
+        let changes = l.maps.remove_owner(endpoint);
+        self.on_map_changes(changes, now);
+    }
+
+    fn on_map_changes(&mut self, changes: Vec<MapChange>, now: Time) {
+        let Some(session) = self.link.as_ref().map(|l| l.session) else { return };
+        for c in changes {
+            match c {
+                MapChange::Removed { slot, reused } => {
+                    if let Some(m) = self.medias.get_mut(session) {
+                        m.remove_source(&slot.source, &[slot.ssrc], reused, now);
+                    }
+                    self.track_forgotten(&slot.owner, &slot.source, Origin::Session(session));
+                }
+                MapChange::Added(slot) => {
+                    if let Some(m) = self.medias.get_mut(session) {
+                        m.add_source(&source(&slot), now);
+                    }
+                    self.track_known(&slot.owner, &slot.source, media(slot.kind), Origin::Session(session));
+                }
+            }
+        }
+    }
+
+    /// With SSRC rewriting nobody signals a source before it is asked for: presence names it (docs/protocol/02 §17).
+    pub(super) fn presence_tracks(&mut self, endpoint: &str) {
+        if self.link.is_none() || !self.roster.contains_key(endpoint) {
+            return;
+        }
+        let named: Vec<(String, SourceKind)> =
+            self.room.iter().flat_map(|r| r.sources(endpoint)).map(|(n, k)| (n.to_owned(), k)).collect();
+        for name in self.tracks.names_known_to(endpoint, Origin::Presence) {
+            if named.iter().all(|n| n.0 != name) {
+                self.track_forgotten(endpoint, &name, Origin::Presence);
+            }
+        }
+        for (name, kind) in named {
+            self.track_known(endpoint, &name, media(kind), Origin::Presence);
+        }
+        self.signal_readers();
+    }
+
+    /// What readers want of the bridge, and what our own sources are; said if it is news.
+    pub(super) fn signal_bridge(&mut self) {
+        if self.link.is_none() || self.phase == Phase::Closed {
+            return;
+        }
+        let wanted = self.explicit.clone().unwrap_or_else(|| self.constraints_of_readers());
+        let types = self.bridge_video_types();
+        let Some(l) = &mut self.link else { return };
+        let messages = l.receive.set_video(wanted).into_iter().chain(l.receive.set_types(types));
+        for m in messages.collect::<Vec<_>>() {
+            l.channel.send(m.to_text(), false, self.clock);
+        }
+    }
+
+    /// Bandwidth follows readers (design §5.5): whoever reads everybody sets the default, the others name their source.
+    fn constraints_of_readers(&self) -> AllConstraints {
+        let mut c = AllConstraints::default();
+        let height = |h: u32| if h == 0 { -1 } else { i32::try_from(h).unwrap_or(-1) };
+        let most = |a: i32, b: i32| if a == -1 || b == -1 { -1 } else { a.max(b) };
+        for r in self.readers.iter().filter(|r| r.options.media != Some(MediaType::Audio)) {
+            let h = height(r.options.height);
+            let Some(key) = r.track else {
+                c.default_height = most(c.default_height, h);
+                continue;
+            };
+            if let Some(t) = self.tracks.remote_by_key(key).filter(|t| t.media == MediaType::Video) {
+                let known = c.heights.entry(t.source_name.clone()).or_insert(0);
+                *known = most(*known, h);
+            }
+        }
+        let default = c.default_height;
+        c.heights.values_mut().for_each(|h| *h = most(*h, default));
+        c
+    }
+
+    /// What each of our video sources is (docs/protocol/04 §2.7).
+    fn bridge_video_types(&self) -> BTreeMap<String, BridgeVideoType> {
+        let Some(endpoint) = self.endpoint_id() else { return BTreeMap::new() };
+        let video = self.tracks.local.iter().filter(|t| t.options.codec.media_type() == MediaType::Video);
+        let kind = |muted: bool, video_type: VideoType| match (muted, video_type) {
+            (true, _) => BridgeVideoType::None,
+            (false, VideoType::Camera) => BridgeVideoType::Camera,
+            (false, VideoType::Desktop) => BridgeVideoType::Desktop,
+        };
+        video.map(|t| (t.source_name(&endpoint), kind(t.muted, t.options.video_type))).collect()
+    }
+
+    /// Says something to one endpoint, or to all others, through the bridge.
+    pub(super) fn send_endpoint_message(&mut self, to: String, payload: &str, tag: u64, now: Time) {
+        let refuse = |code, text: &str| Some(Error::new(code, Stage::Media, text));
+        let error = match serde_json::from_str::<serde_json::Value>(payload) {
+            _ if payload.len() > MAX_PAYLOAD_BYTES => refuse(Code::TooLarge, "the payload is over its limit"),
+            Err(_) => refuse(Code::InvalidArgument, "the payload is not JSON"),
+            Ok(v) if !v.is_object() => refuse(Code::InvalidArgument, "the payload is no JSON object"),
+            Ok(_) if !to.is_empty() && !self.roster.contains_key(&to) => {
+                refuse(Code::NoSuchParticipant, "no such participant")
+            }
+            Ok(payload) => {
+                let text = ToBridge::EndpointMessage { to, payload }.to_text();
+                let sent = self.link.as_mut().is_some_and(|l| l.channel.send(text, true, now));
+                if sent { None } else { refuse(Code::NotReady, "there is no channel to the bridge") }
+            }
+        };
+        self.done(tag, error);
+    }
+
+    /// When the channel wants to be told of the time.
+    pub(super) fn channel_deadline(&self) -> Option<Time> {
+        self.link.as_ref().and_then(|l| l.channel.next_deadline())
+    }
+
+    pub(super) fn channel_timeout(&mut self, now: Time) {
+        if let Some(l) = &mut self.link {
+            l.channel.handle_timeout(now);
+        }
+    }
+}
+
+fn source(slot: &Slot) -> Source {
+    Source {
+        owner: slot.owner.clone(),
+        name: slot.source.clone(),
+        media: media(slot.kind),
+        primaries: vec![slot.ssrc],
+        repairs: slot.rtx.map(|rtx| (rtx, slot.ssrc)).into_iter().collect(),
+    }
+}
+
+fn media(kind: SourceKind) -> MediaType {
+    match kind {
+        SourceKind::Audio => MediaType::Audio,
+        SourceKind::Video => MediaType::Video,
+    }
+}
