@@ -83,7 +83,7 @@ fn json(captures: &[Vec<u8>]) -> Vec<Vec<u8>> {
     all
 }
 
-/// Every message of the bridge channel, both ways.
+/// Messages of the bridge channel, both ways.
 fn messages() -> Vec<Vec<u8>> {
     let folder = format!("{}/tests/fixtures/captures", env!("CARGO_MANIFEST_DIR"));
     let mut all = vec![];
@@ -197,7 +197,7 @@ fn targets() -> Vec<(&'static str, Target, Vec<Vec<u8>>, bool)> {
     let captures = captures();
     let of = |name: &str| match name {
         "json" => (json(&captures), false),
-        "colibri" => (messages(), false),
+        "colibri" => (messages(), true),
         "datagram" => (datagrams(), false),
         "rtp" => (packets(), false),
         "stanza" => (captures.clone(), false),

@@ -3,13 +3,14 @@
 //! Machines and tables, one per idea: [`channel`] the transport and its retries, [`constraints`] what we ask for and are asked
 //! for, [`source_maps`] the slots of SSRC rewriting, [`forwarded`] which sources reach us and why not, [`streaming`] whether a
 //! track streams, [`speakers`] who speaks, [`connectivity`] whom the bridge hears nothing of, [`stats`] statistics of endpoints,
-//! [`quality`] that of our connection, [`ping`] end-to-end pings.
+//! [`quality`] that of our connection, [`ping`] end-to-end pings and [`pinger`] our own ones.
 
 pub mod channel;
 pub mod connectivity;
 pub mod constraints;
 pub mod forwarded;
 pub mod ping;
+pub mod pinger;
 pub mod quality;
 pub mod source_maps;
 pub mod speakers;
@@ -20,6 +21,7 @@ pub use channel::{Channel, ChannelState, Offer, Transport};
 pub use connectivity::Connectivity;
 pub use constraints::{AllConstraints, Receive, SenderHeights};
 pub use forwarded::{Forwarded, Suspended};
+pub use pinger::Pinger;
 pub use quality::Quality;
 pub use source_maps::{MapChange, Slot, SourceMaps};
 pub use speakers::{SpeakerChange, Speakers};

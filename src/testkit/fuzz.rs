@@ -2,6 +2,9 @@
 //! libFuzzer (`fuzz/`). None may panic, loop or grow without bound, whatever it gets; some promise more and check it.
 
 use super::World;
+use crate::bridge::source_maps::{MAX_EMPTY_SLOTS, MAX_SLOTS};
+use crate::bridge::stats::of_message;
+use crate::bridge::{Connectivity, Forwarded, RemoteStats, SourceMaps, Speakers, ping};
 use crate::engine::{Engine, identity};
 use crate::env::Env;
 use crate::media::kind::{Codec, MediaType};
@@ -25,6 +28,7 @@ use crate::wire::muc::MucUser;
 use crate::wire::presence::OccupantPresence;
 use crate::wire::sasl::Sasl;
 use crate::wire::sm::Sm;
+use crate::wire::source_info::SourceKind;
 use crate::wire::stanza::StanzaError;
 use crate::wire::stream_error::StreamErrorElement;
 use crate::wire::{Document, Element, Jid, Stanza, XmlWriter, bind, extdisco, message, source_info};
@@ -103,16 +107,39 @@ pub fn json(data: &[u8]) {
     }
 }
 
-/// A message on the bridge channel, in either direction. What is understood is written so that it is understood again, and
-/// as the bridge's own rules want it.
+/// Messages on the bridge channel, one per line, in either direction. What is understood is written so that it is understood
+/// again, and as the bridge's own rules want it; the tables that follow it stay within their bounds.
 pub fn colibri(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    if let Ok(m) = FromBridge::parse(text) {
+    let now = Time::new(1_000_000, 1_700_000_000_000_000);
+    let (mut maps, mut forwarded) = (SourceMaps::default(), Forwarded::default());
+    let (mut speakers, mut connectivity, mut stats) =
+        (Speakers::default(), Connectivity::default(), RemoteStats::default());
+    for line in text.lines() {
+        if let Ok(m) = ToBridge::parse(line) {
+            assert!(ToBridge::parse(&m.to_text()).is_ok(), "the bridge would drop what we wrote: {m:?}");
+        }
+        let Ok(m) = FromBridge::parse(line) else { continue };
         assert!(FromBridge::parse(&m.to_text()).is_ok(), "lost in writing: {m:?}");
+        match m {
+            FromBridge::VideoSourcesMap(map) => drop(maps.apply(SourceKind::Video, &map, "me")),
+            FromBridge::AudioSourcesMap(map) => drop(maps.apply(SourceKind::Audio, &map, "me")),
+            FromBridge::ForwardedSources(sources) => drop(forwarded.set(sources)),
+            FromBridge::DominantSpeaker(said) => _ = speakers.set(said),
+            FromBridge::EndpointConnectivity { endpoint, active } => _ = connectivity.set(&endpoint, active),
+            FromBridge::EndpointStats { from, stats: said } => _ = stats.set(&from, &said),
+            FromBridge::EndpointMessage { from, payload, .. } => {
+                assert!(serde_json::from_str::<serde_json::Value>(&payload).is_ok_and(|v| v.is_object()), "{payload}");
+                let _ = (ping::answer(&from, &payload), of_message(&payload));
+            }
+            _ => {}
+        }
+        assert!(maps.iter().count() <= MAX_SLOTS && maps.empty() <= MAX_EMPTY_SLOTS);
+        assert!(maps.iter().all(|s| maps.by_source(&s.source) == Some(s)), "two slots with one source");
     }
-    if let Ok(m) = ToBridge::parse(text) {
-        assert!(ToBridge::parse(&m.to_text()).is_ok(), "the bridge would drop what we wrote: {m:?}");
-    }
+    connectivity.opened(now);
+    let _ = (connectivity.handle_timeout(now + LONG), speakers.heard("me").count());
+    assert!(maps.clear().len() <= MAX_SLOTS && maps.iter().next().is_none());
 }
 
 /// Frames, one per line, for a stream that waits for its server; then silence. It ends in any case.

@@ -1,6 +1,6 @@
 //! What the bridge says; docs/protocol/04 §2.
 
-use super::{BridgeVideoType, ColibriError, MAX_LIST, height, name, names, object, ssrc, text};
+use super::{BridgeVideoType, ColibriError, MAX_LIST, height, name, names, object, scan, ssrc, text};
 use serde_json::{Map, Value, json};
 
 /// A message of the bridge to a client.
@@ -11,11 +11,11 @@ pub enum FromBridge {
         version: Option<String>,
     },
     /// Of another endpoint, for us or for everybody. `from` is written by the bridge and can be trusted; `payload` is a JSON
-    /// object.
+    /// object, as its sender wrote it.
     EndpointMessage {
         from: String,
         to: String,
-        payload: Value,
+        payload: String,
     },
     /// Statistics of another endpoint; the fields are the sender's.
     EndpointStats {
@@ -89,7 +89,8 @@ impl FromBridge {
         Ok(match class.as_str() {
             "ServerHello" => FromBridge::ServerHello { version: m.get("version").and_then(name) },
             "EndpointMessage" => {
-                let payload = m.get("msgPayload").filter(|p| p.is_object()).ok_or(field("msgPayload"))?.clone();
+                let payload = m.get("msgPayload").filter(|p| p.is_object()).ok_or(field("msgPayload"))?;
+                let payload = scan::member(message, "msgPayload").map_or_else(|| payload.to_string(), str::to_owned);
                 let to = m.get("to").and_then(name).unwrap_or_default();
                 FromBridge::EndpointMessage { from: string("from")?, to, payload }
             }
@@ -150,7 +151,9 @@ impl FromBridge {
             FromBridge::ServerHello { version: None } => text("ServerHello", Map::new()),
             FromBridge::ServerHello { version: Some(v) } => text("ServerHello", fields(json!({ "version": v }))),
             FromBridge::EndpointMessage { from, to, payload } => {
-                text("EndpointMessage", fields(json!({ "to": to, "from": from, "msgPayload": payload })))
+                let mut m = text("EndpointMessage", fields(json!({ "to": to, "from": from })));
+                m.pop();
+                m + ",\"msgPayload\":" + payload + "}"
             }
             FromBridge::EndpointStats { from, stats } => {
                 let mut m = fields(json!({ "from": from }));

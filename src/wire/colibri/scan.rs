@@ -1,4 +1,5 @@
-//! A look at JSON text that needs no tree: how deep it is, and whether an object names a key twice (docs/protocol/04 §1.6).
+//! A look at JSON text that needs no tree: how deep it is, whether an object names a key twice (docs/protocol/04 §1.6), and what
+//! a member looks like as it was written.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -68,6 +69,44 @@ pub(super) fn names_a_key_twice(json: &str) -> bool {
     false
 }
 
+/// The text of the value that this key has in an object, which is JSON; the last one counts, as for every reader.
+pub(super) fn member<'a>(object: &'a str, wanted: &str) -> Option<&'a str> {
+    let bytes = object.as_bytes();
+    let (mut at, mut depth, mut key_is_next) = (0, 0_usize, false);
+    // Where the value of the wanted key begins, while it goes on.
+    let (mut begun, mut found) = (None, None);
+    while at < bytes.len() {
+        match bytes[at] {
+            b'"' => {
+                let end = string_end(bytes, at);
+                if depth == 1 && std::mem::take(&mut key_is_next) && unescaped(object.get(at..=end)?) == wanted {
+                    begun = Some(end + 1 + object.get(end + 1..)?.find(':')? + 1);
+                }
+                at = end;
+            }
+            b'{' | b'[' => {
+                depth += 1;
+                key_is_next = depth == 1;
+            }
+            c @ (b'}' | b']' | b',') => {
+                if depth == 1
+                    && let Some(begun) = begun.take()
+                {
+                    found = object.get(begun..at).map(str::trim);
+                }
+                if c == b',' {
+                    key_is_next = depth == 1;
+                } else {
+                    depth = depth.saturating_sub(1);
+                }
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    found
+}
+
 /// What a string in its quotes says.
 fn unescaped(quoted: &str) -> Cow<'_, str> {
     if quoted.contains('\\')
@@ -88,6 +127,16 @@ mod tests {
         {
             assert!(depth_within(json, depth), "{json}");
             assert!(depth == 0 || !depth_within(json, depth - 1), "{json}");
+        }
+    }
+
+    #[test]
+    fn a_member_is_found_as_it_was_written() {
+        let json = r#"{"a":{"p":1},"p":[0], "\u0070" : { "x":"}\"," , "y":[1.50, 9007199254740993] } ,"q":"p","n":-1}"#;
+        assert_eq!(member(json, "p"), Some(r#"{ "x":"}\"," , "y":[1.50, 9007199254740993] }"#));
+        assert_eq!((member(json, "q"), member(json, "n"), member(json, "x")), (Some("\"p\""), Some("-1"), None));
+        for odd in ["", "{}", "[\"p\",1]", "\"p\"", "{\"p\"", "{\"p\":1", "\"", "{\"\\", "}}]],"] {
+            assert_eq!(member(odd, "p"), None, "{odd}");
         }
     }
 

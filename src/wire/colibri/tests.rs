@@ -178,3 +178,15 @@ fn the_audio_subscription_of_older_clients_is_read_as_that_of_today() {
     assert_eq!(read(r#","mode":"Exclude","list":["a"],"include":["b"]"#), plain(true, "", "a"));
     assert_eq!(read(r#","all":true,"exclude":["a"],"list":["b"]"#), plain(true, "", "a"));
 }
+
+#[test]
+fn an_application_payload_stays_as_its_sender_wrote_it() {
+    let payload = r#"{ "z":1.50,"a":18446744073709551617,"\u0061":["}"] }"#;
+    let m = format!(
+        r#"{{"colibriClass":"EndpointMessage","msgPayload":{{}},"from":"b", "msgPayload" : {payload} ,"to":""}}"#
+    );
+    let read = FromBridge::parse(&m).unwrap();
+    let wanted = FromBridge::EndpointMessage { from: "b".into(), to: String::new(), payload: payload.into() };
+    assert_eq!(read, wanted);
+    assert_eq!(FromBridge::parse(&read.to_text()), Ok(wanted));
+}
