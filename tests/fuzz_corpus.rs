@@ -201,6 +201,10 @@ fn targets() -> Vec<(&'static str, Target, Vec<Vec<u8>>, bool)> {
         "datagram" => (datagrams(), false),
         "rtp" => (packets(), false),
         "stanza" => (captures.clone(), false),
+        "sessions" => {
+            let jingle = |f: &&Vec<u8>| String::from_utf8_lossy(f).contains("<jingle");
+            (captures.iter().filter(jingle).cloned().collect(), true)
+        }
         _ => (captures.clone(), true),
     };
     let mut all: Vec<_> = TARGETS.iter().map(|(name, target)| (*name, *target, of(name).0, of(name).1)).collect();
@@ -226,6 +230,11 @@ fn json_of_an_enemy_is_read_or_refused() {
 #[test]
 fn messages_of_an_enemy_on_the_bridge_channel_are_read_or_refused() {
     run("colibri");
+}
+
+#[test]
+fn sessions_bear_any_requests_and_end() {
+    run("sessions");
 }
 
 #[test]

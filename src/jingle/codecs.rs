@@ -105,7 +105,28 @@ pub(super) struct CodecSpec {
     pub feedback: &'static [(&'static str, Option<&'static str>)],
 }
 
-/// Every codec that this library offers to a peer, best first.
+impl CodecSpec {
+    /// Whether an offered payload type is of the kind that we write and read: these codecs come in several.
+    pub(super) fn fits(&self, p: &PayloadType<'_>) -> bool {
+        let value = |name| p.parameter(name).map(str::trim);
+        match self.codec {
+            // Constrained baseline in fragments and aggregates, which every receiver knows (RFC 6184 §6.2, §8.1).
+            Codec::H264 => {
+                value("packetization-mode") == Some("1")
+                    && value("profile-level-id").is_some_and(|v| v.to_ascii_lowercase().starts_with("42e0"))
+            }
+            // Eight bits, 4:2:0.
+            Codec::Vp9 => value("profile-id").is_none_or(|v| v == "0"),
+            Codec::Av1 => value("profile").is_none_or(|v| v == "0"),
+            _ => true,
+        }
+    }
+}
+
+const VIDEO_FEEDBACK: &[(&str, Option<&str>)] =
+    &[("transport-cc", None), ("ccm", Some("fir")), ("nack", None), ("nack", Some("pli"))];
+
+/// Every codec that can be offered to a peer, best first; which of them are is the configuration's choice.
 pub(super) const CODECS: &[CodecSpec] = &[
     CodecSpec {
         codec: Codec::Opus,
@@ -118,18 +139,36 @@ pub(super) const CODECS: &[CodecSpec] = &[
         parameters: &[("minptime", "10"), ("useinbandfec", "1")],
         feedback: &[("transport-cc", None)],
     },
+    video(Codec::Vp8, "VP8", 96, &[]),
+    video(Codec::Vp9, "VP9", 98, &[("profile-id", "0")]),
+    video(
+        Codec::H264,
+        "H264",
+        108,
+        &[("level-asymmetry-allowed", "1"), ("packetization-mode", "1"), ("profile-level-id", "42e01f")],
+    ),
+    video(Codec::Av1, "AV1", 45, &[("level-idx", "5"), ("profile", "0"), ("tier", "0")]),
+];
+
+/// A video codec, whose retransmissions have the number behind its own.
+const fn video(
+    codec: Codec,
+    name: &'static str,
+    pt: u8,
+    parameters: &'static [(&'static str, &'static str)],
+) -> CodecSpec {
     CodecSpec {
-        codec: Codec::Vp8,
+        codec,
         media: Media::Video,
-        name: "VP8",
+        name,
         clock: 90_000,
         channels: 1,
-        pt: 96,
-        rtx: Some(97),
-        parameters: &[],
-        feedback: &[("transport-cc", None), ("ccm", Some("fir")), ("nack", None), ("nack", Some("pli"))],
-    },
-];
+        pt,
+        rtx: Some(pt + 1),
+        parameters,
+        feedback: VIDEO_FEEDBACK,
+    }
+}
 
 pub(super) const AUDIO_LEVEL: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
 pub(super) const ABS_SEND_TIME: &str = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time";

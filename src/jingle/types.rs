@@ -7,7 +7,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::codecs::Negotiated;
+use super::codecs::{Codec, Negotiated};
 use super::sources::RemoteSource;
 
 /// Settings, with the protocol's values as defaults (docs/protocol/02 §24).
@@ -17,6 +17,9 @@ pub struct JingleConfig {
     pub p2p: bool,
     /// Bridge sessions are accepted (default true).
     pub bridge: bool,
+    /// Codecs that are offered to a peer and accepted from one: those that the layers above packetise (default Opus and
+    /// VP8). The bridge's come from its offer.
+    pub p2p_codecs: Vec<Codec>,
     /// Wait before going back to peer to peer after a leave (default 5 s).
     pub back_to_p2p: Duration,
     /// How long candidates are collected for one request (default 150 ms).
@@ -32,6 +35,7 @@ impl Default for JingleConfig {
         JingleConfig {
             p2p: true,
             bridge: true,
+            p2p_codecs: vec![Codec::Opus, Codec::Vp8],
             back_to_p2p: Duration::from_secs(5),
             trickle_window: Duration::from_millis(150),
             iq_timeout: Duration::from_secs(10),

@@ -7,6 +7,7 @@ use crate::bridge::stats::of_message;
 use crate::bridge::{Connectivity, Forwarded, RemoteStats, SourceMaps, Speakers, ping};
 use crate::engine::{Engine, identity};
 use crate::env::Env;
+use crate::jingle::{self, Conference, JingleConfig, Participant};
 use crate::media::kind::{Codec, MediaType};
 use crate::media::peer::{
     CodecKind, Command, Config, DtlsRole, EstimateBounds, ExtensionIds, Identity, IncomingRtp, Output, PayloadType,
@@ -42,13 +43,14 @@ use std::time::Duration;
 pub type Target = fn(&[u8]);
 
 /// All of them, by name.
-pub const TARGETS: [(&str, Target); 7] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("stanza", stanza),
     ("json", json),
     ("colibri", colibri),
     ("stream", stream),
     ("datagram", datagram),
     ("rtp", rtp),
+    ("sessions", sessions),
     ("meeting", meeting),
 ];
 
@@ -268,6 +270,84 @@ pub fn rtp(data: &[u8]) {
             }
         }
     }
+}
+
+/// Jingle requests, one per line, from the focus and from a peer at once, for a participant in a room with both; answers
+/// good and bad, lost paths, silence. Whatever is said to the others can be read, and each engine is closed once.
+pub fn sessions(data: &[u8]) {
+    let jid = |nick: &str| Jid::parse(&format!("r@c/{nick}")).ok();
+    let (Some(own), Some(focus), Some(peer)) = (jid("60000000"), jid("focus"), jid("50000000")) else { return };
+    let mut now = Time::new(1_000_000, 1_700_000_000_000_000);
+    let mut j = jingle::Jingle::new(JingleConfig::default(), Env::seeded(1));
+    let participants = vec![Participant { jid: peer.clone(), jigasi: false, poltergeist: false }];
+    let (own, focus_here) = (Some(own), Some(focus.clone()));
+    j.set_conference(Conference { own, focus: focus_here, participants, ..Conference::default() }, now);
+    j.set_local_sources(vec![jingle::LocalSource {
+        name: "60000000-v0".into(),
+        media: crate::wire::jingle::Media::Video,
+        video_type: None,
+        encodings: vec![(1, Some(2)), (3, None)],
+        msid: "m t".into(),
+    }]);
+    let mut engines = Vec::new();
+    let mut asked = 0_u32;
+    let mut drain = |j: &mut jingle::Jingle, now: Time| {
+        while let Some(o) = j.poll_output() {
+            match o {
+                jingle::Output::CreateEngine { session, .. } => {
+                    engines.push(session);
+                    let (ufrag, pwd) = ("abcd".to_owned(), "0123456789012345678901".to_owned());
+                    let (hash, fingerprint) = ("sha-256".to_owned(), "AA".to_owned());
+                    j.local_transport(
+                        session,
+                        jingle::LocalTransport { ufrag, pwd, hash, fingerprint },
+                        Vec::new(),
+                        now,
+                    );
+                }
+                jingle::Output::CloseEngine { session } => {
+                    let at = engines.iter().position(|e| *e == session);
+                    assert!(at.is_some(), "closed twice, or never made");
+                    engines.retain(|e| *e != session);
+                }
+                jingle::Output::Reply(text) => assert!(Document::parse(&text).is_ok(), "a reply that nobody can read"),
+                jingle::Output::SendIq { token, payload, .. } => {
+                    assert!(Document::parse(&payload).is_ok(), "a request that nobody can read: {payload}");
+                    asked += 1;
+                    match asked % 4 {
+                        0 => j.on_iq_answer(token, jingle::IqAnswer::Timeout, now),
+                        1 | 2 => j.on_iq_answer(token, jingle::IqAnswer::Result, now),
+                        _ => {}
+                    }
+                }
+                jingle::Output::RestartIce { session, .. } => j.ice_connected(session, now),
+                _ => {}
+            }
+            assert!(engines.len() <= 2, "an engine for each session");
+        }
+    };
+    drain(&mut j, now);
+    for (i, line) in String::from_utf8_lossy(data).lines().enumerate() {
+        let Ok(document) = Document::parse_with(line, crate::wire::ns::CLIENT, &Default::default()) else { continue };
+        let root = document.root();
+        let payload = root.children().find(|c| c.name() == "jingle").unwrap_or(root);
+        for from in [&focus, &peer] {
+            j.on_iq(from, "id", payload, now);
+            drain(&mut j, now);
+        }
+        if let Some((session, _)) = j.session(jingle::SessionKind::Bridge).filter(|_| i % 3 == 2) {
+            j.ice_failed(session, now);
+        }
+        now = now + Duration::from_millis(700);
+        if j.next_deadline().is_some_and(|t| t <= now) {
+            j.handle_timeout(now);
+        }
+        drain(&mut j, now);
+    }
+    j.leave();
+    drain(&mut j, now);
+    assert!(j.next_deadline().is_none(), "something is left to be done");
+    assert!(engines.is_empty(), "an engine is left");
 }
 
 /// Frames, one per line, for a participant that is in a room with another; then it leaves, and that works.

@@ -2,21 +2,21 @@
 //! extensions (RFC 3264 §6, docs/protocol/02 §5.2, §14.4).
 
 use super::offer::{Payload, Section};
-use crate::jingle::codecs::{self, CODECS, CodecSpec, EXTENSIONS, MAX_EXTENSION_ID, Negotiated, NegotiatedPayload};
+use crate::jingle::codecs::{self, Codec, CodecSpec, EXTENSIONS, MAX_EXTENSION_ID, Negotiated, NegotiatedPayload};
 use crate::wire::jingle::{Content, Description, Jingle, Senders};
 
 /// Contents of one description that are looked at.
 pub(in crate::jingle) const MAX_CONTENTS: usize = 64;
 
 /// The sections of our answer to an offer: one for each audio or video content, in its order.
-pub(in crate::jingle) fn sections(offer: &Jingle<'_>) -> Vec<Section> {
+pub(in crate::jingle) fn sections(offer: &Jingle<'_>, codecs: &[Codec]) -> Vec<Section> {
     let mut out: Vec<Section> = Vec::new();
     for c in offer.contents.iter().take(MAX_CONTENTS) {
         let (Some(media), Some(d)) = (c.media(), &c.description) else { continue };
         if out.iter().any(|s| s.mid == c.name) {
             continue;
         }
-        let mut s = Section::new(c.name.to_owned(), media);
+        let mut s = Section::new(c.name.to_owned(), media, codecs);
         agree(&mut s, c, d);
         out.push(s);
     }
@@ -35,7 +35,8 @@ pub(in crate::jingle) fn apply(sections: &mut [Section], answer: &Jingle<'_>) {
 
 fn agree(s: &mut Section, c: &Content<'_>, d: &Description<'_>) {
     s.remote = c.senders.unwrap_or(Senders::Both);
-    s.payloads = CODECS.iter().filter(|spec| spec.media == s.media).filter_map(|spec| payload(spec, d)).collect();
+    // Of those that it had: what we offered, or could have.
+    s.payloads = s.payloads.iter().filter_map(|p| payload(p.spec, d)).collect();
     if s.payloads.is_empty() || s.remote == Senders::Rejected {
         return refuse(s, d.payload_types.first().map(|p| (p.id, p.name.to_owned(), p.clockrate.unwrap_or(0))));
     }
@@ -61,6 +62,7 @@ fn payload(spec: &'static CodecSpec, d: &Description<'_>) -> Option<Payload> {
             && p.clockrate == Some(spec.clock)
             && p.channels.unwrap_or(1).max(1) == spec.channels
             && codecs::usable(p.id)
+            && spec.fits(p)
     })?;
     let offered = |kind, subtype| codecs::has_feedback(d, p, kind, subtype);
     Some(Payload {

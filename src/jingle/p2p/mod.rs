@@ -126,14 +126,14 @@ impl Jingle {
         s.local = Some(local);
         let purpose = match s.role {
             Role::Initiator => {
-                s.sections = offer::sections(&self.sources);
+                s.sections = offer::sections(&self.sources, &self.config.p2p_codecs);
                 Asked::Initiate
             }
             Role::Responder => {
                 for source in self.sources.iter().filter(|s| !s.encodings.is_empty()) {
                     // A source without a free section follows in a source-add.
                     if s.sections.iter().any(|x| x.is_free(source.media)) {
-                        offer::place(&mut s.sections, source);
+                        offer::place(&mut s.sections, source, &self.config.p2p_codecs);
                     }
                 }
                 s.state = SessionState::Active;
@@ -256,7 +256,8 @@ impl Jingle {
             return;
         }
         let names = new.iter().map(|n| n.name.clone()).collect();
-        let places: Vec<usize> = new.iter().map(|n| offer::place(&mut s.sections, n)).collect();
+        let codecs = &self.config.p2p_codecs;
+        let places: Vec<usize> = new.iter().map(|n| offer::place(&mut s.sections, n, codecs)).collect();
         let Some(own) = &self.conference.own else { return };
         let sections: Vec<_> = places.iter().map(|i| &s.sections[*i]).collect();
         let payload = offer::source_add(&s.sid, s.initiator(own), &sections);
@@ -305,7 +306,7 @@ impl Jingle {
         if let Some((condition, text)) = rules::refusal(from, answer::is_p2p(j), busy, &self.conference, &self.config) {
             return self.reject(from, j, condition, text);
         }
-        let sections = answer::sections(j);
+        let sections = answer::sections(j, &self.config.p2p_codecs);
         let transport = match describe::remote_transport(j, false) {
             Ok(t) => t,
             Err(why) => return self.reject(from, j, "failed-transport", why),

@@ -1,6 +1,6 @@
 //! What we offer, and how a description of ours is written (docs/protocol/02 §14.3–14.4, §15.3).
 
-use crate::jingle::codecs::{CODECS, CodecSpec, EXTENSIONS};
+use crate::jingle::codecs::{CODECS, Codec, CodecSpec, EXTENSIONS};
 use crate::jingle::describe::{push_source, transport};
 use crate::jingle::types::{IceCandidate, LocalSource, LocalTransport};
 use crate::wire::jingle::{
@@ -35,9 +35,9 @@ pub(in crate::jingle) struct Section {
 }
 
 impl Section {
-    pub(in crate::jingle) fn new(mid: String, media: Media) -> Section {
+    pub(in crate::jingle) fn new(mid: String, media: Media, codecs: &[Codec]) -> Section {
         let feedback = |c: &CodecSpec| c.feedback.to_vec();
-        let of = CODECS.iter().filter(|c| c.media == media);
+        let of = CODECS.iter().filter(|c| c.media == media && codecs.contains(&c.codec));
         Section {
             mid,
             media,
@@ -65,10 +65,10 @@ impl Section {
 }
 
 /// The sections of an offer: `0` audio, `1` video, then one for each further source.
-pub(in crate::jingle) fn sections(sources: &[LocalSource]) -> Vec<Section> {
-    let mut out = vec![Section::new("0".into(), Media::Audio), Section::new("1".into(), Media::Video)];
+pub(in crate::jingle) fn sections(sources: &[LocalSource], codecs: &[Codec]) -> Vec<Section> {
+    let mut out = vec![Section::new("0".into(), Media::Audio, codecs), Section::new("1".into(), Media::Video, codecs)];
     for s in sources.iter().filter(|s| !s.encodings.is_empty()) {
-        place(&mut out, s);
+        place(&mut out, s, codecs);
     }
     out
 }
@@ -79,14 +79,14 @@ fn first(source: &LocalSource) -> &[(u32, Option<u32>)] {
 }
 
 /// Gives a source its section, a new one when no free one is left; gives back the section's index.
-pub(in crate::jingle) fn place(sections: &mut Vec<Section>, source: &LocalSource) -> usize {
+pub(in crate::jingle) fn place(sections: &mut Vec<Section>, source: &LocalSource, codecs: &[Codec]) -> usize {
     let free = sections.iter().position(|s| s.is_free(source.media));
     let index = free.unwrap_or_else(|| {
         let mut n = sections.len();
         while sections.iter().any(|s| s.mid == n.to_string()) {
             n += 1;
         }
-        sections.push(Section::new(n.to_string(), source.media));
+        sections.push(Section::new(n.to_string(), source.media, codecs));
         sections.len() - 1
     });
     sections[index].source = Some(source.clone());

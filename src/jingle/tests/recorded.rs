@@ -213,3 +213,44 @@ fn the_peers_numbers_are_used_in_the_answer() {
     let p = payloads(&out).remove(0);
     assert!(p.contains("id='101' name='rtx'") && p.contains("name='apt' value='100'"), "{p}");
 }
+
+#[test]
+fn of_a_recorded_offer_the_codecs_are_taken_that_were_allowed_in_the_kind_that_we_write() {
+    let all = [Codec::Opus, Codec::Vp8, Codec::Vp9, Codec::H264, Codec::Av1];
+    let mut b = Side::new("83bcb962", 2);
+    b.j.config.p2p_codecs = all.to_vec();
+    b.join(&["62c191da"], at(0));
+    let out = b.iq("62c191da", &recorded("03-p2p-session", 'B', false, "session-initiate"), at(1));
+    let negotiated = out.iter().find_map(|o| match o {
+        Output::RemoteDescription { negotiated, .. } => Some(negotiated.clone()),
+        _ => None,
+    });
+    let pts: Vec<_> = negotiated.unwrap().payloads.iter().map(|p| (p.codec, p.pt, p.rtx)).collect();
+    // H264 is offered five times or so; constrained baseline in packetization mode 1 is meant.
+    assert_eq!(
+        pts,
+        [
+            (Codec::Opus, 111, None),
+            (Codec::Vp8, 96, Some(97)),
+            (Codec::Vp9, 98, Some(99)),
+            (Codec::H264, 108, Some(109)),
+            (Codec::Av1, 45, Some(46))
+        ]
+    );
+    // What we offer is understood by ourselves, and only what we offered is taken from an answer.
+    let (mut a, mut b) = (Side::new("aaaa", 1), Side::new("bbbb", 2));
+    a.j.config.p2p_codecs = all.to_vec();
+    b.j.config.p2p_codecs = vec![Codec::Opus, Codec::H264, Codec::Vp9];
+    let from_b = b.join(&["aaaa"], at(0));
+    let from_a = a.join(&["bbbb"], at(0));
+    assert_eq!(payloads(&from_a)[0].matches("name='rtx'").count(), 4);
+    exchange(&mut a, &mut b, from_a, from_b, at(1));
+    for side in [&a, &b] {
+        let n = side.out.iter().find_map(|o| match o {
+            Output::RemoteDescription { negotiated, .. } => Some(negotiated.clone()),
+            _ => None,
+        });
+        let codecs: Vec<_> = n.unwrap().payloads.iter().map(|p| p.codec).collect();
+        assert_eq!(codecs, [Codec::Opus, Codec::Vp9, Codec::H264]);
+    }
+}

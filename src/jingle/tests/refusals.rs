@@ -174,7 +174,7 @@ fn each_limit_of_a_description_holds_at_and_past_its_value() {
         let contents: String = (0..n).map(content).collect();
         let text = format!("<jingle xmlns='urn:xmpp:jingle:1' action='session-initiate' sid='s'>{contents}</jingle>");
         let d = Document::parse(&text).unwrap();
-        assert_eq!(answered_sections(&wire::Jingle::read(d.root()).unwrap()).len(), kept);
+        assert_eq!(answered_sections(&wire::Jingle::read(d.root()).unwrap(), &[Codec::Opus]).len(), kept);
     }
     for n in [describe::MAX_FINGERPRINTS, describe::MAX_FINGERPRINTS + 1] {
         let one = "<fingerprint xmlns='urn:xmpp:jingle:apps:dtls:0' hash='SHA-256' setup='passive'>aa:bb</fingerprint>";
