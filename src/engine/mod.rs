@@ -5,6 +5,8 @@
 //! its demultiplexer (RFC 7983) and its deadlines. The protocol facts are in docs/protocol/04 §5–§9.
 
 mod agents;
+#[cfg(any(test, feature = "testkit"))]
+pub mod alone;
 mod data_channel;
 mod dtls;
 mod dtls_crypto;

@@ -33,9 +33,18 @@ pub fn addresses() -> [SocketAddr; 2] {
 
 /// CPU time of this thread so far, ns.
 pub fn thread_cpu_ns() -> f64 {
+    cpu_ns(libc::CLOCK_THREAD_CPUTIME_ID)
+}
+
+/// CPU time of this process so far, ns.
+pub fn process_cpu_ns() -> f64 {
+    cpu_ns(libc::CLOCK_PROCESS_CPUTIME_ID)
+}
+
+fn cpu_ns(clock: libc::clockid_t) -> f64 {
     let mut t = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `t` is a valid timespec.
-    let failed = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut t) };
+    let failed = unsafe { libc::clock_gettime(clock, &mut t) };
     assert_eq!(failed, 0, "no clock of CPU time");
     t.tv_sec as f64 * 1e9 + t.tv_nsec as f64
 }

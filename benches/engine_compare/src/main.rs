@@ -7,7 +7,11 @@
 mod end;
 mod memory;
 mod ours;
+mod rtc_machine;
+mod rtc_media;
 mod theirs;
+mod udp;
+mod webrtc_driver;
 
 use end::{End, Pair};
 
@@ -34,23 +38,61 @@ fn line<E: End + 'static>(name: &'static str, streams: u32, mut pair: Pair<E>) -
     Line { name, streams, ns: f64::MAX, run: Box::new(move |packets| memory::run(&mut pair, streams, packets)) }
 }
 
-fn main() {
-    let packets = std::env::args().nth(1).map_or(20_000, |n| n.parse().expect("a number of packets"));
-    let mut lines = vec![];
-    for streams in STREAMS {
-        lines.push(line("ours", streams, memory::connect(ours::pair(streams))));
-        lines.push(line("str0m, rust-crypto", streams, memory::connect(theirs::pair(streams))));
-    }
-    // Round by round, so that a busy moment of the machine falls on all of them.
+fn over_udp<E: End + 'static>(name: &'static str, streams: u32, pair: Pair<E>) -> Line {
+    let mut link = udp::Link::new().expect("sockets");
+    let mut pair = udp::connect(&mut link, pair);
+    Line { name, streams, ns: f64::MAX, run: Box::new(move |n| udp::run(&mut link, &mut pair, streams, n)) }
+}
+
+/// Round by round, so that a busy moment of the machine falls on all of them.
+fn measure(lines: &mut [Line], packets: u32) {
     for _ in 0..ROUNDS {
-        for l in &mut lines {
+        for l in &mut *lines {
             l.ns = l.ns.min((l.run)(packets));
         }
     }
-    println!("| In memory | streams | CPU ns per packet | by ours |");
+}
+
+/// By the first line of the same number of streams.
+fn print(title: &str, lines: &[Line]) {
+    println!("| {title} | streams | CPU ns per packet | ratio |");
     println!("|---|---|---|---|");
-    for l in &lines {
-        let ours = lines.iter().find(|o| o.streams == l.streams).map_or(f64::NAN, |o| o.ns);
-        println!("| {} | {} | {:.0} | {:.2} |", l.name, l.streams, l.ns, l.ns / ours);
+    for streams in STREAMS {
+        let first = lines.iter().find(|l| l.streams == streams).map_or(f64::NAN, |l| l.ns);
+        for l in lines.iter().filter(|l| l.streams == streams) {
+            println!("| {} | {} | {:.0} | {:.2} |", l.name, l.streams, l.ns, l.ns / first);
+        }
     }
+    println!();
+}
+
+fn main() {
+    let packets = std::env::args().nth(1).map_or(20_000, |n| n.parse().expect("a number of packets"));
+    // For a profiler: `ours` leaves the others away.
+    let alone = std::env::args().nth(2).is_some_and(|w| w == "ours");
+    let (mut memory, mut udp) = (vec![], vec![]);
+    for streams in STREAMS {
+        memory.push(line("ours", streams, memory::connect(ours::pair(streams))));
+        let (mut link, mut srtp) = (udp::Link::new().expect("sockets"), udp::srtp());
+        let floor = move |n| udp::floor(&mut link, &mut srtp, n);
+        udp.push(Line { name: "SRTP and system calls alone", streams, ns: f64::MAX, run: Box::new(floor) });
+        udp.push(over_udp("ours", streams, ours::pair(streams)));
+        if alone {
+            continue;
+        }
+        for (name, crypto) in theirs::CRYPTOS {
+            memory.push(line(name, streams, memory::connect(theirs::pair(streams, crypto()))));
+            udp.push(over_udp(name, streams, theirs::pair(streams, crypto())));
+        }
+        memory.push(line("rtc", streams, memory::connect(rtc_machine::pair(streams))));
+    }
+    measure(&mut memory, packets);
+    measure(&mut udp, packets);
+    for streams in STREAMS.into_iter().filter(|_| !alone) {
+        // Its driver wants real time and threads of its own; it cannot take turns.
+        let ns = webrtc_driver::run(streams, packets, ROUNDS);
+        memory.push(Line { name: "webrtc, its driver, UDP", streams, ns, run: Box::new(|_| f64::MAX) });
+    }
+    print("In memory, unless it says UDP", &memory);
+    print("UDP over loopback, GSO and GRO", &udp);
 }

@@ -4,7 +4,7 @@ use crate::end::{End, Pair, thread_cpu_ns};
 use crate::{BURST, RATE};
 
 /// Between two frames of one stream, µs.
-const FRAME_US: u64 = 1_000_000 * BURST as u64 / RATE;
+pub const FRAME_US: u64 = 1_000_000 * BURST as u64 / RATE;
 
 /// Runs the handshakes.
 pub fn connect<E: End>(mut pair: Pair<E>) -> Pair<E> {

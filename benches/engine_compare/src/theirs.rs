@@ -1,9 +1,11 @@
 //! str0m in RTP mode, driven as its documentation asks: after each input, outputs until it names a time.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jmeet_peers::{RTX, VIDEO};
+use str0m::config::CryptoProvider;
 use str0m::format::{Codec, FormatParams};
 use str0m::media::MediaKind;
 use str0m::net::{Protocol, Receive};
@@ -27,12 +29,20 @@ fn ssrc(stream: u32) -> Ssrc {
     (1000 + 2 * stream).into()
 }
 
+/// The cryptography of its defaults, and the one in Rust.
+pub const CRYPTOS: [(&str, fn() -> CryptoProvider); 2] = [
+    ("str0m, aws-lc-rs", str0m_aws_lc_rs::default_provider),
+    ("str0m, rust-crypto", str0m_rust_crypto::default_provider),
+];
+
 /// Both ends, told of each other, with so many streams from the first to the second, a media section each.
-pub fn pair(streams: u32) -> Pair<Theirs> {
+pub fn pair(streams: u32, crypto: CryptoProvider) -> Pair<Theirs> {
+    let crypto = Arc::new(crypto);
     let base = Instant::now();
     let path = addresses();
     let mut ends = [path, [path[1], path[0]]].map(|path| {
         let mut c = RtcConfig::new()
+            .set_crypto_provider(crypto.clone())
             .set_rtp_mode(true)
             .clear_codecs()
             .clear_extension_map()
