@@ -55,6 +55,7 @@ impl SrtpPair {
             abs_send_time: 1,
             transport_cc: self.seq,
             extra: None,
+            padded: false,
         };
         self.wire.clear();
         write_header(&mut self.wire, &ids, &f);
