@@ -180,7 +180,8 @@ impl Simulation {
             }
             13 => {
                 self.focus = true;
-                self.world.server.start_focus();
+                let now = self.world.now;
+                self.world.server.start_focus(now);
             }
             14 => {
                 // Nothing passes from one to another for a while.

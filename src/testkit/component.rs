@@ -1,9 +1,11 @@
 //! Runs the focus as an external component of a real server (XEP-0114): TCP, handshake, stanzas. The I/O shell of
 //! `focus.rs`; it decides nothing.
 
+use super::deployment::OsRandom;
 use super::focus::{Focus, FocusOptions};
 use super::wall_clock;
 use super::xml_stream::{Piece, XmlStream};
+use crate::env::Env;
 use crate::wire::{XmlWriter, ns};
 use sha1::{Digest, Sha1};
 use std::io;
@@ -29,7 +31,7 @@ impl FocusComponent {
     /// Connects to the server's component port and authenticates as `domain`.
     pub async fn connect(host: &str, port: u16, domain: &str, secret: &str) -> io::Result<FocusComponent> {
         let options = FocusOptions { stanza_ns: ns::COMPONENT.into(), ..FocusOptions::new(domain) };
-        let focus = Focus::new(options).ok_or_else(|| broken("the domain is no address"))?;
+        let focus = Focus::new(options, Env::new(OsRandom)).ok_or_else(|| broken("the domain is no address"))?;
         let connect = async {
             let tcp = TcpStream::connect((host, port)).await?;
             tcp.set_nodelay(true)?;

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 
 /// The operating system's random numbers.
-struct OsRandom;
+pub(super) struct OsRandom;
 
 impl Random for OsRandom {
     fn fill(&mut self, out: &mut [u8]) {
@@ -168,7 +168,7 @@ impl Deployment {
 
     /// A new focus, which knows nothing of what was.
     pub fn start_focus(&self) {
-        self.with(|s, _| s.start_focus());
+        self.with(|s, now| s.start_focus(now));
     }
 
     /// Puts a bad link between participants that meet from now on: their peer-to-peer media passes through it, in both

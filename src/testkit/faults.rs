@@ -123,6 +123,8 @@ pub struct Faults {
     pub refuse_join: Option<JoinRefusal>,
     /// How many joins are refused before they are let in; `None` means all.
     pub refuse_join_times: Option<u32>,
+    /// The bridge declines restarts of ICE in place (docs/protocol/02 §10.1).
+    pub decline_ice_restart: bool,
     /// From this step on nothing is answered, while the socket stays open.
     pub silent_at: Option<Step>,
 }

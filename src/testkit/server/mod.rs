@@ -12,7 +12,8 @@ mod tests;
 
 use super::candidates::{self, MapCandidate};
 use super::faults::{Faults, Step};
-use super::focus::{Focus, FocusOptions};
+use super::focus::colibri::{Answer, Colibri, Request};
+use super::focus::{Focus, FocusOptions, SessionOptions};
 use super::stanza;
 use crate::env::Env;
 use crate::time::{Time, earliest};
@@ -45,6 +46,8 @@ pub struct ServerOptions {
     pub history: usize,
     /// Occupants of a room.
     pub max_occupants: usize,
+    /// Bridge sessions, made once there is a bridge ([`Server::set_bridge`]); `None`: participants talk peer to peer only.
+    pub sessions: Option<SessionOptions>,
 }
 
 impl Default for ServerOptions {
@@ -58,6 +61,7 @@ impl Default for ServerOptions {
             services: Vec::new(),
             history: DEFAULT_HISTORY,
             max_occupants: DEFAULT_MAX_OCCUPANTS,
+            sessions: None,
         }
     }
 }
@@ -84,6 +88,7 @@ pub struct Server {
     /// Shows other candidates than participants signal, so that their media goes another way.
     pub candidates: Option<Box<dyn MapCandidate>>,
     focus: Option<Focus>,
+    bridge: Option<Box<dyn Colibri>>,
     sessions: BTreeMap<ConnId, Session>,
     by_jid: BTreeMap<String, ConnId>,
     rooms: BTreeMap<String, Room>,
@@ -95,11 +100,13 @@ pub struct Server {
 
 impl Server {
     /// A server without connections.
-    pub fn new(options: ServerOptions, env: Env) -> Server {
+    pub fn new(options: ServerOptions, mut env: Env) -> Server {
         let muc_domain = format!("conference.{}", options.domain);
         let focus_domain = format!("focus.{}", options.domain);
+        let focus = FocusOptions { sessions: options.sessions.clone(), ..FocusOptions::new(&focus_domain) };
         Server {
-            focus: Focus::new(FocusOptions::new(&focus_domain)),
+            focus: Focus::new(focus, env.fork()),
+            bridge: None,
             options,
             faults: Faults::default(),
             candidates: None,
@@ -126,9 +133,44 @@ impl Server {
         }
     }
 
-    /// A new focus that knows nothing of what was.
-    pub fn start_focus(&mut self) {
-        self.focus = Focus::new(FocusOptions::new(&self.focus_domain));
+    /// A new focus that knows nothing of what was. The bridge, if there is one, lived on.
+    pub fn start_focus(&mut self, now: Time) {
+        let options = FocusOptions { sessions: self.options.sessions.clone(), ..FocusOptions::new(&self.focus_domain) };
+        self.focus = Focus::new(options, self.env.fork());
+        if let Some(f) = self.focus.as_mut().filter(|_| self.bridge.is_some()) {
+            f.bridge_up(now);
+        }
+    }
+
+    /// Gives the focus a bridge, a dead one's place too.
+    pub fn set_bridge(&mut self, bridge: Box<dyn Colibri>, now: Time) {
+        let before = self.bridge.replace(bridge);
+        if let Some(f) = &mut self.focus {
+            if before.is_some() { f.bridge_moved(now) } else { f.bridge_up(now) }
+        }
+        self.run_focus(now);
+    }
+
+    /// The bridge dies; the focus learns of it at once.
+    pub fn kill_bridge(&mut self, now: Time) {
+        self.bridge = None;
+        if let Some(f) = &mut self.focus {
+            f.bridge_down(now);
+        }
+        self.run_focus(now);
+    }
+
+    /// Changes how bridge sessions are made, now and by a focus that is started later; nothing without them.
+    pub fn configure_sessions(&mut self, change: impl Fn(&mut SessionOptions)) {
+        let of_focus = self.focus.as_mut().and_then(Focus::sessions_mut);
+        self.options.sessions.as_mut().into_iter().chain(of_focus).for_each(change);
+    }
+
+    /// Runs `f` on the focus, and delivers what it says; `None` while it is down.
+    pub fn with_focus<R>(&mut self, now: Time, f: impl FnOnce(&mut Focus, Time) -> R) -> Option<R> {
+        let done = self.focus.as_mut().map(|focus| f(focus, now));
+        self.run_focus(now);
+        done
     }
 
     /// A WebSocket was opened.
@@ -402,6 +444,7 @@ impl Server {
     }
 
     fn run_focus(&mut self, now: Time) {
+        self.run_colibri(now);
         while let Some(text) = self.focus.as_mut().and_then(Focus::poll_output) {
             let Ok(d) = Document::parse(&text) else { continue };
             let root = d.root();
@@ -409,6 +452,22 @@ impl Server {
                 // Answers from the component's bare domain go straight to whom they are for.
                 Some(from) if from.local().is_some() => self.route(root, &from, now),
                 _ => self.deliver_text(&text, now),
+            }
+        }
+    }
+
+    /// Carries requests of the focus to the bridge, and answers back. Without a bridge they are lost, as stanzas to a dead
+    /// component are.
+    fn run_colibri(&mut self, now: Time) {
+        while let Some(request) = self.focus.as_mut().and_then(Focus::poll_colibri) {
+            let answer = match request {
+                Request::RestartIce { conference, endpoint } if self.faults.decline_ice_restart => {
+                    Some(Answer::Declined { conference, endpoint })
+                }
+                request => self.bridge.as_mut().and_then(|b| b.request(request, now)),
+            };
+            if let (Some(answer), Some(f)) = (answer, &mut self.focus) {
+                f.handle_answer(answer, now);
             }
         }
     }

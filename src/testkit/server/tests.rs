@@ -295,7 +295,7 @@ fn scripted_faults_do_what_they_say() {
     b.drain();
     assert!(b.got(1).iter().any(|s| s.contains("/focus'") && s.contains("unavailable")));
     assert!(b.request(1)[0].contains("service-unavailable"));
-    b.server.start_focus();
+    b.server.start_focus(b.now);
     assert!(b.request(1).iter().any(|s| s.contains("ready='true'")));
     b.server.faults.refuse_login = Some(("not-allowed".into(), Some("token expired".into())));
     b.server.connected(2);
@@ -305,4 +305,45 @@ fn scripted_faults_do_what_they_say() {
     let conn = b.server.find("aaaa0000").unwrap();
     b.server.silence(conn, true);
     assert!(b.say(1, "<iq type='get' id='1'><ping xmlns='urn:xmpp:ping'/></iq>").is_empty());
+}
+
+#[test]
+fn two_clients_get_sessions_of_the_bridge_and_hear_of_each_others_sources() {
+    let sessions = Some(crate::testkit::focus::SessionOptions::default());
+    let mut b = Bed::with(ServerOptions { sessions, ..ServerOptions::default() });
+    b.server.set_bridge(Box::new(crate::testkit::focus::DryBridge::new(Env::seeded(2))), b.now);
+    let mut sids = Vec::new();
+    for (conn, nick) in [(1, "aaaa0000"), (2, "bbbb0000")] {
+        b.login(conn);
+        let got = b.join(conn, nick);
+        let ask = got.iter().find(|s| s.contains("disco#info")).expect("the focus asks what it can");
+        let id = Document::parse(ask).unwrap().root().attr("id").unwrap().to_owned();
+        let features = ["urn:xmpp:jingle:apps:rtp:audio", "http://jitsi.org/json-encoded-sources"];
+        let features: String = features.iter().map(|f| format!("<feature var='{f}'/>")).collect();
+        let query = format!("<query xmlns='http://jabber.org/protocol/disco#info'>{features}</query>");
+        b.say(conn, &format!("<iq type='result' to='{ROOM}/focus' id='{id}'>{query}</iq>"));
+        b.drain();
+    }
+    // Both offers came with the second answer to disco, which took the second client's out of its inbox.
+    for nick in ["aaaa0000", "bbbb0000"] {
+        let focus = b.server.focus().unwrap();
+        sids.push(focus.session_of(ROOM, nick).expect("a session").0.to_owned());
+    }
+    assert!(b.got(1).iter().any(|s| s.contains("session-initiate") && s.contains(&format!("from='{ROOM}/focus'"))));
+    let accept = |sid: &str, nick: &str, ssrc: u32| {
+        format!(
+            "<iq type='set' to='{ROOM}/focus' id='acc'><jingle xmlns='urn:xmpp:jingle:1' action='session-accept' sid='{sid}'>\
+             <content name='audio'><description xmlns='urn:xmpp:jingle:apps:rtp:1' media='audio'>\
+             <source xmlns='urn:xmpp:jingle:apps:rtp:ssma:0' ssrc='{ssrc}' name='{nick}-a0'/></description></content></jingle></iq>"
+        )
+    };
+    assert!(b.say(1, &accept(&sids[0], "aaaa0000", 1)).iter().any(|s| s.contains("type='result'")));
+    let answers = b.say(2, &accept(&sids[1], "bbbb0000", 2));
+    assert!(answers.iter().any(|s| s.contains("type='result'")));
+    assert!(answers.iter().any(|s| s.contains("source-add") && s.contains("aaaa0000-a0")));
+    assert!(b.got(1).iter().any(|s| s.contains("source-add") && s.contains("bbbb0000-a0")));
+    b.server.kill_bridge(b.now);
+    b.drain();
+    let told = b.got(1);
+    assert!(told.iter().any(|s| s.contains("moving")) && told.iter().any(|s| s.contains("bridgeNotAvailable")));
 }
