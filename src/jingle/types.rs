@@ -334,7 +334,8 @@ pub enum Event {
         session: SessionKey,
         condition: &'static str,
     },
-    /// The bridge will not come back by itself: the room is to be left and joined again (docs/protocol/02 §23.15).
+    /// The bridge will not come back by itself: the room is to be left and joined again (docs/protocol/02 §23.15). Not
+    /// said while media flows to the only other participant directly; then when that ends.
     RejoinWanted(RejoinReason),
     /// The focus offered a bridge session, which was refused, because such are switched off.
     BridgeOffered {

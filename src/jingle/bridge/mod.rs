@@ -56,8 +56,8 @@ pub(super) struct Bridge {
     last_n: Option<u32>,
     leavers: Leavers,
     restarts: Restarts,
-    /// By when the focus must have invited us again.
-    awaited: Option<Time>,
+    /// By when the focus must have invited us again, and why we want to join again otherwise.
+    awaited: Option<(Time, RejoinReason)>,
     /// Our stream is down.
     offline: bool,
 }
@@ -205,7 +205,7 @@ impl Jingle {
             // The next accept goes without them.
             self.refused_by_focus(key, sources, e);
             let (condition, text) = (e.condition.as_str(), e.text.clone());
-            self.out.push_back(Output::Event(Event::RejoinWanted(RejoinReason::AcceptRefused { condition, text })));
+            self.rejoin(RejoinReason::AcceptRefused { condition, text }, now);
         } else {
             // Of a session that was replaced, or that nobody knows any more: another one is on its way, or not.
             self.await_invitation(now);

@@ -44,14 +44,20 @@ impl Jingle {
         match self.bridge.restarts.want(step, now) {
             Verdict::Restart => self.restart_due(now),
             Verdict::UnderWay => return Err(RestartRefusal::UnderWay),
-            Verdict::Exhausted => self.give_up(EndReason::Restarting),
+            Verdict::Exhausted => self.give_up(EndReason::Restarting, now),
         }
         Ok(())
     }
 
-    fn give_up(&mut self, reason: EndReason) {
+    fn give_up(&mut self, reason: EndReason, now: Time) {
         self.end_bridge(reason);
-        self.out.push_back(Output::Event(Event::RejoinWanted(RejoinReason::RestartsExhausted)));
+        self.rejoin(RejoinReason::RestartsExhausted, now);
+    }
+
+    /// Only joining again helps: at once, unless something speaks against it.
+    pub(super) fn rejoin(&mut self, reason: RejoinReason, now: Time) {
+        self.bridge.awaited = Some((now, reason));
+        self.recovery_timeout(now);
     }
 
     fn may_restart(&self, key: SessionKey) -> Result<(), RestartRefusal> {
@@ -96,7 +102,7 @@ impl Jingle {
         match verdict {
             Verdict::UnderWay => {}
             Verdict::Restart => self.restart_due(now),
-            Verdict::Exhausted => self.give_up(reason),
+            Verdict::Exhausted => self.give_up(reason, now),
         }
     }
 
@@ -105,7 +111,7 @@ impl Jingle {
             return None;
         }
         let restart = self.bridge.session.as_ref().and_then(|_| self.bridge.restarts.deadline());
-        earliest(restart, self.bridge.awaited)
+        earliest(restart, self.bridge.awaited.as_ref().filter(|_| !self.peer_carries()).map(|(until, _)| *until))
     }
 
     pub(super) fn recovery_timeout(&mut self, now: Time) {
@@ -113,13 +119,19 @@ impl Jingle {
             return;
         }
         self.restart_due(now);
-        if due(self.bridge.awaited, now) {
-            self.bridge.awaited = None;
-            // Alone in the room nobody is invited: that comes with the next participant.
-            if !self.conference.participants.is_empty() {
-                self.out.push_back(Output::Event(Event::RejoinWanted(RejoinReason::NotInvited)));
-            }
+        if self.peer_carries() {
+            return;
         }
+        let Some((_, reason)) = self.bridge.awaited.take_if(|(until, _)| due(Some(*until), now)) else { return };
+        // Alone in the room nobody is invited: that comes with the next participant.
+        if reason != RejoinReason::NotInvited || !self.conference.participants.is_empty() {
+            self.out.push_back(Output::Event(Event::RejoinWanted(reason)));
+        }
+    }
+
+    /// Media flows without the bridge: leaving the room would end that, and can wait until it ends by itself.
+    fn peer_carries(&self) -> bool {
+        self.p2p.session.as_ref().is_some_and(|s| s.connected)
     }
 
     fn restart_due(&mut self, now: Time) {
@@ -141,7 +153,7 @@ impl Jingle {
     /// What held us may have gone: then every wait begins anew.
     pub(super) fn hold_changed(&mut self, was_held: bool, now: Time) {
         if was_held && !self.held() {
-            if let Some(until) = &mut self.bridge.awaited {
+            if let Some((until, _)) = &mut self.bridge.awaited {
                 *until = now + REINVITE_WAIT;
             }
             self.restart_due(now);
@@ -195,18 +207,19 @@ impl Jingle {
 
     /// The session is over by the focus's will, or by ours: another one should come.
     pub(super) fn await_invitation(&mut self, now: Time) {
-        self.bridge.awaited = Some(now + REINVITE_WAIT);
+        self.bridge.awaited = Some((now + REINVITE_WAIT, RejoinReason::NotInvited));
     }
 
     /// The focus heard of the restart, or never will. Errors are waited out like its word: the session-initiate may be
     /// on its way for another reason, and one that was asked for too often wants to be left alone.
     pub(super) fn restart_answered(&mut self, answer: &IqAnswer, now: Time) {
-        if self.bridge.session.is_some() || self.bridge.awaited.is_none() {
+        if self.bridge.session.is_some() {
             return;
         }
-        self.bridge.awaited = match answer {
-            IqAnswer::Result | IqAnswer::Error(_) => Some(now + REINVITE_WAIT),
-            IqAnswer::Timeout => Some(now),
+        let Some((until, _)) = &mut self.bridge.awaited else { return };
+        *until = match answer {
+            IqAnswer::Result | IqAnswer::Error(_) => now + REINVITE_WAIT,
+            IqAnswer::Timeout => now,
         };
         self.recovery_timeout(now);
     }

@@ -87,3 +87,35 @@ fn one_session_id_names_one_session() {
     assert!(reply(&g.focus(&offer().replace(SID, "mine"), at(5))).contains("<service-unavailable"));
     assert!(reply(&g.focus(&request("source-add", "").replace(SID, "mine"), at(5))).contains("<unknown-session"));
 }
+
+#[test]
+fn nothing_that_ends_a_living_peer_session_is_wished_for() {
+    for exhausted in [false, true] {
+        let mut g = two();
+        let (p2p, _) = g.side.j.session(SessionKind::P2p).unwrap();
+        let out = g.focus(&offer(), at(2));
+        g.side.answer_all(&out, at(3));
+        g.side.j.ice_connected(p2p, at(4));
+        g.side.drain(at(4));
+        if exhausted {
+            for i in 1..=u64::from(MAX_RESTART_ATTEMPTS) {
+                let key = g.key();
+                g.side.j.restart_session(key, at(7000 * i)).unwrap();
+                g.focus(&offer(), at(7000 * i + 1));
+            }
+            let key = g.key();
+            g.side.j.media_failed(key, at(28_000));
+        } else {
+            g.focus(&request("session-terminate", "<reason><success/><text>moving</text></reason>"), at(7));
+        }
+        assert_eq!(rejoin(&g.side.drain(at(28_000))), None);
+        g.side.j.handle_timeout(at(50_000));
+        assert!(g.side.drain(at(50_000)).is_empty());
+        // When it ends, the wish is there.
+        g.side.j.ice_failed(p2p, at(50_001));
+        assert!(g.side.j.next_deadline().is_some_and(|d| d <= at(50_001)));
+        g.side.j.handle_timeout(at(50_002));
+        let reason = if exhausted { RejoinReason::RestartsExhausted } else { RejoinReason::NotInvited };
+        assert_eq!(rejoin(&g.side.drain(at(50_002))), Some(reason));
+    }
+}
