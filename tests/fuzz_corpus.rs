@@ -115,6 +115,37 @@ fn datagrams() -> Vec<Vec<u8>> {
     all
 }
 
+/// SCTP chunks, each with its length before it, on a new association and on one with a channel.
+fn chunks() -> Vec<Vec<u8>> {
+    let init =
+        [&[1, 0, 0, 20, 1, 2, 3, 4, 0, 8, 0, 0, 4, 0, 4, 0, 0, 0, 0, 9][..], &[0x80, 8, 0, 6, 192, 130]].concat();
+    let data = |flags: u8, stream: u8, ssn: u8, ppid: u8, payload: &[u8]| {
+        [&[0, flags, 0, 0, 0, 0, 0, 1, 0, stream, 0, ssn, 0, 0, 0, ppid][..], payload].concat()
+    };
+    let open = [&[3, 0, 1, 0, 0, 0, 0, 0, 0, 1, 0, 1][..], b"ab"].concat();
+    let sack = [3, 0, 0, 20, 0, 0, 0, 9, 0, 8, 0, 0, 0, 1, 0, 0, 0, 2, 0, 3].to_vec();
+    let parts = [
+        init,
+        vec![10, 0, 0, 8, 1, 2, 3, 4],
+        data(3, 0, 1, 51, b"text"),
+        data(2, 0, 2, 51, b"te"),
+        data(1, 0, 2, 51, b"xt"),
+        data(7, 0, 0, 53, b"binary"),
+        data(3, 2, 0, 50, &open),
+        sack,
+        vec![192, 0, 0, 12, 0, 0, 0, 2, 0, 0, 0, 5],
+        [&[130, 0, 0, 22, 0, 13, 0, 18, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0][..], &[0, 0]].concat(),
+        vec![4, 0, 0, 8, 0, 1, 0, 4],
+        vec![6, 0, 0, 8, 0, 12, 0, 4],
+        vec![7, 0, 0, 8, 0, 0, 0, 9],
+    ];
+    let framed: Vec<_> = parts.iter().map(|p| [&[p.len() as u8][..], p].concat()).collect();
+    let mut all: Vec<_> = framed.iter().map(|p| [&[1][..], p].concat()).collect();
+    let most = framed[..framed.len() - 3].concat();
+    all.extend([0, 1].map(|first| [&[first][..], &most, &most].concat()));
+    all
+}
+
 /// Packets as the `rtp` target wants them.
 fn packets() -> Vec<Vec<u8>> {
     let key = [16, 1, 1, 0x11, 0x90, 0x80, 1, 0x10, 2, 0, 0x9d, 1, 0x2a, 64, 0, 64, 0];
@@ -200,6 +231,7 @@ fn targets() -> Vec<(&'static str, Target, Vec<Vec<u8>>, bool)> {
         "colibri" => (messages(), true),
         "datagram" => (datagrams(), false),
         "rtp" => (packets(), false),
+        "sctp" => (chunks(), false),
         "stanza" => (captures.clone(), false),
         "sessions" => {
             let jingle = |f: &&Vec<u8>| String::from_utf8_lossy(f).contains("<jingle");
@@ -245,6 +277,11 @@ fn a_stream_bears_any_frames_and_ends() {
 #[test]
 fn a_stranger_s_datagrams_leave_no_state_and_no_media() {
     run("datagram");
+}
+
+#[test]
+fn an_association_bears_any_chunks() {
+    run("sctp");
 }
 
 #[test]

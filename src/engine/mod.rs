@@ -13,6 +13,8 @@ mod dtls_crypto;
 mod estimate;
 #[cfg(any(test, feature = "testkit"))]
 pub mod fake;
+#[cfg(feature = "testkit")]
+pub mod fuzz;
 mod gather;
 mod ice;
 pub mod identity;

@@ -5,7 +5,8 @@
 //!   ignores the peer's while it waits for an answer, which is what RFC 9260 §5.2.1 makes the peer give; the DTLS server waits
 //!   [`INIT_PATIENCE`] for the peer's and lets it win. The crate would make two associations of a collision.
 //! * Chunks are looked at before the crate sees them: it takes any stream, any jump of FORWARD-TSN (a loop as long as the jump), any
-//!   number of reset requests, and chunks of one message without end; an ERROR report would end the association.
+//!   number of reset requests, and chunks of one message without end; an ERROR report would end the association; an ABORT whose causes are
+//!   longer than it is a panic.
 //! * The crate's ports are 5000; another one of the peer's is written over.
 //! * What is longer than [`MAX_PACKET`] is not sent: DTLS does not split application data.
 //! * A path that is gone is ICE's affair: data is repeated for as long as it takes.
@@ -54,6 +55,7 @@ const DATA: u8 = 0;
 const INIT: u8 = 1;
 const INIT_ACK: u8 = 2;
 const SACK: u8 = 3;
+const ABORT: u8 = 6;
 const ERROR: u8 = 9;
 const RECONFIG: u8 = 130;
 const FORWARD_TSN: u8 = 192;
@@ -282,6 +284,7 @@ impl Sctp {
                     }
                 }
                 ERROR => return None,
+                ABORT if !has_whole_causes(&chunk[4..]) => return None,
                 RECONFIG => {
                     self.resets += 1;
                     if self.resets > MAX_RESETS {
@@ -473,6 +476,18 @@ fn write_control(a: &mut Association, id: u16, message: &Bytes, now: Instant) ->
 
 fn be32(b: &[u8], at: usize) -> u32 {
     u32::from_be_bytes([b[at], b[at + 1], b[at + 2], b[at + 3]])
+}
+
+/// Whether the error causes of an ABORT are as long as they say.
+fn has_whole_causes(mut causes: &[u8]) -> bool {
+    while let [_, _, high, low, ..] = *causes {
+        let len = usize::from(u16::from_be_bytes([high, low]));
+        if len < 4 || len > causes.len() {
+            return false;
+        }
+        causes = &causes[len..];
+    }
+    true
 }
 
 /// The chunks of a packet, each at least its header; one `None` for a malformed rest.

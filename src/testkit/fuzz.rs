@@ -49,6 +49,7 @@ pub const TARGETS: [(&str, Target); 8] = [
     ("colibri", colibri),
     ("stream", stream),
     ("datagram", datagram),
+    ("sctp", crate::engine::fuzz::sctp),
     ("rtp", rtp),
     ("sessions", sessions),
     ("meeting", meeting),

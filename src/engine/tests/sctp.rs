@@ -374,6 +374,8 @@ fn packets_that_would_cost_too_much_are_refused() {
         data(BEGIN | END, newest.wrapping_add(MAX_JUMP + 1), 0, 1, 51, b"x"),
         forward(newest.wrapping_add(MAX_JUMP + 1)),
         vec![9, 0, 0, 4],
+        vec![6, 0, 0, 8, 0, 12, 0, 5],
+        vec![6, 0, 0, 8, 0, 12, 0, 3],
         vec![1, 0, 0, 20, 1, 2, 3, 4, 0, 0, 0, 1, 0, 1, 0, 1, 0, 0, 0, 1],
         vec![0, 0, 0, 3],
         vec![0, 0, 1, 0],
