@@ -8,6 +8,10 @@ use std::time::Duration;
 
 /// Packets under way at once; past it packets are dropped, as a full queue drops them.
 pub const MAX_IN_FLIGHT: usize = 10_000;
+/// How long a packet waits at most before a narrow link; then it is dropped.
+pub const MAX_QUEUE: Duration = Duration::from_millis(300);
+/// What the network adds to each datagram: UDP and IPv4 headers.
+const HEADERS: usize = 28;
 
 /// What the link does to each packet, in one direction.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -27,6 +31,10 @@ pub struct LinkOptions {
 pub struct Link<T> {
     /// May be changed at any time; packets under way keep their fate.
     pub options: LinkOptions,
+    /// bit/s; packets queue before it. `None`: as many as one likes.
+    pub bandwidth: Option<u64>,
+    /// When the last packet has gone through the narrow place.
+    busy: Time,
     env: Env,
     queue: BTreeMap<(Time, u64), T>,
     next: u64,
@@ -36,7 +44,27 @@ pub struct Link<T> {
 impl<T: Clone> Link<T> {
     /// An empty link.
     pub fn new(options: LinkOptions, seed: u64) -> Link<T> {
-        Link { options, env: Env::seeded(seed), queue: BTreeMap::new(), next: 0, dropped: 0 }
+        Link {
+            options,
+            bandwidth: None,
+            busy: Time::default(),
+            env: Env::seeded(seed),
+            queue: BTreeMap::new(),
+            next: 0,
+            dropped: 0,
+        }
+    }
+
+    /// A datagram of `bytes` enters, which takes its time where bandwidth is limited.
+    pub fn push_sized(&mut self, packet: T, bytes: usize, now: Time) {
+        let Some(bandwidth) = self.bandwidth.filter(|b| *b > 0) else { return self.push(packet, now) };
+        let start = self.busy.max(now);
+        if start.since(now) > MAX_QUEUE {
+            self.dropped += 1;
+            return;
+        }
+        self.busy = start + Duration::from_micros((bytes + HEADERS) as u64 * 8_000_000 / bandwidth);
+        self.push(packet, self.busy);
     }
 
     /// A packet enters.
@@ -130,6 +158,24 @@ mod tests {
         assert!(got.windows(2).any(|w| w[0] > w[1]), "packets overtake each other");
         assert_eq!(run(options, 10_000), (got, dropped));
         assert_eq!(run(LinkOptions { loss: 1.0, ..LinkOptions::default() }, 10), (vec![], 10));
+    }
+
+    #[test]
+    fn a_narrow_link_carries_what_it_can_and_drops_what_would_wait_too_long() {
+        let mut link = Link::new(LinkOptions::default(), 1);
+        link.bandwidth = Some(1_000_000);
+        let start = Time::new(1, 1);
+        // 125 bytes with their headers: a millisecond each.
+        for i in 0..1000 {
+            link.push_sized(i, 125 - HEADERS, start);
+        }
+        assert_eq!(link.next_deadline(), Some(start + Duration::from_millis(1)));
+        let end = start + Duration::from_secs(1);
+        let passed = std::iter::from_fn(|| link.pop(end)).count() as u64;
+        assert_eq!((passed, link.dropped()), (MAX_QUEUE.as_millis() as u64 + 1, 699));
+        link.bandwidth = None;
+        link.push_sized(0, 1000, end);
+        assert_eq!(link.next_deadline(), Some(end));
     }
 
     #[test]

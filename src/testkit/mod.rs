@@ -1,7 +1,8 @@
-//! A Jitsi deployment in a test tube (feature `testkit`): XMPP server over WebSocket, rooms and focus, each a machine that
+//! A Jitsi deployment in a test tube (feature `testkit`): XMPP server over WebSocket, rooms, focus and bridge, each a machine that
 //! runs in virtual time as well as on sockets, and scripted faults. A real server, not a mirror of this library's client:
 //! lib-jitsi-meet in a browser joins it too.
 
+pub mod bridge;
 mod candidates;
 pub mod component;
 pub mod deployment;

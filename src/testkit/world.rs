@@ -361,7 +361,8 @@ impl World {
             Output::Transmit { local, remote, data, .. } => {
                 if let Some(to) = self.peers.iter().position(|p| p.sockets.iter().any(|s| s.1 == remote)) {
                     let now = self.now;
-                    self.link_mut(who, to).push((local, remote, data), now);
+                    let bytes = data.len();
+                    self.link_mut(who, to).push_sized((local, remote, data), bytes, now);
                 }
             }
             Output::Event(e) => p.events.push((self.now, e)),

@@ -1,0 +1,352 @@
+//! A videobridge in a test tube (docs/protocol/04): a machine on str0m, a stack that shares nothing with the engine. A focus
+//! speaks to it as Jicofo does in colibri2 (allocate, accept, sources, mute, restart, expire), clients with datagrams and
+//! WebSockets; it runs in virtual time and on sockets alike.
+//!
+//! It forwards as JVB does: audio by subscription, video by last-N, constraints and bandwidth, the layers of a source as one
+//! stream; source maps, dominant speaker, sender constraints. Left out: temporal layers are not thinned; sender reports are
+//! str0m's own, from the arrival at the bridge; codecs other than VP8 are forwarded without a look at their layers.
+
+mod allocation;
+mod channel;
+mod clock;
+mod conference;
+mod dependency;
+mod endpoint;
+mod forward;
+mod ice;
+mod media;
+mod messages;
+mod projection;
+mod receiver;
+mod rewriting;
+mod speakers;
+#[cfg(test)]
+mod tests;
+mod transport;
+mod types;
+
+pub use endpoint::{EXPIRE_AFTER, NEVER_SEEN_EXPIRE};
+pub use ice::{RESTART_TIMEOUT, TRANSITION};
+pub use media::KEY_FRAME_INTERVAL;
+pub use receiver::{KEPT_FOR, KEPT_PACKETS};
+pub use speakers::RECENT_SPEAKERS;
+pub use types::{
+    BridgeConfig, BridgeError, BridgeSource, ChannelKind, EndpointOptions, Event, Expiry, Kind, Offer, Output,
+    RemoteTransport, SocketKey,
+};
+
+use crate::env::Env;
+use crate::media::peer::{Candidate, CandidateKind, Fingerprint};
+use crate::time::{Time, earliest};
+use conference::Conference;
+use endpoint::Endpoint;
+use receiver::Receiver;
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::Duration;
+use str0m::config::{CryptoProvider, DtlsCert};
+use transport::Transport;
+
+/// Endpoints of one bridge.
+pub const MAX_ENDPOINTS: usize = 10_000;
+/// Sources of one endpoint.
+pub const MAX_SOURCES: usize = 20;
+/// How often it looks after what nobody tells it: activity, statistics, layers that stopped.
+const TICK: Duration = Duration::from_millis(500);
+const SCTP_PORT: u16 = 5000;
+/// Length of a WebSocket's `pwd`.
+const PASSWORD: usize = 24;
+
+/// The bridge.
+pub struct Bridge {
+    config: BridgeConfig,
+    env: Env,
+    crypto: CryptoProvider,
+    cert: DtlsCert,
+    fingerprint: Fingerprint,
+    audio_ssrc: u32,
+    video_ssrc: u32,
+    endpoints: BTreeMap<String, Endpoint>,
+    conferences: BTreeMap<String, Conference>,
+    /// Which endpoint a client's address belongs to.
+    addresses: BTreeMap<SocketAddr, String>,
+    sockets: BTreeMap<SocketKey, String>,
+    outputs: VecDeque<Output>,
+    tick: Option<Time>,
+    dead: bool,
+}
+
+impl std::fmt::Debug for Bridge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Bridge").field("endpoints", &self.endpoints.len()).finish_non_exhaustive()
+    }
+}
+
+impl Bridge {
+    /// A bridge without endpoints.
+    ///
+    /// # Errors
+    /// When no certificate can be made.
+    pub fn new(config: BridgeConfig, mut env: Env) -> Result<Bridge, BridgeError> {
+        let crypto = str0m::crypto::from_feature_flags();
+        let cert = crypto.dtls_provider.generate_certificate().ok_or(BridgeError::Transport("no certificate"))?;
+        let hash = crypto.sha256_provider.sha256(&cert.certificate);
+        let hex: Vec<String> = hash.iter().map(|b| format!("{b:02X}")).collect();
+        let fingerprint = Fingerprint { hash: "sha-256".into(), value: hex.join(":") };
+        let audio_ssrc = env.ssrc(|_| false);
+        let video_ssrc = env.ssrc(|s| s == audio_ssrc);
+        Ok(Bridge {
+            config,
+            env,
+            crypto,
+            cert,
+            fingerprint,
+            audio_ssrc,
+            video_ssrc,
+            endpoints: BTreeMap::new(),
+            conferences: BTreeMap::new(),
+            addresses: BTreeMap::new(),
+            sockets: BTreeMap::new(),
+            outputs: VecDeque::new(),
+            tick: None,
+            dead: false,
+        })
+    }
+
+    /// Makes an endpoint and says what to offer it.
+    ///
+    /// # Errors
+    /// When the id is taken, the bridge is full, or dead.
+    pub fn allocate(&mut self, id: &str, options: EndpointOptions, now: Time) -> Result<Offer, BridgeError> {
+        if self.dead {
+            return Err(BridgeError::Dead);
+        }
+        if self.endpoints.contains_key(id) {
+            return Err(BridgeError::EndpointExists);
+        }
+        if self.endpoints.len() >= MAX_ENDPOINTS {
+            return Err(BridgeError::Full);
+        }
+        let features = (
+            self.config.sctp && options.sctp,
+            self.config.estimate && options.rtx,
+            options.mid_demux && options.ssrc_rewriting,
+        );
+        let t = Transport::new(&self.config.addresses, &self.cert, &self.crypto, features, &mut self.env, now);
+        let receiver = Receiver::new(&self.config, &options);
+        let password = self.env.alphanumeric(PASSWORD);
+        let env = &mut self.env;
+        self.conferences.entry(options.conference.clone()).or_insert_with(|| Conference::new(env.hex(16)));
+        let e = Endpoint::new(id, options, t, password, receiver, now);
+        self.endpoints.insert(id.to_owned(), e);
+        self.tick = Some(self.tick.unwrap_or(now + TICK));
+        self.offer(id)
+    }
+
+    fn offer(&self, id: &str) -> Result<Offer, BridgeError> {
+        let e = self.endpoints.get(id).ok_or(BridgeError::UnknownEndpoint)?;
+        let (generation, ufrag, pwd) = e.transport.credentials().ok_or(BridgeError::Transport("ICE failed"))?;
+        let conference = self.conferences.get(&e.options.conference).map_or("", |c| c.id.as_str());
+        let url = |base: &String| format!("{base}/{conference}/{id}?pwd={}", e.password);
+        let websocket = self.config.websocket && e.options.websocket;
+        let host = |(i, address): (usize, &SocketAddr)| Candidate {
+            foundation: (i + 1).to_string(),
+            priority: 2_130_706_431 - i as u32 * 256,
+            address: *address,
+            kind: CandidateKind::Host,
+            related: None,
+        };
+        Ok(Offer {
+            ufrag,
+            pwd,
+            fingerprint: self.fingerprint.clone(),
+            setup: "actpass",
+            candidates: self.config.addresses.iter().enumerate().map(host).collect(),
+            websockets: self.config.websocket_urls.iter().filter(|_| websocket).map(url).collect(),
+            sctp_port: (self.config.sctp && e.options.sctp).then_some(SCTP_PORT),
+            audio_ssrc: self.audio_ssrc,
+            video_ssrc: self.video_ssrc,
+            generation,
+        })
+    }
+
+    /// Takes a client's part of the transport: of its session-accept, then of each restart. Candidates that come later are taken
+    /// the same way.
+    ///
+    /// # Errors
+    /// When there is no such endpoint, or role or fingerprint cannot be used.
+    pub fn accept(&mut self, id: &str, remote: &RemoteTransport, now: Time) -> Result<(), BridgeError> {
+        let e = self.endpoints.get_mut(id).ok_or(BridgeError::UnknownEndpoint)?;
+        e.transport.accept(remote, now)?;
+        self.pump(now);
+        Ok(())
+    }
+
+    /// Sets all that an endpoint sends.
+    ///
+    /// # Errors
+    /// When there is no such endpoint, or a source that a bridge refuses: without a name or an SSRC, too many, an SSRC twice.
+    pub fn set_sources(&mut self, id: &str, sources: Vec<BridgeSource>, now: Time) -> Result<(), BridgeError> {
+        if sources.len() > MAX_SOURCES {
+            return Err(BridgeError::Sources("too many sources"));
+        }
+        if sources.iter().any(|s| s.name.is_empty() || s.encodings().is_empty()) {
+            return Err(BridgeError::Sources("a source without name or SSRC"));
+        }
+        let mut all: Vec<u32> = sources.iter().flat_map(|s| s.ssrcs.iter().copied()).collect();
+        let count = all.len();
+        all.sort_unstable();
+        all.dedup();
+        if all.len() != count {
+            return Err(BridgeError::Sources("an SSRC twice"));
+        }
+        let e = self.endpoints.get_mut(id).ok_or(BridgeError::UnknownEndpoint)?;
+        let gone = e.set_sources(sources);
+        let conference = e.options.conference.clone();
+        for r in self.endpoints.values_mut().filter(|r| r.id != id && r.options.conference == conference) {
+            for name in &gone {
+                r.receiver.remove_source(name, &mut r.transport);
+            }
+        }
+        self.changed(&conference);
+        self.pump(now);
+        Ok(())
+    }
+
+    /// The focus mutes an endpoint: nothing of this kind is forwarded from it.
+    ///
+    /// # Errors
+    /// When there is no such endpoint.
+    pub fn set_muted(&mut self, id: &str, kind: Kind, muted: bool, now: Time) -> Result<(), BridgeError> {
+        let e = self.endpoints.get_mut(id).ok_or(BridgeError::UnknownEndpoint)?;
+        e.muted[usize::from(kind == Kind::Video)] = muted;
+        let conference = e.options.conference.clone();
+        self.changed(&conference);
+        self.pump(now);
+        Ok(())
+    }
+
+    /// A new ICE agent beside the old one; what to push to the client.
+    ///
+    /// # Errors
+    /// When there is no such endpoint.
+    pub fn restart_ice(&mut self, id: &str, now: Time) -> Result<Offer, BridgeError> {
+        let e = self.endpoints.get_mut(id).ok_or(BridgeError::UnknownEndpoint)?;
+        e.transport.restart(&self.crypto, &mut self.env, now);
+        self.offer(id)
+    }
+
+    /// An endpoint left.
+    ///
+    /// # Errors
+    /// When there is no such endpoint.
+    pub fn expire(&mut self, id: &str, now: Time) -> Result<(), BridgeError> {
+        self.remove(id, now).ok_or(BridgeError::UnknownEndpoint)?;
+        self.pump(now);
+        Ok(())
+    }
+
+    /// The bridge is killed: from now on it neither hears nor says anything.
+    pub fn die(&mut self) {
+        self.dead = true;
+        self.endpoints.clear();
+        self.conferences.clear();
+        self.addresses.clear();
+        self.sockets.clear();
+        self.outputs.clear();
+        self.tick = None;
+    }
+
+    /// Ids of the endpoints.
+    pub fn endpoints(&self) -> impl Iterator<Item = &str> {
+        self.endpoints.keys().map(String::as_str)
+    }
+
+    /// The names of the video sources that an endpoint gets now.
+    pub fn forwarded(&self, id: &str) -> &[String] {
+        self.endpoints.get(id).map_or(&[], |e| &e.receiver.forwarded)
+    }
+
+    /// What the bridge thinks of an endpoint's downlink, bit/s; nothing before there was feedback.
+    pub fn estimate(&self, id: &str) -> Option<u64> {
+        self.endpoints.get(id)?.receiver.estimate
+    }
+
+    /// Takes a datagram that came to the bridge's address `local`.
+    pub fn handle_datagram(&mut self, local: SocketAddr, remote: SocketAddr, data: &[u8], now: Time) {
+        if self.dead {
+            return;
+        }
+        let known = self.addresses.get(&remote).filter(|id| self.endpoints.contains_key(*id)).cloned();
+        // By user name only where the address is new.
+        let stun = data.first().is_some_and(|b| *b < 4);
+        let by_name = || self.endpoints.values().find(|e| stun && e.transport.accepts(data)).map(|e| e.id.clone());
+        let Some(id) = known.or_else(by_name) else { return };
+        let Some(e) = self.endpoints.get_mut(&id) else { return };
+        if e.transport.datagram(local, remote, data, now) {
+            e.heard = Some(now);
+            if e.transport.knows(remote) {
+                self.addresses.insert(remote, id);
+            }
+        }
+        self.pump(now);
+    }
+
+    /// Takes notice of the time.
+    pub fn handle_timeout(&mut self, now: Time) {
+        for e in self.endpoints.values_mut() {
+            if e.transport.next_deadline().is_some_and(|d| d.mono_us <= now.mono_us) {
+                e.transport.timeout(now);
+            }
+        }
+        if self.tick.is_some_and(|t| t.mono_us <= now.mono_us) {
+            self.tick = (!self.endpoints.is_empty()).then_some(now + TICK);
+            self.look_after(now);
+        }
+        self.pump(now);
+    }
+
+    /// The next thing that the bridge wants done.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When it wants [`Bridge::handle_timeout`] next.
+    pub fn next_deadline(&self) -> Option<Time> {
+        self.endpoints.values().map(|e| e.transport.next_deadline()).fold(self.tick, earliest)
+    }
+
+    fn event(&mut self, e: Event) {
+        self.outputs.push_back(Output::Event(e));
+    }
+
+    /// Takes an endpoint out; its client is told nothing but by its WebSocket.
+    fn remove(&mut self, id: &str, now: Time) -> Option<()> {
+        let gone = self.endpoints.remove(id)?;
+        self.addresses.retain(|_, e| e != id);
+        if let Some(key) = gone.channel.socket {
+            self.sockets.remove(&key);
+            self.outputs.push_back(Output::WebSocketClose(key, 1001, "endpoint closed"));
+        }
+        let conference = &gone.options.conference;
+        let sources: Vec<String> = gone.sources.iter().map(|s| s.signalled.name.clone()).collect();
+        for r in self.endpoints.values_mut().filter(|r| r.options.conference == *conference) {
+            r.receiver.remove_owner(id, &sources, &mut r.transport);
+        }
+        if !self.endpoints.values().any(|e| e.options.conference == *conference) {
+            self.conferences.remove(conference);
+            return Some(());
+        }
+        if self.conferences.get_mut(conference).is_some_and(|c| c.speakers.remove(id)) {
+            self.tell_speakers(conference, now);
+        }
+        self.changed(conference);
+        Some(())
+    }
+
+    fn changed(&mut self, conference: &str) {
+        if let Some(c) = self.conferences.get_mut(conference) {
+            c.dirty = true;
+        }
+    }
+}
