@@ -46,6 +46,18 @@ struct State {
     running: Option<(u64, ThreadId)>,
 }
 
+impl State {
+    fn may_take(&self) -> Result<(), Error> {
+        if self.closed {
+            return Err(closed());
+        }
+        if self.dispatcher.is_some() {
+            return Err(Error::new(Code::State, Stage::None, "the queue has a callback"));
+        }
+        Ok(())
+    }
+}
+
 struct Inner {
     state: Mutex<State>,
     arrived: Condvar,
@@ -147,6 +159,19 @@ impl Queue {
         self.inner().state.lock().pending.pin_track(client, key);
     }
 
+    /// An event that waits already, without waiting for one.
+    ///
+    /// # Errors
+    /// As [`Queue::next`], but for `Timeout`.
+    pub fn ready(&self) -> Result<Option<QueuedEvent>, Error> {
+        let inner = self.inner();
+        let mut s = inner.state.lock();
+        s.may_take()?;
+        let event = s.pending.pop();
+        inner.level(&s);
+        Ok(event)
+    }
+
     /// The next event. `None` waits for ever. Any number of threads may wait; each event goes to one of them.
     ///
     /// # Errors
@@ -156,12 +181,7 @@ impl Queue {
         let mut s = inner.state.lock();
         let mut deadline = None;
         loop {
-            if s.closed {
-                return Err(closed());
-            }
-            if s.dispatcher.is_some() {
-                return Err(Error::new(Code::State, Stage::None, "the queue has a callback"));
-            }
+            s.may_take()?;
             if let Some(event) = s.pending.pop() {
                 inner.level(&s);
                 return Ok(event);

@@ -190,28 +190,32 @@ pub(super) unsafe fn init<T: Struct>(p: *mut T, size: usize) -> Result<(), Error
 #[derive(Default)]
 pub(super) struct Texts(OnceLock<Made>);
 
+/// Strings of one object; the compiler refuses more.
+const TEXTS: usize = 5;
+
 struct Made {
     bytes: Box<[u8]>,
     /// Where each string's NUL is.
-    ends: Box<[usize]>,
+    ends: [usize; TEXTS],
 }
 
 impl Texts {
     /// String number `n` of `all`. Every call must give the same strings.
     pub fn get<const N: usize>(&self, all: [&str; N]) -> [jmeet_str; N] {
+        const { assert!(N <= TEXTS) };
         let made = self.0.get_or_init(|| {
             let mut bytes = Vec::with_capacity(all.iter().map(|s| s.len() + 1).sum());
-            let mut ends = Vec::with_capacity(N);
-            for s in all {
+            let mut ends = [0; TEXTS];
+            for (s, end) in all.iter().zip(&mut ends) {
                 bytes.extend_from_slice(s.as_bytes());
-                ends.push(bytes.len());
+                *end = bytes.len();
                 bytes.push(0);
             }
-            Made { bytes: bytes.into(), ends: ends.into() }
+            Made { bytes: bytes.into(), ends }
         });
         let mut start = 0;
         let mut out = [jmeet_str::EMPTY; N];
-        for (o, end) in out.iter_mut().zip(&*made.ends) {
+        for (o, end) in out.iter_mut().zip(made.ends) {
             *o = jmeet_str { data: made.bytes[start..].as_ptr().cast(), size: end - start };
             start = end + 1;
         }

@@ -147,8 +147,8 @@ impl Client {
         Ok(c)
     }
 
-    /// For tests: its events are pushed by hand.
-    #[cfg(test)]
+    /// For tests and benches: its events are pushed by hand.
+    #[cfg(any(test, feature = "testkit"))]
     pub fn without_driver(queue: &Queue, user_value: u64) -> usize {
         Client::unmade(queue, user_value, None).map_or(0, |c| c.handle())
     }

@@ -5,7 +5,7 @@ use super::client::{Client, jmeet_client};
 use super::conference::jmeet_conference;
 use super::entry::entry;
 use super::error::{info, jmeet_error_info, no_error};
-use super::handle::{Object, Table, get, make, pointer};
+use super::handle::{Held, Object, Table, hold, make, pointer};
 use super::status::{jmeet_event_kind, jmeet_status};
 use crate::client::QueuedEvent;
 use crate::error::{Code, Error, Stage};
@@ -67,11 +67,8 @@ impl Delivered {
 
     /// The callback has returned.
     pub fn take_back(handle: *mut jmeet_event) {
-        if let Ok(e) = get::<Delivered>(handle)
-            && e.references.fetch_and(!LENT, Ordering::AcqRel) == LENT
-        {
-            end(handle);
-        }
+        // Gone already if the program freed more than it had.
+        let _ = end(handle, |n| Ok(n & !LENT));
     }
 
     /// The error that it carries, if it is of a type that can.
@@ -83,8 +80,18 @@ impl Delivered {
     }
 }
 
-fn end(handle: *mut jmeet_event) {
-    if let Ok(e) = Delivered::table().remove(handle.addr()) {
+/// Gives references back, and ends the event with the last.
+fn end(handle: *mut jmeet_event, rest: impl FnOnce(u32) -> Result<u32, Error>) -> Result<(), Error> {
+    if handle.is_null() {
+        return Err(super::args::null());
+    }
+    let ended = Delivered::table().remove_if(handle.addr(), |e| {
+        // Nobody else looks at it: `remove_if`.
+        let rest = rest(e.references.load(Ordering::Acquire))?;
+        e.references.store(rest, Ordering::Release);
+        Ok(rest == 0)
+    })?;
+    if let Some(e) = ended {
         // The removal of an object ends its handle with it (design §5.1).
         match &e.event.kind {
             EventKind::ParticipantLeft(l) => e.client.release_participant(l.participant.key),
@@ -92,6 +99,7 @@ fn end(handle: *mut jmeet_event) {
             _ => {}
         }
     }
+    Ok(())
 }
 
 fn kind(event: &Event) -> jmeet_event_kind {
@@ -130,20 +138,20 @@ fn kind(event: &Event) -> jmeet_event_kind {
 /// Its `jmeet_event_kind`; `JMEET_EVENT_NONE` if `event` is none. Skip what you do not know.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn jmeet_event_type(event: *const jmeet_event) -> u32 {
-    entry!(or jmeet_event_kind::JMEET_EVENT_NONE as u32; { Ok(kind(&get::<Delivered>(event)?.event) as u32) })
+    entry!(or jmeet_event_kind::JMEET_EVENT_NONE as u32; { Ok(kind(&hold::<Delivered>(event)?.event) as u32) })
 }
 
 /// Whose event it is; NULL if `event` is none. Not the caller's to free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn jmeet_event_client(event: *const jmeet_event) -> *mut jmeet_client {
-    entry!(or std::ptr::null_mut(); { Ok(pointer::<Client>(get::<Delivered>(event)?.client.handle())) })
+    entry!(or std::ptr::null_mut(); { Ok(pointer::<Client>(hold::<Delivered>(event)?.client.handle())) })
 }
 
 /// The room that it is about, as `jmeet_client_join` gave it; NULL if it is about none. Not the caller's to free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn jmeet_event_conference(event: *const jmeet_event) -> *mut jmeet_conference {
     entry!(or std::ptr::null_mut(); {
-        let e = get::<Delivered>(event)?;
+        let e = hold::<Delivered>(event)?;
         Ok(if e.event.conference.is_some() { e.client.room() } else { std::ptr::null_mut() })
     })
 }
@@ -151,20 +159,20 @@ pub unsafe extern "C" fn jmeet_event_conference(event: *const jmeet_event) -> *m
 /// The `user_value` that its client was made with; 0 if `event` is none.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn jmeet_event_user_value(event: *const jmeet_event) -> u64 {
-    entry!(or 0; { Ok(get::<Delivered>(event)?.client.user_value()) })
+    entry!(or 0; { Ok(hold::<Delivered>(event)?.client.user_value()) })
 }
 
 /// The tag of the call that a REQUEST_DONE completes; 0 for every other event.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn jmeet_event_tag(event: *const jmeet_event) -> u64 {
-    entry!(or 0; { Ok(get::<Delivered>(event)?.event.tag) })
+    entry!(or 0; { Ok(hold::<Delivered>(event)?.event.tag) })
 }
 
 /// What a REQUEST_DONE or CLOSED came to; `JMEET_OK` for every other event. `JMEET_ERR_NULL` or `JMEET_ERR_INVALID_HANDLE` if `event`
 /// is none.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn jmeet_event_status(event: *const jmeet_event) -> jmeet_status {
-    entry!({ get::<Delivered>(event)?.error().map_or(Ok(()), |e| Err(e.clone())) })
+    entry!({ hold::<Delivered>(event)?.error().map_or(Ok(()), |e| Err(e.clone())) })
 }
 
 /// The same with stage, condition and text. All zero and empty when nothing failed.
@@ -174,7 +182,7 @@ pub unsafe extern "C" fn jmeet_event_status(event: *const jmeet_event) -> jmeet_
 pub unsafe extern "C" fn jmeet_event_error(event: *const jmeet_event, info: *mut jmeet_error_info) -> jmeet_status {
     entry!({
         writable(info)?;
-        let e = get::<Delivered>(event)?;
+        let e = hold::<Delivered>(event)?;
         fill(info, e.error().map_or_else(no_error, |error| self::info(error, &e.texts)))
     })
 }
@@ -185,7 +193,7 @@ pub unsafe extern "C" fn jmeet_event_error(event: *const jmeet_event, info: *mut
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn jmeet_event_retain(event: *mut jmeet_event) -> jmeet_status {
     entry!({
-        get::<Delivered>(event)?.references.fetch_add(1, Ordering::AcqRel);
+        hold::<Delivered>(event)?.references.fetch_add(1, Ordering::AcqRel);
         Ok(())
     })
 }
@@ -201,16 +209,12 @@ pub unsafe extern "C" fn jmeet_event_free(event: *mut jmeet_event) -> jmeet_stat
         if event.is_null() {
             return Ok(());
         }
-        let e = get::<Delivered>(event)?;
-        let less = |n: u32| (n & !LENT > 0).then(|| n - 1);
-        match e.references.fetch_update(Ordering::AcqRel, Ordering::Acquire, less) {
-            Ok(1) => {
-                end(event);
-                Ok(())
-            }
-            Ok(_) => Ok(()),
-            Err(_) => Err(Error::new(Code::State, Stage::None, "the event belongs to the callback")),
-        }
+        end(event, |n| {
+            let owned = n & !LENT > 0;
+            owned
+                .then(|| n - 1)
+                .ok_or_else(|| Error::new(Code::State, Stage::None, "the event belongs to the callback"))
+        })
     })
 }
 
@@ -218,10 +222,10 @@ pub unsafe extern "C" fn jmeet_event_free(event: *mut jmeet_event) -> jmeet_stat
 pub(super) unsafe fn asked<T: super::args::Struct>(
     event: *const jmeet_event,
     info: *mut T,
-) -> Result<Arc<Delivered>, Error> {
+) -> Result<Held<Delivered>, Error> {
     // SAFETY: the caller's promise about `info`.
     unsafe { writable(info)? };
-    get::<Delivered>(event)
+    hold::<Delivered>(event)
 }
 
 /// The answer to a question about another type of event.

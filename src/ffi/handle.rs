@@ -3,10 +3,12 @@
 //! found out and refused, never followed.
 //!
 //! One table per type. A slot grows its generation each time it is freed; when that would wrap, the slot is retired, so no key
-//! ever comes back. Only the tables of short-lived objects let it wrap. A look-up takes one lock, that of its slot.
+//! ever comes back. Only the tables of short-lived objects let it wrap. A look-up takes one lock, that of its slot: [`get`] to
+//! give the object to somebody, [`hold`] to look at it, which costs half as much.
 
 use crate::error::{Code, Error, Stage};
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{MappedRwLockReadGuard, Mutex, RwLock, RwLockReadGuard};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
 #[cfg(target_pointer_width = "64")]
@@ -48,8 +50,13 @@ pub(super) struct Table<T> {
     kind: u8,
     wraps: bool,
     blocks: [OnceLock<Box<[Slot<T>]>>; BLOCKS],
+    /// One free slot before the others: a program that takes an event and frees it needs no more.
+    spare: AtomicU32,
     free: Mutex<Free>,
 }
+
+/// No slot: the blocks end before it.
+const NO_SLOT: u32 = u32::MAX;
 
 fn invalid() -> Error {
     Error::new(Code::InvalidHandle, Stage::None, String::new())
@@ -60,7 +67,8 @@ impl<T> Table<T> {
     pub const fn new(kind: u8) -> Table<T> {
         assert!(kind > 0 && kind < 16);
         let free = Mutex::new(Free { slots: Vec::new(), used: 0 });
-        Table { kind, wraps: false, blocks: [const { OnceLock::new() }; BLOCKS], free }
+        let spare = AtomicU32::new(NO_SLOT);
+        Table { kind, wraps: false, blocks: [const { OnceLock::new() }; BLOCKS], spare, free }
     }
 
     /// The same for short-lived objects: generations wrap instead of using up slots.
@@ -93,27 +101,31 @@ impl<T> Table<T> {
         (kind == usize::from(self.kind)).then_some((generation, slot))
     }
 
+    fn unused(&self) -> Result<u32, Error> {
+        let spare = self.spare.swap(NO_SLOT, Ordering::AcqRel);
+        if spare != NO_SLOT {
+            return Ok(spare);
+        }
+        let mut free = self.free.lock();
+        if let Some(slot) = free.slots.pop() {
+            return Ok(slot);
+        }
+        let slot = free.used;
+        let (block, _) = Self::place(slot);
+        let Some(cell) = self.blocks.get(block) else {
+            return Err(Error::new(Code::Resources, Stage::None, "no handle is left"));
+        };
+        cell.get_or_init(|| {
+            let empty = || Slot(RwLock::new(Content { generation: 1, value: None }));
+            (0..FIRST_BLOCK << block).map(|_| empty()).collect()
+        });
+        free.used += 1;
+        Ok(slot)
+    }
+
     /// Gives the object a handle.
     pub fn insert(&self, value: Arc<T>) -> Result<usize, Error> {
-        let slot = {
-            let mut free = self.free.lock();
-            match free.slots.pop() {
-                Some(slot) => slot,
-                None => {
-                    let slot = free.used;
-                    let (block, _) = Self::place(slot);
-                    let Some(cell) = self.blocks.get(block) else {
-                        return Err(Error::new(Code::Resources, Stage::None, "no handle is left"));
-                    };
-                    cell.get_or_init(|| {
-                        let empty = || Slot(RwLock::new(Content { generation: 1, value: None }));
-                        (0..FIRST_BLOCK << block).map(|_| empty()).collect()
-                    });
-                    free.used += 1;
-                    slot
-                }
-            }
-        };
+        let slot = self.unused()?;
         // A slot below `used` has its block.
         let Some(cell) = self.slot(slot) else { return Err(invalid()) };
         let mut content = cell.0.write();
@@ -131,19 +143,42 @@ impl<T> Table<T> {
         }
     }
 
+    /// The same without a share in it. The handle cannot be ended meanwhile, nor may it be held twice.
+    pub fn hold(&self, key: usize) -> Result<MappedRwLockReadGuard<'_, T>, Error> {
+        let (generation, slot) = self.parts(key).ok_or_else(invalid)?;
+        let content = self.slot(slot).ok_or_else(invalid)?.0.read();
+        RwLockReadGuard::try_map(content, |c| c.value.as_deref().filter(|_| c.generation == generation))
+            .map_err(|_| invalid())
+    }
+
     /// Ends a handle and gives its object back, once.
     pub fn remove(&self, key: usize) -> Result<Arc<T>, Error> {
+        self.remove_if(key, |_| Ok(true))?.ok_or_else(invalid)
+    }
+
+    /// The same if the object agrees, whom nobody else holds while it decides.
+    pub fn remove_if(
+        &self,
+        key: usize,
+        agrees: impl FnOnce(&T) -> Result<bool, Error>,
+    ) -> Result<Option<Arc<T>>, Error> {
         let (generation, slot) = self.parts(key).ok_or_else(invalid)?;
         let mut content = self.slot(slot).ok_or_else(invalid)?.0.write();
         if content.generation != generation {
             return Err(invalid());
         }
-        let value = content.value.take().ok_or_else(invalid)?;
+        if !agrees(content.value.as_deref().ok_or_else(invalid)?)? {
+            return Ok(None);
+        }
+        let value = content.value.take();
         let wrapped = content.generation == MAX_GENERATION;
         content.generation = if wrapped { 1 } else { content.generation + 1 };
         drop(content);
         if !wrapped || self.wraps {
-            self.free.lock().slots.push(slot);
+            let before = self.spare.swap(slot, Ordering::AcqRel);
+            if before != NO_SLOT {
+                self.free.lock().slots.push(before);
+            }
         }
         Ok(value)
     }
@@ -156,6 +191,17 @@ pub(super) fn get<T: Object>(handle: *const T::Handle) -> Result<Arc<T>, Error> 
     }
     T::table().get(handle.addr())
 }
+
+/// Checks a handle that C gave us, to look at its object and no more: no user code runs meanwhile.
+pub(super) fn hold<T: Object>(handle: *const T::Handle) -> Result<Held<T>, Error> {
+    if handle.is_null() {
+        return Err(super::args::null());
+    }
+    T::table().hold(handle.addr())
+}
+
+/// An object that is looked at.
+pub(super) type Held<T> = MappedRwLockReadGuard<'static, T>;
 
 /// Ends a handle. NULL is fine and gives `None`.
 pub(super) fn take<T: Object>(handle: *mut T::Handle) -> Result<Option<Arc<T>>, Error> {
@@ -191,6 +237,16 @@ mod tests {
         assert_ne!(a, b);
         assert!(t.get(a).is_err());
         assert_eq!(*t.get(b).unwrap(), 8);
+    }
+
+    #[test]
+    fn an_object_may_refuse_to_end() {
+        let t: Table<u32> = Table::new(3);
+        let a = t.insert(Arc::new(7)).unwrap();
+        assert!(t.remove_if(a, |_| Ok(false)).unwrap().is_none());
+        assert_eq!(*t.hold(a).unwrap(), 7);
+        assert_eq!(t.remove_if(a, |v| Ok(*v == 7)).unwrap().as_deref(), Some(&7));
+        assert!(t.hold(a).is_err() && t.remove_if(a, |_| Ok(true)).is_err());
     }
 
     #[test]

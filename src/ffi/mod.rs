@@ -13,6 +13,8 @@
 #[cfg(not(panic = "unwind"))]
 compile_error!("the C ABI catches panics at its border: build it with panic = \"unwind\"");
 
+#[cfg(any(test, feature = "testkit"))]
+pub mod alone;
 pub mod args;
 pub mod bridge_info;
 pub mod client;

@@ -5,7 +5,7 @@ use super::entry::entry;
 use super::error::jmeet_error;
 use super::event::{Delivered, jmeet_event};
 use super::gate::{Gate, UserData};
-use super::handle::{Object, Table, get, make, take};
+use super::handle::{Object, Table, get, hold, make, take};
 use super::status::jmeet_status;
 use crate::client::Queue;
 use crate::error::{Code, Error, Stage};
@@ -178,9 +178,16 @@ pub unsafe extern "C" fn jmeet_queue_next(
 ) -> jmeet_status {
     entry!({
         required(event)?;
-        // The object is let go before the wait, so that freeing the queue ends it.
-        let waiting = get::<Events>(queue)?.queue.clone();
-        out(event, Delivered::hand_over(waiting.next(timeout(timeout_ms))?)?)
+        let ready = hold::<Events>(queue)?.queue.ready()?;
+        let queued = match ready {
+            Some(queued) => queued,
+            None => {
+                // The object is let go before the wait, so that freeing the queue ends it.
+                let waiting = get::<Events>(queue)?.queue.clone();
+                waiting.next(timeout(timeout_ms))?
+            }
+        };
+        out(event, Delivered::hand_over(queued)?)
     })
 }
 

@@ -1,5 +1,6 @@
 //! The C functions, called as C calls them. What needs no driver also runs under miri; the C programs of `tests/c` do the rest.
 
+use super::alone::Bench;
 use super::args::{jmeet_str, text};
 use super::client::*;
 use super::conference::*;
@@ -8,7 +9,7 @@ use super::error::*;
 use super::event::*;
 use super::event_info::*;
 use super::frame::*;
-use super::handle::{Object, pointer};
+use super::handle::pointer;
 use super::participant::*;
 use super::queue::*;
 use super::reader::*;
@@ -23,47 +24,6 @@ use std::ffi::{CStr, c_void};
 use std::ptr::{null, null_mut};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-
-/// A queue of C and a client on it that has no driver: events are pushed by the test.
-struct Bench {
-    queue: *mut jmeet_queue,
-    client: usize,
-}
-
-const ID: u64 = 1;
-
-impl Bench {
-    fn new() -> Bench {
-        let mut queue = null_mut();
-        // SAFETY: valid pointers.
-        assert_eq!(unsafe { jmeet_queue_new(null(), &raw mut queue, null_mut()) }, JMEET_OK);
-        let events = super::handle::get::<Events>(queue).unwrap();
-        let client = Client::without_driver(events.queue(), 77);
-        events.queue().attach(ID);
-        Bench { queue, client }
-    }
-
-    fn push(&self, tag: u64, kind: EventKind) {
-        let events = super::handle::get::<Events>(self.queue).unwrap();
-        events.queue().push(ID, self.client as u64, Event { tag, conference: Some(MAIN_ROOM), kind });
-    }
-
-    fn next(&self) -> *mut jmeet_event {
-        let mut event = null_mut();
-        // SAFETY: valid pointers.
-        assert_eq!(unsafe { jmeet_queue_next(self.queue, 0, &raw mut event) }, JMEET_OK);
-        event
-    }
-
-    /// Frees both as a program does.
-    fn end(self) {
-        let events = super::handle::get::<Events>(self.queue).unwrap();
-        events.queue().forget(ID);
-        Client::table().remove(self.client).unwrap().end();
-        // SAFETY: handles.
-        assert_eq!(unsafe { jmeet_queue_free(self.queue) }, JMEET_OK);
-    }
-}
 
 fn alice() -> Arc<Participant> {
     Arc::new(Participant {
@@ -423,40 +383,4 @@ fn a_client_that_could_not_be_made_does_not_keep_its_queue_in_use() {
 fn every_event_type_has_a_number_of_its_own() {
     let kinds: [jmeet_event_kind; 3] = [JMEET_EVENT_NONE, JMEET_EVENT_REQUEST_DONE, JMEET_EVENT_CLOSED];
     assert_eq!(kinds.map(|k| k as u32), [0, 1, 22]);
-}
-
-/// The cost of one event, uncontended: push, next, type, one accessor, free. Prints nanoseconds; for `--release`:
-/// `cargo test --release --lib ffi::tests::event_cost -- --ignored --nocapture`.
-#[test]
-#[ignore = "a measurement, not a check"]
-fn event_cost() {
-    const ROUNDS: u32 = 1_000_000;
-    let b = Bench::new();
-    let events = super::handle::get::<Events>(b.queue).unwrap();
-    for (name, kind) in [("state", EventKind::State(ClientState::Joined)), ("message", message("hello"))] {
-        // The event itself is made by the machine, and its strings are freed by the queue's reader: clones stand ready.
-        let mut best = u128::MAX;
-        for _ in 0..5 {
-            let ready: Vec<EventKind> = (0..ROUNDS / 5).map(|_| kind.clone()).collect();
-            let start = std::time::Instant::now();
-            for kind in ready {
-                events.queue().push(ID, b.client as u64, Event { tag: 0, conference: Some(MAIN_ROOM), kind });
-                let event = b.next();
-                // SAFETY: valid pointers and handles.
-                unsafe {
-                    if jmeet_event_type(event) == JMEET_EVENT_MESSAGE as u32 {
-                        let mut m = info!(jmeet_message_info, jmeet_message_info_init);
-                        jmeet_event_message(event, &raw mut m);
-                    } else {
-                        let mut s = info!(jmeet_state_info, jmeet_state_info_init);
-                        jmeet_event_state(event, &raw mut s);
-                    }
-                    jmeet_event_free(event);
-                }
-            }
-            best = best.min(start.elapsed().as_nanos() / u128::from(ROUNDS / 5));
-        }
-        println!("{name}: {best} ns");
-    }
-    b.end();
 }
