@@ -9,6 +9,7 @@
 mod allocation;
 mod channel;
 mod clock;
+mod colibri;
 mod conference;
 mod dependency;
 mod endpoint;
@@ -25,6 +26,7 @@ mod tests;
 mod transport;
 mod types;
 
+pub use colibri::SharedBridge;
 pub use endpoint::{EXPIRE_AFTER, NEVER_SEEN_EXPIRE};
 pub use ice::{RESTART_TIMEOUT, TRANSITION};
 pub use media::KEY_FRAME_INTERVAL;
@@ -224,6 +226,15 @@ impl Bridge {
         self.changed(&conference);
         self.pump(now);
         Ok(())
+    }
+
+    /// How many videos an endpoint wants, as its session-accept says; messages on its channel say it anew.
+    pub fn set_last_n(&mut self, id: &str, last_n: i32, now: Time) {
+        let Some(e) = self.endpoints.get_mut(id) else { return };
+        e.receiver.settings.last_n = last_n;
+        let conference = e.options.conference.clone();
+        self.changed(&conference);
+        self.pump(now);
     }
 
     /// A new ICE agent beside the old one; what to push to the client.
