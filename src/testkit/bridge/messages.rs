@@ -186,7 +186,7 @@ impl Bridge {
         }
     }
 
-    /// What a client would be told if it had said these constraints; for tests that have no channel.
+    /// Takes constraints as if the client had said them on its channel; for tests whose clients have none.
     pub fn set_constraints(&mut self, id: &str, constraints: ReceiverConstraints, now: Time) {
         self.on_message(id, Incoming::Constraints(constraints), now);
         self.pump(now);

@@ -4,7 +4,8 @@
 //!
 //! It forwards as JVB does: audio by subscription, video by last-N, constraints and bandwidth, the layers of a source as one
 //! stream; source maps, dominant speaker, sender constraints. Left out: temporal layers are not thinned; sender reports are
-//! str0m's own, from the arrival at the bridge; codecs other than VP8 are forwarded without a look at their layers.
+//! str0m's own, from the arrival at the bridge; codecs other than VP8 are forwarded without a look at their layers. Endpoint ids
+//! are unique in the whole bridge, not in their conference alone.
 
 mod allocation;
 mod channel;
