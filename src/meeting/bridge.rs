@@ -16,9 +16,9 @@ use crate::jingle::{BridgeOffer, SessionKey};
 use crate::media::kind::{MediaType, VideoType};
 use crate::media::peer::Command;
 use crate::time::Time;
-use crate::wire::colibri::{BridgeVideoType, FromBridge, MAX_PAYLOAD_BYTES, MappedSource, ToBridge};
+use crate::wire::colibri::{AudioSubscription, BridgeVideoType, FromBridge, MAX_PAYLOAD_BYTES, MappedSource, ToBridge};
 use crate::wire::source_info::SourceKind;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything about the channel of one bridge session.
 pub struct Link {
@@ -90,8 +90,9 @@ impl Meeting {
 
     /// A text came on this connection; `false` when it is not the channel's.
     pub(super) fn channel_text(&mut self, connection: ConnectionKey, text: &str, now: Time) -> bool {
-        let Some((l, _)) = self.channel_socket(connection) else { return false };
+        let Some((l, attempt)) = self.channel_socket(connection) else { return false };
         let session = l.session;
+        l.channel.heard(attempt, now);
         self.on_bridge_text(session, text, now);
         true
     }
@@ -171,7 +172,7 @@ impl Meeting {
                         l.channel.send(m.to_text(), false, now);
                     }
                     for text in waiting {
-                        l.channel.send(text, false, now);
+                        l.channel.send(text, true, now);
                     }
                 }
                 _ => l.receive.closed(),
@@ -303,9 +304,11 @@ impl Meeting {
             return;
         }
         let wanted = self.explicit.clone().unwrap_or_else(|| self.constraints_of_readers());
+        let audio = self.subscription_of_readers();
         let types = self.bridge_video_types();
         let Some(l) = &mut self.link else { return };
-        let messages = l.receive.set_video(wanted).into_iter().chain(l.receive.set_types(types));
+        let messages = l.receive.set_video(wanted).into_iter().chain(l.receive.set_audio(audio));
+        let messages = messages.chain(l.receive.set_types(types));
         for m in messages.collect::<Vec<_>>() {
             l.channel.send(m.to_text(), false, self.clock);
         }
@@ -330,6 +333,17 @@ impl Meeting {
         let default = c.default_height;
         c.heights.values_mut().for_each(|h| *h = most(*h, default));
         c
+    }
+
+    /// The same of audio: everybody's if anybody reads it, else that of the sources that are read.
+    fn subscription_of_readers(&self) -> AudioSubscription {
+        let readers = self.readers.iter().filter(|r| r.options.media != Some(MediaType::Video));
+        if readers.clone().any(|r| r.track.is_none()) {
+            return AudioSubscription::default();
+        }
+        let read = readers.filter_map(|r| self.tracks.remote_by_key(r.track?)).filter(|t| t.media == MediaType::Audio);
+        let read: BTreeSet<String> = read.map(|t| t.source_name.clone()).collect();
+        AudioSubscription { all: false, include: read.into_iter().collect(), exclude: Vec::new() }
     }
 
     /// What each of our video sources is (docs/protocol/04 §2.7).
