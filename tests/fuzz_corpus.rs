@@ -156,6 +156,22 @@ fn packets() -> Vec<Vec<u8>> {
     vec![key.to_vec(), audio.to_vec(), all.repeat(4)]
 }
 
+/// Payloads of each video format as the `formats` target wants them, and frames.
+fn formats() -> Vec<Vec<u8>> {
+    let av1 = [8, 1, 0x18, 0x0a, 1, 2, 0x32, 7, 8, 5, 0, 0x50, 0x30, 1, 2, 3, 1, 0x90, 9];
+    let h264 = [
+        6, 1, 0x67, 0x42, 0xc0, 0x0c, 0xd9, 9, 0, 24, 0, 2, 0x68, 0xcb, 0, 1, 5, 0, 28, 0x85, 0x88, 1, 4, 1, 28, 0x45,
+        7,
+    ];
+    let vp9 = [12, 0, 0xba, 0x81, 1, 0x10, 0x18, 1, 64, 0, 180, 0x82, 0x49, 6, 1, 0xf4, 0x81, 2, 0, 2, 9];
+    let annex_b = [0, 0, 0, 1, 0x67, 0x42, 0xc0, 0x0c, 0xd9, 1, 0, 0, 1, 0x68, 0xcb, 1, 0, 0, 1, 0x65, 0x88, 7];
+    let unit = [0x12, 0, 0x0a, 11, 0, 0, 0, 4, 0x3c, 0xfe, 0xcc, 0xda, 0xf9, 0, 0x40, 0x32, 3, 0x10, 0, 0x81];
+    let superframe = [0x82, 0x49, 0x83, 0x42, 0, 0x13, 0xf0, 0x0b, 0x30, 0x86, 1, 2, 0xc1, 9, 3, 0xc1];
+    let long = [&annex_b[..], &[0x55; 400]].concat();
+    let all = [&av1[..], &h264, &vp9].concat();
+    vec![av1.to_vec(), h264.to_vec(), vp9.to_vec(), annex_b.to_vec(), unit.to_vec(), superframe.to_vec(), long, all]
+}
+
 fn mutate(corpus: &[Vec<u8>], lines: bool, env: &mut Env) -> Vec<u8> {
     let mut data = corpus[below(env, corpus.len())].clone();
     if lines {
@@ -232,6 +248,7 @@ fn targets() -> Vec<(&'static str, Target, Vec<Vec<u8>>, bool)> {
         "datagram" => (datagrams(), false),
         "rtp" => (packets(), false),
         "sctp" => (chunks(), false),
+        "formats" => (formats(), false),
         "stanza" => (captures.clone(), false),
         "sessions" => {
             let jingle = |f: &&Vec<u8>| String::from_utf8_lossy(f).contains("<jingle");
@@ -313,4 +330,9 @@ fn every_target_runs_under_libfuzzer_too() {
             std::fs::write(folder.join(n.to_string()), data).unwrap();
         }
     }
+}
+
+#[test]
+fn payloads_of_every_video_format_are_borne_and_ours_are_understood() {
+    run("formats");
 }

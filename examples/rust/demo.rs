@@ -276,7 +276,7 @@ fn listen(reader: &Reader, counts: &Counts, stopping: &AtomicBool) {
         let Ok(frame) = reader.next(Some(Duration::from_millis(100))) else { continue };
         let count = match frame.codec {
             Codec::Opus => &counts.audio_in,
-            Codec::Vp8 => &counts.video_in,
+            _ => &counts.video_in,
         };
         count.fetch_add(1, Ordering::Relaxed);
         counts.bytes_in.fetch_add(frame.data.len() as u64, Ordering::Relaxed);

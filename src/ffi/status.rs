@@ -379,6 +379,12 @@ pub enum jmeet_codec {
     JMEET_CODEC_OPUS = 1,
     /// One VP8 frame (RFC 6386), RTP clock 90000 Hz.
     JMEET_CODEC_VP8 = 2,
+    /// One H.264 access unit with Annex B start codes; a key frame brings its parameter sets. RTP clock 90000 Hz.
+    JMEET_CODEC_H264 = 3,
+    /// One VP9 frame, or the superframe of a picture's spatial layers, RTP clock 90000 Hz.
+    JMEET_CODEC_VP9 = 4,
+    /// One AV1 temporal unit of OBUs with sizes (low-overhead format), RTP clock 90000 Hz.
+    JMEET_CODEC_AV1 = 5,
 }
 
 /// How far a media session is.
@@ -600,6 +606,9 @@ mod tests {
             (jmeet_video_type::JMEET_VIDEO_TYPE_DESKTOP as u32, VideoType::Desktop as u32),
             (jmeet_codec::JMEET_CODEC_OPUS as u32, Codec::Opus as u32),
             (jmeet_codec::JMEET_CODEC_VP8 as u32, Codec::Vp8 as u32),
+            (jmeet_codec::JMEET_CODEC_H264 as u32, Codec::H264 as u32),
+            (jmeet_codec::JMEET_CODEC_VP9 as u32, Codec::Vp9 as u32),
+            (jmeet_codec::JMEET_CODEC_AV1 as u32, Codec::Av1 as u32),
             (jmeet_timeline_stage::JMEET_TIMELINE_START as u32, TimelineStage::Start as u32),
             (
                 jmeet_timeline_stage::JMEET_TIMELINE_FIRST_VIDEO_RECEIVED as u32,

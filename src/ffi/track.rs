@@ -92,6 +92,9 @@ impl jmeet_track_options {
         let codec = match (self.codec, self.media) {
             (0, 1) | (1, 0 | 1) => Codec::Opus,
             (0, 2) | (2, 0 | 2) => Codec::Vp8,
+            (3, 0 | 2) => Codec::H264,
+            (4, 0 | 2) => Codec::Vp9,
+            (5, 0 | 2) => Codec::Av1,
             (0, 0) => return bad("media or codec is needed"),
             _ => return bad("media and codec do not fit, or one is unknown"),
         };

@@ -49,17 +49,23 @@ pub struct OutgoingFrame {
     pub temporal_id: Option<u8>,
     /// Which encoding of the track it belongs to, the smallest is 0; the encodings of one picture follow each other.
     pub encoding: u32,
+    /// Whether it can be decoded on its own, where the data does not tell, because it was encrypted. `None`: it tells.
+    pub key: Option<bool>,
 }
 
 impl OutgoingFrame {
     /// An Opus packet. Its duration stands in its first byte; its level counts as speech at medium volume unless set.
     pub fn audio(data: impl Into<Bytes>) -> OutgoingFrame {
         let level = AudioLevel { level: 30, voice: true };
-        OutgoingFrame { data: data.into(), duration: None, audio_level: Some(level), temporal_id: None, encoding: 0 }
+        OutgoingFrame { audio_level: Some(level), ..OutgoingFrame::new(data.into(), None) }
     }
 
     /// A video frame that is shown for `duration`.
     pub fn video(data: impl Into<Bytes>, duration: Duration) -> OutgoingFrame {
-        OutgoingFrame { data: data.into(), duration: Some(duration), audio_level: None, temporal_id: None, encoding: 0 }
+        OutgoingFrame::new(data.into(), Some(duration))
+    }
+
+    fn new(data: Bytes, duration: Option<Duration>) -> OutgoingFrame {
+        OutgoingFrame { data, duration, audio_level: None, temporal_id: None, encoding: 0, key: None }
     }
 }

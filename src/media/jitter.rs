@@ -7,7 +7,8 @@ use std::time::Duration;
 
 /// Packets held at most; past it the oldest gap is given up at once.
 pub const MAX_HELD_PACKETS: usize = 1024;
-/// A sequence number this far from the expected one is no gap but a restart of the stream.
+/// A sequence number this far from the expected one is no gap but a restart of the stream, if the next one follows it (RFC
+/// 3550 A.1): one stray packet restarts nothing.
 pub const MAX_SEQUENCE_JUMP: u64 = 3000;
 
 /// What happened to packets on their way through.
@@ -20,6 +21,8 @@ pub struct JitterStats {
     pub duplicates: u64,
     /// The sequence jumped too far to be loss.
     pub restarts: u64,
+    /// Alone too far from the rest.
+    pub strays: u64,
 }
 
 /// The buffer.
@@ -29,6 +32,8 @@ pub struct Jitter {
     /// Sequence number of `held[0]`, the next one to give.
     next: Option<u64>,
     held: VecDeque<Option<IncomingRtp>>,
+    /// The last packet that came from too far: the next one tells whether the stream begins anew with it.
+    stray: Option<IncomingRtp>,
     count: usize,
     lost: u32,
     stats: JitterStats,
@@ -37,15 +42,29 @@ pub struct Jitter {
 impl Jitter {
     /// A buffer that waits at most `wait` for a missing packet.
     pub fn new(wait: Duration) -> Jitter {
-        Jitter { wait, next: None, held: VecDeque::new(), count: 0, lost: 0, stats: JitterStats::default() }
+        Jitter {
+            wait,
+            next: None,
+            held: VecDeque::new(),
+            stray: None,
+            count: 0,
+            lost: 0,
+            stats: JitterStats::default(),
+        }
     }
 
     /// Another stream begins; the counters go on.
     pub fn reset(&mut self) {
         self.next = None;
         self.held.clear();
+        self.stray = None;
         self.count = 0;
         self.lost = 0;
+    }
+
+    /// Another longest time for a missing packet; also for those that are missing now.
+    pub fn set_wait(&mut self, wait: Duration) {
+        self.wait = wait;
     }
 
     /// A packet arrived. `true`: it begins the stream anew, and what was held is gone.
@@ -53,16 +72,14 @@ impl Jitter {
         let next = *self.next.get_or_insert(p.seq);
         if p.seq < next {
             if next - p.seq > MAX_SEQUENCE_JUMP {
-                self.restart(p);
-                return true;
+                return self.far(p);
             }
             self.stats.late += 1;
             return false;
         }
         let at = p.seq - next;
         if at > MAX_SEQUENCE_JUMP {
-            self.restart(p);
-            return true;
+            return self.far(p);
         }
         let at = at as usize;
         if at >= self.held.len() {
@@ -77,13 +94,24 @@ impl Jitter {
         false
     }
 
-    fn restart(&mut self, p: IncomingRtp) {
-        self.stats.restarts += 1;
-        self.lost = self.lost.saturating_add(1);
-        self.held.clear();
-        self.next = Some(p.seq);
-        self.held.push_back(Some(p));
-        self.count = 1;
+    fn far(&mut self, p: IncomingRtp) -> bool {
+        match self.stray.take() {
+            Some(first) if first.seq + 1 == p.seq => {
+                self.stats.restarts += 1;
+                self.stats.strays -= 1;
+                self.lost = self.lost.saturating_add(1);
+                self.held.clear();
+                self.next = Some(first.seq);
+                self.held.extend([Some(first), Some(p)]);
+                self.count = 2;
+                true
+            }
+            _ => {
+                self.stats.strays += 1;
+                self.stray = Some(p);
+                false
+            }
+        }
     }
 
     /// The next packet in order, with how many before it were lost for good.

@@ -1,15 +1,20 @@
 //! One remote track: packets in any order in, whole frames in order out, with provenance (design §5.6).
 //!
-//! A damaged video frame is dropped whole, and what follows it up to the next key frame too: a reader never gets a picture that
-//! cannot be decoded. A key frame is then asked for, throttled.
+//! A damaged video frame is dropped whole, and with it what leans on it (`references`): a reader never gets a picture that
+//! cannot be decoded. Where only a key frame helps, one is asked for, throttled.
 
+use super::assembler::{Assembler, Begins, Finished, Head};
+use super::dependency_descriptor::{Descriptor, Structure};
 use super::frame::EncodedFrame;
 use super::jitter::{Jitter, JitterStats, MAX_HELD_PACKETS};
 use super::kind::{Codec, MediaType};
 use super::peer::{IncomingRtp, SenderReport};
-use super::vp8;
+use super::red;
+use super::references::{Picture, Place, References};
+use super::rtp_time::{Spread, Unwrap};
+use super::telephone_event::{self, Key};
 use crate::time::Time;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +27,13 @@ pub const KEY_FRAME_REQUEST_EVERY: Duration = Duration::from_millis(500);
 /// whoever drains after each packet loses none.
 pub const MAX_WAITING_FRAMES: usize = MAX_HELD_PACKETS + 2;
 
+/// The shortest wait for a missing packet.
+pub const MIN_WAIT: Duration = Duration::from_millis(20);
+/// Packets of an SSRC that this track has just left are late, not a way back, for so long.
+pub const SSRC_SETTLE: Duration = Duration::from_secs(1);
+/// Keys of a telephone that wait to be taken.
+pub const MAX_WAITING_KEYS: usize = 16;
+
 /// Counters of one track.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReceiverStats {
@@ -33,6 +45,12 @@ pub struct ReceiverStats {
     /// Frames dropped because nobody took those that wait.
     pub overflowed: u64,
     pub key_frames_requested: u64,
+    /// Frames that came with a later packet only (RFC 2198).
+    pub redundant: u64,
+    /// Packets of an SSRC that the track had left.
+    pub left_behind: u64,
+    /// Keys of a telephone (RFC 4733), also those that nobody took.
+    pub keys: u64,
     pub jitter: JitterStats,
 }
 
@@ -43,63 +61,47 @@ pub struct Receiver {
     source_name: Arc<str>,
     media: MediaType,
     payload_types: Vec<(u8, Codec)>,
+    /// Payload types of redundant audio, and of telephone events with their clock.
+    red: Option<u8>,
+    events: Option<(u8, u32)>,
     jitter: Jitter,
+    /// The longest wait that the reader chose.
+    wait: Duration,
+    rtt: Option<Duration>,
+    spread: Spread,
     ssrc: Option<u32>,
+    /// The SSRC before, and when the track left it.
+    before: Option<(u32, Time)>,
     timeline: u32,
     rtp: Unwrap,
     report: Option<SenderReport>,
+    /// Of the codec that came last; it changes with the payload type, at a key frame.
+    assembler: Option<(Codec, Assembler)>,
     building: Option<Building>,
-    /// Nothing decodable is there before the next key frame.
-    needs_key: bool,
+    references: References,
+    /// The dependency descriptor's structure that came last.
+    structure: Option<Structure>,
+    /// Packets are lost since the last one.
+    hole: bool,
     asked_at: Option<Time>,
     lost: u32,
+    /// RTP time of the newest audio.
+    newest: Option<u32>,
+    keys: VecDeque<Key>,
+    key_at: Option<u32>,
     out: VecDeque<EncodedFrame>,
     stats: ReceiverStats,
 }
 
+/// The frame that arrives.
 #[derive(Debug)]
 struct Building {
     ts: u32,
-    data: Joined,
-    temporal_id: Option<u8>,
-    /// It begins as a key frame does.
-    key: bool,
+    codec: Codec,
+    picture: Picture,
+    /// Packets before its first are lost.
+    hole: bool,
     damaged: bool,
-}
-
-/// A frame in one packet is a slice of it; copying begins with the second.
-#[derive(Debug)]
-enum Joined {
-    One(Bytes),
-    Many(BytesMut),
-}
-
-impl Joined {
-    fn push(&mut self, more: &[u8]) {
-        match self {
-            Joined::Many(b) => b.extend_from_slice(more),
-            Joined::One(first) => {
-                let mut b = BytesMut::with_capacity((first.len() + more.len()) * 4);
-                b.extend_from_slice(first);
-                b.extend_from_slice(more);
-                *self = Joined::Many(b);
-            }
-        }
-    }
-
-    fn len(&self) -> usize {
-        match self {
-            Joined::One(b) => b.len(),
-            Joined::Many(b) => b.len(),
-        }
-    }
-
-    fn freeze(self) -> Bytes {
-        match self {
-            Joined::One(b) => b,
-            Joined::Many(b) => b.freeze(),
-        }
-    }
 }
 
 impl Receiver {
@@ -110,15 +112,27 @@ impl Receiver {
             source_name,
             media,
             payload_types: Vec::new(),
+            red: None,
+            events: None,
             jitter: Jitter::new(wait),
+            wait,
+            rtt: None,
+            spread: Spread::default(),
             ssrc: None,
+            before: None,
             timeline: 0,
             rtp: Unwrap::default(),
             report: None,
+            assembler: None,
             building: None,
-            needs_key: media == MediaType::Video,
+            references: References::default(),
+            structure: None,
+            hole: false,
             asked_at: None,
             lost: 0,
+            newest: None,
+            keys: VecDeque::new(),
+            key_at: None,
             out: VecDeque::new(),
             stats: ReceiverStats::default(),
         }
@@ -135,17 +149,59 @@ impl Receiver {
         self.payload_types = payload_types;
     }
 
+    /// What redundant audio (RFC 2198) and telephone events (RFC 4733, with their clock) come as, if they were negotiated.
+    pub fn set_audio_extras(&mut self, red: Option<u8>, events: Option<(u8, u32)>) {
+        self.red = red;
+        self.events = events;
+    }
+
+    /// The longest time for a missing packet, as the reader chose it.
+    pub fn set_wait(&mut self, wait: Duration) {
+        self.wait = wait;
+        self.adapt();
+    }
+
+    /// How long a repair takes: the wait then follows it and the measured jitter, up to the reader's choice.
+    pub fn set_rtt(&mut self, rtt: Option<Duration>) {
+        self.rtt = rtt;
+        self.adapt();
+    }
+
+    /// The wait for a missing packet now.
+    pub fn wait(&self) -> Duration {
+        let Some(rtt) = self.rtt else { return self.wait };
+        // Audio is not repaired: only what is overtaken is waited for. Video: a request and its repeat.
+        let repair = if self.media == MediaType::Video { rtt * 2 } else { Duration::ZERO };
+        (repair + self.spread.jitter() * 4).max(MIN_WAIT).min(self.wait)
+    }
+
+    fn adapt(&mut self) {
+        self.jitter.set_wait(self.wait());
+    }
+
     /// The RTP time restarts with the next packet: a new session carries the same track.
     pub fn restart(&mut self) {
         self.ssrc = None;
+        self.before = None;
     }
 
     /// A packet of this track.
     pub fn packet(&mut self, p: IncomingRtp, now: Time) {
         if self.ssrc != Some(p.ssrc) {
+            if self.before.is_some_and(|(ssrc, at)| ssrc == p.ssrc && now < at + SSRC_SETTLE) {
+                self.stats.left_behind += 1;
+                return;
+            }
+            self.before = self.ssrc.map(|ssrc| (ssrc, now));
             self.ssrc = Some(p.ssrc);
             self.jitter.reset();
             self.new_timeline();
+        }
+        if let Some(codec) = self.codec(p.pt) {
+            self.spread.packet(p.arrival, p.ts, codec.clock_rate());
+            if self.rtt.is_some() {
+                self.adapt();
+            }
         }
         if self.jitter.push(p) {
             // The sender began again under the same SSRC; its RTP time and clock reports then mean something else.
@@ -158,15 +214,19 @@ impl Receiver {
         self.timeline = self.timeline.saturating_add(1);
         self.rtp = Unwrap::default();
         self.report = None;
-        self.building = None;
-        self.needs_key = self.media == MediaType::Video;
+        self.drop_building();
+        self.references.reset();
+        self.structure = None;
+        self.hole = false;
+        self.spread = Spread::default();
+        (self.newest, self.key_at) = (None, None);
     }
 
     /// A deadline may have passed.
     pub fn handle_timeout(&mut self, now: Time) {
         while let Some((p, lost)) = self.jitter.pop(now) {
             self.lost = self.lost.saturating_add(lost);
-            if lost > 0 && self.media == MediaType::Video {
+            if lost > 0 {
                 self.damage();
             }
             self.in_order(p);
@@ -183,11 +243,17 @@ impl Receiver {
         self.out.pop_front()
     }
 
+    /// The next key of a telephone that was pressed.
+    pub fn poll_key(&mut self) -> Option<Key> {
+        self.keys.pop_front()
+    }
+
     /// The SSRC to ask for a key frame now, if one is needed and none is on its way in.
     pub fn poll_key_frame_request(&mut self, now: Time) -> Option<u32> {
         let due = self.asked_at.is_none_or(|t| now >= t + KEY_FRAME_REQUEST_EVERY);
-        let arriving = self.building.as_ref().is_some_and(|b| b.key && !b.damaged);
-        if !self.needs_key || !due || arriving {
+        let arriving = self.building.as_ref().is_some_and(|b| b.picture.key && !b.damaged);
+        let needed = self.media == MediaType::Video && self.references.needs_key();
+        if !needed || !due || arriving {
             return None;
         }
         let ssrc = self.ssrc?;
@@ -208,47 +274,109 @@ impl Receiver {
         ReceiverStats { jitter: self.jitter.stats(), ..self.stats }
     }
 
+    /// Packets are missing here: of the frame that arrives, and perhaps of others behind it.
     fn damage(&mut self) {
         if let Some(b) = &mut self.building {
             b.damaged = true;
         }
-        self.needs_key = true;
+        self.hole = true;
+    }
+
+    fn codec(&self, pt: u8) -> Option<Codec> {
+        self.payload_types.iter().find(|t| t.0 == pt).map(|t| t.1).filter(|c| c.media_type() == self.media)
     }
 
     fn in_order(&mut self, p: IncomingRtp) {
-        let codec = self.payload_types.iter().find(|t| t.0 == p.pt).map(|t| t.1);
-        match codec.filter(|c| c.media_type() == self.media) {
+        match self.codec(p.pt) {
             // An empty payload is padding that probes for bandwidth.
             _ if p.payload.is_empty() => {}
-            Some(Codec::Opus) => {
-                let data = p.payload.clone();
-                self.emit(Codec::Opus, &p, data, true, None, None);
-            }
-            Some(Codec::Vp8) => self.vp8(p),
+            _ if self.media == MediaType::Audio && self.red == Some(p.pt) => self.redundant(p),
+            _ if self.media == MediaType::Audio && self.events.is_some_and(|e| e.0 == p.pt) => self.event(&p),
+            Some(Codec::Opus) => self.audio(Codec::Opus, &p, p.payload.clone()),
+            Some(codec) => self.video(codec, p),
             None => self.stats.malformed += 1,
         }
     }
 
-    fn vp8(&mut self, p: IncomingRtp) {
-        let Some((d, at)) = vp8::Descriptor::parse(&p.payload).filter(|d| d.1 < p.payload.len()) else {
+    fn audio(&mut self, codec: Codec, p: &IncomingRtp, data: Bytes) {
+        self.newest = Some(p.ts);
+        self.emit(codec, p, data, true, None, None);
+    }
+
+    /// The frame of a packet, and before it those of the blocks that are missing.
+    fn redundant(&mut self, p: IncomingRtp) {
+        let Some(blocks) = red::parse(&p.payload) else {
             self.stats.malformed += 1;
-            self.damage();
             return;
         };
-        if self.building.as_ref().is_some_and(|b| b.ts != p.ts) {
+        let newer = |ts: u32, than: Option<u32>| than.is_none_or(|n| ts.wrapping_sub(n) as i32 > 0);
+        let last = blocks.len() - 1;
+        for (n, block) in blocks.into_iter().enumerate() {
+            let ts = p.ts.wrapping_sub(u32::from(block.offset));
+            let primary = n == last;
+            let missing = self.newest.is_some() && self.lost > 0 && block.offset > 0 && newer(ts, self.newest);
+            if block.data.is_empty() || !(primary || missing) {
+                continue;
+            }
+            let Some(codec) = self.codec(block.pt) else {
+                self.stats.malformed += u64::from(primary);
+                continue;
+            };
+            if !primary {
+                self.stats.redundant += 1;
+                self.lost -= 1;
+            }
+            self.audio(codec, &IncomingRtp { ts, payload: Bytes::new(), ..p.clone() }, block.data);
+        }
+    }
+
+    /// A key is told with the first packet that is seen of it; the repeats have its RTP time.
+    fn event(&mut self, p: &IncomingRtp) {
+        let Some((_, clock)) = self.events else { return };
+        if self.key_at == Some(p.ts) {
+            return;
+        }
+        let Some(key) = telephone_event::parse(&p.payload, p.ts, clock) else { return };
+        self.key_at = Some(p.ts);
+        self.stats.keys += 1;
+        if self.keys.len() < MAX_WAITING_KEYS {
+            self.keys.push_back(key);
+        }
+    }
+
+    fn video(&mut self, codec: Codec, p: IncomingRtp) {
+        if self.building.as_ref().is_some_and(|b| b.ts != p.ts || b.codec != codec) {
             // The marker of the frame before never came: it was in a packet that is lost, which is known already, or the
             // sender sets none.
             self.finish(&p);
         }
-        let first = d.start && d.partition == 0;
+        if self.assembler.as_ref().is_none_or(|a| a.0 != codec) {
+            let Some(new) = Assembler::new(codec) else { return };
+            self.assembler = Some((codec, new));
+            self.references.reset();
+        }
+        let Some((_, assembler)) = &mut self.assembler else { return };
         match &mut self.building {
-            Some(b) if b.data.len() + p.payload.len() > MAX_FRAME_BYTES => b.damaged = true,
-            Some(b) => b.data.push(&p.payload[at..]),
+            Some(b) if b.damaged => {}
+            Some(b) => match assembler.push(&p.payload) {
+                Ok(head) => {
+                    b.picture = described(head, &p, &mut self.structure, Some(b.picture)).picture;
+                    b.damaged = assembler.bytes() > MAX_FRAME_BYTES;
+                }
+                Err(_) => {
+                    self.stats.malformed += 1;
+                    b.damaged = true;
+                }
+            },
             None => {
-                let temporal_id = d.temporal.map(|t| t.0);
-                let data = Joined::One(p.payload.slice(at..));
-                let key = vp8::is_key(&p.payload[at..]);
-                self.building = Some(Building { ts: p.ts, data, temporal_id, key, damaged: !first });
+                let hole = std::mem::take(&mut self.hole);
+                let head = assembler.push(&p.payload).map(|h| described(h, &p, &mut self.structure, None));
+                self.stats.malformed += u64::from(head.is_err());
+                let (picture, damaged) = match head {
+                    Ok(h) => (h.picture, h.begins == Begins::No || (hole && h.begins == Begins::Perhaps)),
+                    Err(_) => (Picture::default(), true),
+                };
+                self.building = Some(Building { ts: p.ts, codec, picture, hole, damaged });
             }
         }
         if p.marker {
@@ -256,18 +384,40 @@ impl Receiver {
         }
     }
 
+    fn drop_building(&mut self) {
+        self.building = None;
+        if let Some((_, a)) = &mut self.assembler {
+            a.clear();
+        }
+    }
+
     fn finish(&mut self, last: &IncomingRtp) {
         let Some(b) = self.building.take() else { return };
-        let data = b.data.freeze();
-        if b.damaged || (self.needs_key && !b.key) {
-            self.stats.damaged += 1;
-            self.needs_key = true;
-            return;
+        let Some((_, assembler)) = &mut self.assembler else { return };
+        let finished = if b.damaged {
+            assembler.clear();
+            Finished::Damaged
+        } else {
+            assembler.finish()
+        };
+        let picture = b.picture;
+        match finished {
+            Finished::Whole(w) => {
+                let picture = Picture { key: w.key, ..picture };
+                if self.references.settle(&picture, b.hole, true) {
+                    let at = IncomingRtp { ts: b.ts, payload: Bytes::new(), ..last.clone() };
+                    self.emit(b.codec, &at, w.data, w.key, picture.temporal_id, w.size);
+                } else {
+                    self.stats.damaged += 1;
+                }
+            }
+            // What is lost before it is lost before what follows.
+            Finished::Nothing => self.hole |= b.hole,
+            Finished::Damaged => {
+                self.stats.damaged += 1;
+                self.references.settle(&picture, b.hole, false);
+            }
         }
-        self.needs_key = false;
-        let size = if b.key { vp8::size(&data) } else { None };
-        let at = IncomingRtp { ts: b.ts, payload: Bytes::new(), ..last.clone() };
-        self.emit(Codec::Vp8, &at, data, b.key, b.temporal_id, size);
     }
 
     fn emit(
@@ -282,7 +432,7 @@ impl Receiver {
         if self.out.len() >= MAX_WAITING_FRAMES {
             self.stats.overflowed += 1;
             // What leans on it cannot be decoded.
-            self.needs_key = self.media == MediaType::Video;
+            self.references.reset();
             return;
         }
         self.stats.frames += 1;
@@ -310,17 +460,24 @@ impl Receiver {
     }
 }
 
-/// 32-bit RTP time to 64 bits, following small steps both ways.
-#[derive(Debug, Default)]
-struct Unwrap(Option<u64>);
-
-impl Unwrap {
-    fn unwrap(&mut self, ts: u32) -> u64 {
-        // One turn of head start, so that a step back from the first is not below zero.
-        let last = self.0.unwrap_or((1 << 32) | u64::from(ts));
-        let step = i64::from(ts.wrapping_sub(last as u32) as i32);
-        let now = last.saturating_add_signed(step);
-        self.0 = Some(now);
-        now
+/// With what the dependency descriptor says, where the payload does not name what its picture leans on. `before`: from earlier
+/// packets of the picture.
+fn described(mut head: Head, p: &IncomingRtp, known: &mut Option<Structure>, before: Option<Picture>) -> Head {
+    let Some(bytes) = p.dependency_descriptor.as_ref().filter(|_| head.picture.place == Place::Unknown) else {
+        return head;
+    };
+    let before = before.filter(|b| b.place != Place::Unknown);
+    let Some(d) = Descriptor::parse(bytes, known.as_ref()) else {
+        head.picture = before.unwrap_or(head.picture);
+        return head;
+    };
+    let key = head.picture.key || d.is_key();
+    head.picture = Picture { key, ..d.picture(before) };
+    if d.start && head.begins == Begins::Perhaps {
+        head.begins = Begins::Yes;
     }
+    if d.structure.is_some() {
+        *known = d.structure;
+    }
+    head
 }

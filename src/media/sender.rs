@@ -1,10 +1,12 @@
 //! One local source: whole frames in, RTP payloads out. RTP time, picture ids and temporal ids live here; numbering,
 //! encryption and repair are the engine's.
 
+use super::dependency_descriptor::{self, Writer};
 use super::frame::OutgoingFrame;
-use super::kind::Codec;
+use super::kind::{Codec, MediaType};
 use super::peer::{MAX_RTP_PAYLOAD, OutgoingRtp};
-use super::{opus, vp8};
+use super::temporal::{MAX_TEMPORAL_LAYERS, Temporal};
+use super::{assembler, av1, h264, opus, vp8, vp9};
 use crate::env::Env;
 use crate::time::Time;
 use bytes::Bytes;
@@ -14,6 +16,9 @@ use std::time::Duration;
 const DEFAULT_FRAME: Duration = Duration::from_millis(20);
 /// A pause longer than this is a pause, not jitter of the caller: RTP time then follows the clock.
 const PAUSE: Duration = Duration::from_millis(300);
+
+/// Room for the descriptor of a frame that is no key frame, references written out.
+const DELTA_DESCRIPTOR: usize = 16;
 
 /// Why a frame was not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,27 +31,81 @@ pub enum SendError {
 #[derive(Debug)]
 pub struct Sender {
     codec: Codec,
-    ssrc: u32,
     pt: u8,
-    /// RTP time of the next frame, if it comes when the last one ends.
+    /// RTP time of the next picture, if it comes when the last one ends.
     next_ts: u32,
     last: Option<(Time, u32, Duration)>,
+    /// The encoding that the last frame belongs to.
+    at: usize,
+    encodings: Vec<Encoding>,
+    /// Id of the dependency descriptor's extension; 0: not negotiated.
+    descriptor_id: u8,
+    frames: u64,
+}
+
+/// One of the source's streams. Its numbers are its own; RTP time is the source's.
+#[derive(Debug)]
+struct Encoding {
+    ssrc: u32,
     picture_id: u16,
     tl0_pic_idx: u8,
-    frames: u64,
+    temporal: Temporal,
+    /// Temporal layers that came so far: the next key frame says how many there are.
+    layers: u8,
+    descriptors: Writer,
+    h264: h264::Packetiser,
+}
+
+impl Encoding {
+    fn new(ssrc: u32, env: &mut Env) -> Encoding {
+        let ids = env.u32();
+        let (picture_id, tl0_pic_idx) = ((ids & 0x7fff) as u16, (ids >> 16) as u8);
+        Encoding {
+            ssrc,
+            picture_id,
+            tl0_pic_idx,
+            temporal: Temporal::default(),
+            layers: 1,
+            descriptors: Writer::new(1, (ids >> 8) as u16),
+            h264: h264::Packetiser::default(),
+        }
+    }
 }
 
 impl Sender {
     /// A pipeline whose RTP time and picture id start at random (RFC 3550 §5.1).
     pub fn new(codec: Codec, ssrc: u32, pt: u8, env: &mut Env) -> Sender {
-        let (next_ts, ids) = (env.u32(), env.u32());
-        let (picture_id, tl0_pic_idx) = ((ids & 0x7fff) as u16, (ids >> 16) as u8);
-        Sender { codec, ssrc, pt, next_ts, last: None, picture_id, tl0_pic_idx, frames: 0 }
+        Sender::simulcast(codec, ssrc, &[], pt, env)
     }
 
-    /// The SSRC.
+    /// With more encodings than the smallest, in rising order: each has an SSRC and numbers of its own.
+    pub fn simulcast(codec: Codec, primary: u32, larger: &[u32], pt: u8, env: &mut Env) -> Sender {
+        let next_ts = env.u32();
+        let encodings = std::iter::once(&primary).chain(larger).map(|ssrc| Encoding::new(*ssrc, env)).collect();
+        Sender { codec, pt, next_ts, last: None, at: 0, encodings, descriptor_id: 0, frames: 0 }
+    }
+
+    /// The dependency descriptor was negotiated with this id: AV1 and H264 frames carry one, without which a bridge knows no
+    /// layers of them (docs/protocol/04 §7).
+    pub fn set_dependency_descriptor(&mut self, id: u8) {
+        self.descriptor_id = id;
+    }
+
+    /// How many temporal layers the frames will have, where it is known before the first of each came.
+    pub fn set_temporal_layers(&mut self, layers: u8) {
+        for e in &mut self.encodings {
+            e.layers = layers.clamp(1, MAX_TEMPORAL_LAYERS as u8);
+        }
+    }
+
+    /// The SSRC of the smallest encoding, which is the source's primary one.
     pub fn ssrc(&self) -> u32 {
-        self.ssrc
+        self.encodings.first().map_or(0, |e| e.ssrc)
+    }
+
+    /// The SSRCs of all encodings, the smallest first.
+    pub fn ssrcs(&self) -> impl Iterator<Item = u32> {
+        self.encodings.iter().map(|e| e.ssrc)
     }
 
     /// Frames sent so far.
@@ -54,48 +113,92 @@ impl Sender {
         self.frames
     }
 
-    /// Gives each packet of the frame to `out`.
+    /// Gives each packet of the frame to `out`. An encoding beyond those that there are counts as the largest.
     pub fn frame(&mut self, f: &OutgoingFrame, now: Time, mut out: impl FnMut(OutgoingRtp)) -> Result<(), SendError> {
         let own = match self.codec {
             Codec::Opus => {
                 let d = opus::duration(&f.data).filter(|_| f.data.len() <= MAX_RTP_PAYLOAD);
                 Some(d.ok_or(SendError::Malformed)?)
             }
-            Codec::Vp8 if f.data.is_empty() => return Err(SendError::Malformed),
-            Codec::Vp8 => None,
+            _ if f.data.is_empty() => return Err(SendError::Malformed),
+            _ => None,
         };
         let duration = own.or(f.duration).unwrap_or(DEFAULT_FRAME);
-        let ts = self.stamp(now, duration);
-        let packet = |payload: Bytes, marker: bool| OutgoingRtp {
-            ssrc: self.ssrc,
-            pt: self.pt,
+        let at = (f.encoding as usize).min(self.encodings.len() - 1);
+        // The encodings of one picture follow each other and have one RTP time.
+        let ts = match self.last {
+            Some((_, ts, _)) if at > self.at => ts,
+            _ => self.stamp(now, duration),
+        };
+        self.at = at;
+        let (codec, pt, id) = (self.codec, self.pt, self.descriptor_id);
+        let e = &mut self.encodings[at];
+        let ssrc = e.ssrc;
+        let packet = |payload: Bytes, marker: bool, extra: Option<(u8, Bytes)>| OutgoingRtp {
+            ssrc,
+            pt,
             ts,
             marker,
             level: f.audio_level,
-            extra: None,
+            extra,
             payload,
         };
-        match self.codec {
+        if codec.media_type() == MediaType::Audio {
             // The marker begins a talkspurt (RFC 3551 §4.1).
-            Codec::Opus => out(packet(f.data.clone(), self.frames == 0)),
+            out(packet(f.data.clone(), self.frames == 0, None));
+            self.frames += 1;
+            return Ok(());
+        }
+        let key = f.key.unwrap_or_else(|| assembler::is_key(codec, &f.data));
+        let leaning = e.temporal.next(f.temporal_id.unwrap_or(0), key);
+        e.layers = e.layers.max(leaning.temporal_id + 1);
+        e.picture_id = (e.picture_id + 1) & 0x7fff;
+        if leaning.temporal_id == 0 {
+            e.tl0_pic_idx = e.tl0_pic_idx.wrapping_add(1);
+        }
+        let descriptor = (id != 0 && matches!(codec, Codec::Av1 | Codec::H264))
+            .then(|| e.descriptors.frame(&leaning, key, e.layers, assembler::size(codec, &f.data)));
+        let room = match &descriptor {
+            Some(_) if key => MAX_RTP_PAYLOAD - dependency_descriptor::MAX_WRITTEN,
+            Some(_) => MAX_RTP_PAYLOAD - DELTA_DESCRIPTOR,
+            None => MAX_RTP_PAYLOAD,
+        };
+        let mut first = true;
+        let mut put = |payload: Bytes, last: bool| {
+            let extra = descriptor.as_ref().map(|d| (id, d.packet(std::mem::take(&mut first), last)));
+            out(packet(payload, last, extra));
+        };
+        let sent = match codec {
+            Codec::Opus => false,
             Codec::Vp8 => {
-                let tid = f.temporal_id.unwrap_or(0).min(3);
-                self.picture_id = (self.picture_id + 1) & 0x7fff;
-                if tid == 0 {
-                    self.tl0_pic_idx = self.tl0_pic_idx.wrapping_add(1);
-                }
                 let d = vp8::Descriptor {
-                    picture_id: Some(self.picture_id),
-                    tl0_pic_idx: Some(self.tl0_pic_idx),
-                    // The bridge drops layers by these. Upper layers lean on the base alone: without the sync bit Chromium decodes
+                    picture_id: Some(e.picture_id),
+                    tl0_pic_idx: Some(e.tl0_pic_idx),
+                    // The bridge drops layers by these. Without the sync bit on what leans on the base alone, Chromium decodes
                     // a quarter of the frames.
-                    temporal: Some((tid, tid > 0)),
+                    temporal: Some((leaning.temporal_id, leaning.sync)),
                     ..Default::default()
                 };
-                for (payload, last) in vp8::packetise(&f.data, d, MAX_RTP_PAYLOAD) {
-                    out(packet(payload, last));
+                for (payload, last) in vp8::packetise(&f.data, d, room) {
+                    put(payload, last);
                 }
+                true
             }
+            Codec::Vp9 => {
+                let back = leaning.back().iter().filter_map(|b| u8::try_from(*b).ok().filter(|b| *b < 128));
+                let o = vp9::Outgoing {
+                    picture_id: e.picture_id,
+                    temporal: leaning.temporal_id,
+                    references: vp9::References::Flexible(back.take(vp9::MAX_P_DIFF).collect()),
+                };
+                vp9::packetise(&f.data, &o, room, put);
+                true
+            }
+            Codec::H264 => e.h264.packetise(&f.data, room, put),
+            Codec::Av1 => av1::packetise(&f.data, room, put),
+        };
+        if !sent {
+            return Err(SendError::Malformed);
         }
         self.frames += 1;
         Ok(())

@@ -6,7 +6,7 @@ use super::jitter::{Jitter, MAX_HELD_PACKETS, MAX_SEQUENCE_JUMP};
 use super::kind::{Codec, MediaType};
 use super::peer::{IncomingRtp, NTP_UNIX_OFFSET, OutgoingRtp, SenderReport};
 use super::reader_queue::{MAX_WAITING_SOURCES, ReaderQueue};
-use super::receiver::{KEY_FRAME_REQUEST_EVERY, MAX_WAITING_FRAMES, Receiver};
+use super::receiver::{KEY_FRAME_REQUEST_EVERY, MAX_WAITING_FRAMES, MAX_WAITING_KEYS, MIN_WAIT, Receiver, SSRC_SETTLE};
 use super::sender::{SendError, Sender};
 use crate::env::Env;
 use crate::time::Time;
@@ -241,7 +241,7 @@ fn malformed_and_hostile_packets_cost_counters_and_no_memory() {
         let mut payload = vec![0; env.below(8) as usize];
         env.fill(&mut payload);
         let p = IncomingRtp {
-            ssrc: env.below(2),
+            ssrc: u32::from(env.below(1000) == 0),
             pt: [100, 111, 5][env.below(3) as usize],
             seq: u64::from(env.below(200_000)),
             ts: env.u32(),
@@ -256,7 +256,7 @@ fn malformed_and_hostile_packets_cost_counters_and_no_memory() {
         r.packet(p, ms(0));
         drain(&mut r);
     }
-    assert!(r.stats().malformed > 0 && r.stats().jitter.restarts > 0);
+    assert!(r.stats().malformed > 0 && r.stats().jitter.strays > 0);
 }
 
 #[test]
@@ -289,8 +289,19 @@ fn the_jitter_buffer_is_bounded_and_a_jump_is_a_restart() {
     j.push(p(1000 + MAX_SEQUENCE_JUMP));
     assert_eq!(j.stats().restarts, 0);
     assert_eq!(j.pop(ms(0)).map(|p| p.0.seq), Some(1000));
-    j.push(p(1002 + MAX_SEQUENCE_JUMP));
-    assert_eq!((j.stats().restarts, j.pop(ms(0)).map(|p| p.0.seq)), (1, Some(1002 + MAX_SEQUENCE_JUMP)));
+    // One beyond is a stray: the stream goes on. Two in a row are a restart, with the first of them.
+    assert!(!j.push(p(1002 + MAX_SEQUENCE_JUMP)));
+    assert_eq!((j.stats().restarts, j.stats().strays), (0, 1));
+    j.push(p(1001));
+    assert_eq!(j.pop(ms(0)).map(|p| p.0.seq), Some(1001));
+    assert!(!j.push(p(50_000)) && j.push(p(50_001)));
+    assert_eq!((j.stats().restarts, j.stats().strays), (1, 1));
+    assert_eq!(j.pop(ms(0)).map(|p| p.0.seq), Some(50_000));
+    assert_eq!(j.pop(ms(0)).map(|p| p.0.seq), Some(50_001));
+    // The same far packet twice is no restart.
+    assert!(!j.push(p(10)) && !j.push(p(10)));
+    // Back behind it too.
+    assert!(j.push(p(11)));
 }
 
 fn frame(source: &str, media: MediaType, key: bool, n: u64) -> EncodedFrame {
@@ -477,4 +488,111 @@ fn a_senseless_duration_is_no_panic() {
     for n in 0..3 {
         s.frame(&OutgoingFrame::video(vec![0x10], Duration::MAX), ms(n), |_| ()).unwrap();
     }
+}
+
+fn audio_packet(pt: u8, seq: u64, ts: u32, payload: &[u8]) -> IncomingRtp {
+    IncomingRtp {
+        ssrc: 9,
+        pt,
+        seq: 70_000 + seq,
+        ts,
+        marker: false,
+        recovered: false,
+        arrival: ms(seq * 20),
+        level: None,
+        mid: None,
+        dependency_descriptor: None,
+        payload: bytes::Bytes::copy_from_slice(payload),
+    }
+}
+
+#[test]
+fn redundant_audio_fills_the_gap_that_a_lost_packet_left() {
+    const RED: u8 = 112;
+    let mut r = receiver(MediaType::Audio);
+    r.set_audio_extras(Some(RED), None);
+    // Frame n is [8, n], each packet carries the one before too.
+    let packet = |n: u8| {
+        let payload = if n == 0 { vec![111, 8, 0] } else { vec![0xef, 0x0f, 0, 2, 111, 8, n - 1, 8, n] };
+        audio_packet(RED, u64::from(n), u32::from(n) * 960, &payload)
+    };
+    for n in [0, 1, 3, 6] {
+        r.packet(packet(n), ms(u64::from(n) * 20));
+    }
+    r.handle_timeout(ms(1000));
+    let got = drain(&mut r);
+    let want = [(0, 0), (1, 0), (2, 0), (3, 0), (5, 1), (6, 0)];
+    assert_eq!(got.iter().map(|f| (f.data[1], f.gap)).collect::<Vec<_>>(), want);
+    assert!(got.iter().all(|f| f.codec == Codec::Opus && f.rtp_time - got[0].rtp_time == u64::from(f.data[1]) * 960));
+    assert_eq!((r.stats().redundant, r.stats().malformed), (2, 0));
+    r.packet(audio_packet(RED, 7, 6720, &[0xef, 0]), ms(140));
+    assert_eq!(r.stats().malformed, 1);
+}
+
+#[test]
+fn keys_of_a_telephone_are_told_once_and_disturb_no_audio() {
+    let mut r = receiver(MediaType::Audio);
+    r.set_audio_extras(None, Some((126, 8000)));
+    r.packet(audio_packet(111, 0, 0, &[8]), ms(0));
+    for n in 1..4 {
+        r.packet(audio_packet(126, n, 960, &[5, 10, 0, 160]), ms(n * 20));
+    }
+    r.packet(audio_packet(126, 4, 9600, &[11, 10, 0, 160]), ms(80));
+    r.packet(audio_packet(126, 5, 9700, &[99, 10, 0, 160]), ms(100));
+    r.packet(audio_packet(111, 6, 5760, &[8]), ms(120));
+    assert_eq!(drain(&mut r).len(), 2);
+    let keys: String = std::iter::from_fn(|| r.poll_key()).map(|k| k.key).collect();
+    assert_eq!((keys.as_str(), r.stats().keys, r.stats().malformed), ("5#", 2, 0));
+    for n in 0..MAX_WAITING_KEYS as u64 + 1 {
+        r.packet(audio_packet(126, 7 + n, 20_000 + n as u32, &[1, 10, 0, 160]), ms(140));
+    }
+    assert_eq!(std::iter::from_fn(|| r.poll_key()).count(), MAX_WAITING_KEYS);
+    assert_eq!(r.stats().keys, 2 + MAX_WAITING_KEYS as u64 + 1);
+}
+
+#[test]
+fn late_packets_of_the_ssrc_before_do_not_bring_it_back() {
+    let mut r = receiver(MediaType::Audio);
+    let packet = |ssrc, seq| IncomingRtp { ssrc, ..audio_packet(111, seq, seq as u32 * 960, &[8]) };
+    r.packet(packet(1, 0), ms(0));
+    r.packet(packet(2, 900), ms(20));
+    r.packet(packet(1, 1), ms(25));
+    r.packet(packet(2, 901), ms(40));
+    assert_eq!(drain(&mut r).iter().map(|f| f.timeline).collect::<Vec<_>>(), [1, 2, 2]);
+    assert_eq!(r.stats().left_behind, 1);
+    // Later it is a way back.
+    r.packet(packet(1, 2), ms(20) + SSRC_SETTLE);
+    assert_eq!(drain(&mut r).iter().map(|f| f.timeline).collect::<Vec<_>>(), [3]);
+    r.restart();
+    r.packet(packet(2, 902), ms(30) + SSRC_SETTLE);
+    assert_eq!(drain(&mut r).iter().map(|f| f.timeline).collect::<Vec<_>>(), [4]);
+}
+
+#[test]
+fn the_wait_follows_round_trip_and_jitter_within_the_reader_s_choice() {
+    for (media, rtt, low, high) in [(MediaType::Video, 40, 80, 81), (MediaType::Audio, 40, 20, 20)] {
+        let mut r = receiver(media);
+        assert_eq!(r.wait(), WAIT);
+        r.set_rtt(Some(Duration::from_millis(rtt)));
+        assert!((low..=high).contains(&(r.wait().as_millis() as u64)), "{media:?} {:?}", r.wait());
+        r.set_rtt(Some(Duration::from_secs(3)));
+        assert!(r.wait() <= WAIT);
+        r.set_wait(Duration::from_millis(5));
+        assert_eq!(r.wait(), Duration::from_millis(5));
+    }
+    let mut r = receiver(MediaType::Audio);
+    r.set_rtt(Some(Duration::from_millis(40)));
+    for n in 0..200 {
+        let p = audio_packet(111, n, n as u32 * 960, &[8]);
+        // Every other packet is 15 ms late.
+        let at = ms(n * 20 + n % 2 * 15);
+        r.packet(IncomingRtp { arrival: at, ..p }, at);
+    }
+    assert!((40..=70).contains(&r.wait().as_millis()), "{:?}", r.wait());
+    // And is obeyed.
+    let at = ms(5000);
+    r.packet(IncomingRtp { arrival: at, ..audio_packet(111, 205, 205 * 960, &[8]) }, at);
+    assert_eq!(r.next_deadline(), Some(at + r.wait()));
+    r.set_rtt(Some(Duration::from_millis(1)));
+    assert!(r.wait() >= MIN_WAIT);
 }

@@ -1,5 +1,8 @@
 //! The VP8 payload format (RFC 7741): descriptor, packetising, key frames.
 
+use super::assembler::{Begins, Finished, Head, Malformed, Whole};
+use super::joined::Joined;
+use super::references::{Picture, Place};
 use bytes::{BufMut, Bytes, BytesMut};
 
 /// The payload descriptor of one packet.
@@ -116,6 +119,48 @@ pub fn packetise(frame: &[u8], d: Descriptor, mtu: usize) -> impl Iterator<Item 
         out.extend_from_slice(chunk);
         (out.freeze(), (n + 1) * each >= frame.len())
     })
+}
+
+/// Puts the packets of a frame together.
+#[derive(Debug, Default)]
+pub struct Assembler {
+    data: Joined,
+    key: bool,
+}
+
+impl Assembler {
+    /// The next packet.
+    pub fn push(&mut self, payload: &Bytes) -> Result<Head, Malformed> {
+        let (d, at) = Descriptor::parse(payload).filter(|d| d.1 < payload.len()).ok_or(Malformed)?;
+        let begins = d.start && d.partition == 0;
+        if begins && self.data.len() == 0 {
+            self.key = is_key(&payload[at..]);
+        }
+        self.data.push(payload.slice(at..));
+        let place = match (d.tl0_pic_idx, d.temporal) {
+            (Some(base), Some((_, sync))) => Place::Layers { base, sync, switch_up: false },
+            _ => Place::Unknown,
+        };
+        let picture = Picture { key: self.key, temporal_id: d.temporal.map(|t| t.0), place };
+        Ok(Head { begins: if begins { Begins::Yes } else { Begins::No }, picture })
+    }
+
+    /// Bytes so far.
+    pub fn bytes(&self) -> usize {
+        self.data.len()
+    }
+
+    /// The frame.
+    pub fn finish(&mut self) -> Finished {
+        let data = self.data.take();
+        let (key, size) = (std::mem::take(&mut self.key), size(&data));
+        Finished::Whole(Whole { data, key, size })
+    }
+
+    /// Drops it.
+    pub fn clear(&mut self) {
+        self.finish();
+    }
 }
 
 #[cfg(test)]

@@ -429,7 +429,10 @@ fn codec(c: JingleCodec) -> Option<Codec> {
     match c {
         JingleCodec::Opus => Some(Codec::Opus),
         JingleCodec::Vp8 => Some(Codec::Vp8),
-        _ => None,
+        JingleCodec::H264 => Some(Codec::H264),
+        JingleCodec::Vp9 => Some(Codec::Vp9),
+        JingleCodec::Av1 => Some(Codec::Av1),
+        JingleCodec::Red | JingleCodec::TelephoneEvent => None,
     }
 }
 

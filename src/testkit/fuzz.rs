@@ -8,13 +8,14 @@ use crate::bridge::{Connectivity, Forwarded, RemoteStats, SourceMaps, Speakers, 
 use crate::engine::{Engine, identity};
 use crate::env::Env;
 use crate::jingle::{self, Conference, JingleConfig, Participant};
+use crate::media::assembler::{self, Assembler, Finished};
 use crate::media::kind::{Codec, MediaType};
 use crate::media::peer::{
     CodecKind, Command, Config, DtlsRole, EstimateBounds, ExtensionIds, Identity, IncomingRtp, Output, PayloadType,
     PeerEngine, RemoteTransport, RtpConfig,
 };
 use crate::media::receiver::{MAX_FRAME_BYTES, Receiver};
-use crate::media::{opus, vp8};
+use crate::media::{av1, h264, opus, vp8, vp9};
 use crate::meeting::event::EventKind;
 use crate::meeting::{ClientOptions, Command as Ask};
 use crate::time::Time;
@@ -43,7 +44,7 @@ use std::time::Duration;
 pub type Target = fn(&[u8]);
 
 /// All of them, by name.
-pub const TARGETS: [(&str, Target); 9] = [
+pub const TARGETS: [(&str, Target); 10] = [
     ("stanza", stanza),
     ("json", json),
     ("colibri", colibri),
@@ -52,6 +53,7 @@ pub const TARGETS: [(&str, Target); 9] = [
     ("sctp", crate::engine::fuzz::sctp),
     ("rtp", rtp),
     ("sessions", sessions),
+    ("formats", formats),
     ("meeting", meeting),
 ];
 
@@ -242,9 +244,11 @@ pub fn datagram(data: &[u8]) {
 pub fn rtp(data: &[u8]) {
     let name: Arc<str> = "aabbccdd".into();
     let mut now = Time::new(1_000_000, 1_700_000_000_000_000);
-    for media in [MediaType::Video, MediaType::Audio] {
+    for codec in Codec::ALL {
+        let media = codec.media_type();
         let mut r = Receiver::new(name.clone(), name.clone(), media, Duration::from_millis(200));
-        r.set_payload_types(vec![(100, Codec::Vp8), (111, Codec::Opus)]);
+        r.set_payload_types(vec![(100, codec), (111, codec)]);
+        r.set_audio_extras(Some(112), Some((126, 8000)));
         let (mut seq, mut ts) = (65_536_u64, 0_u32);
         for piece in pieces(data) {
             let [step, time, flags, payload @ ..] = piece else { continue };
@@ -254,7 +258,7 @@ pub fn rtp(data: &[u8]) {
             let _ = (vp8::Descriptor::parse(payload), opus::duration(payload));
             let packet = IncomingRtp {
                 ssrc: u32::from(flags & 8),
-                pt: if media == MediaType::Video { 100 } else { 111 },
+                pt: if media == MediaType::Video { 100 } else { [111, 112, 111, 126][usize::from(flags >> 1 & 3)] },
                 seq,
                 ts,
                 marker: flags & 1 != 0,
@@ -262,7 +266,7 @@ pub fn rtp(data: &[u8]) {
                 arrival: now,
                 level: None,
                 mid: None,
-                dependency_descriptor: None,
+                dependency_descriptor: (flags & 2 != 0).then(|| Bytes::copy_from_slice(payload)),
                 payload: Bytes::copy_from_slice(payload),
             };
             r.packet(packet, now);
@@ -349,6 +353,42 @@ pub fn sessions(data: &[u8]) {
     drain(&mut j, now);
     assert!(j.next_deadline().is_none(), "something is left to be done");
     assert!(engines.is_empty(), "an engine is left");
+}
+
+/// Payloads for each assembler of video, and the same bytes as a frame to be packetised: what is sent is understood. The first
+/// byte of a piece says whether a frame ends with it.
+pub fn formats(data: &[u8]) {
+    let frame = Bytes::copy_from_slice(data);
+    for codec in Codec::ALL {
+        let _ = (assembler::is_key(codec, data), assembler::size(codec, data));
+        let Some(mut a) = Assembler::new(codec) else { continue };
+        let mut sum = 0;
+        for piece in pieces(data) {
+            let [flags, payload @ ..] = piece else { continue };
+            sum += 3 * payload.len() + 16;
+            let refused = a.push(&Bytes::copy_from_slice(payload)).is_err();
+            assert!(a.bytes() <= sum, "more than was given");
+            if refused {
+                a.clear();
+            } else if flags & 1 != 0 {
+                let _ = a.finish();
+            }
+        }
+        a.clear();
+        let mut understood = true;
+        let push = |p: Bytes, _| understood &= a.push(&p).is_ok();
+        let sent = match codec {
+            Codec::H264 => h264::Packetiser::default().packetise(&frame, 100, push),
+            Codec::Av1 => av1::packetise(&frame, 100, push),
+            Codec::Vp9 if !data.is_empty() => {
+                vp9::packetise(&frame, &vp9::Outgoing::default(), 100, push);
+                true
+            }
+            _ => continue,
+        };
+        assert!(!sent || understood, "{codec:?}: a packet of ours is refused");
+        assert!(!sent || a.finish() != Finished::Damaged, "{codec:?}: a frame of ours is damaged");
+    }
 }
 
 /// Frames, one per line, for a participant that is in a room with another; then it leaves, and that works.

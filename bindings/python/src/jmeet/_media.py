@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # A writer this far behind its frames' due times starts its clock anew instead of catching up in a burst.
 LATE_SECONDS = 0.5
-VP8_CLOCK = 90000
+VIDEO_CLOCK = 90000
 # Frame lengths of Opus in samples at 48 kHz by configuration number (RFC 6716 §3.1).
 OPUS_FRAME = [480, 960, 1920, 2880] * 3 + [480, 960] * 2 + [120, 240, 480, 960] * 4
 
@@ -96,7 +96,7 @@ class LocalTrack:
         elif duration is None:
             raise ValueError("a video frame needs its duration")
         else:
-            clock = VP8_CLOCK
+            clock = VIDEO_CLOCK
         loop = asyncio.get_running_loop()
         if self._due < loop.time() - LATE_SECONDS:
             self._due = loop.time()

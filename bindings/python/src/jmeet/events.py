@@ -45,6 +45,9 @@ class Codec(_Open):
     UNSPECIFIED = 0
     OPUS = 1
     VP8 = 2
+    H264 = 3
+    VP9 = 4
+    AV1 = 5
 
 
 class MediaState(_Open):
