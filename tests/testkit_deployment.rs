@@ -2,7 +2,8 @@
 //! ours is involved.
 
 use futures_util::{SinkExt, StreamExt};
-use jmeet::testkit::{Deployment, Faults, LinkOptions, ServerOptions, Step};
+use jmeet::testkit::focus::DryBridge;
+use jmeet::testkit::{Deployment, Faults, LinkOptions, ServerOptions, SessionOptions, Step};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::{TcpStream, UdpSocket};
@@ -49,6 +50,17 @@ impl Client {
         while let Some(frame) = self.next().await {
             if frame.contains(sign) {
                 return frame;
+            }
+            // The focus asks everybody what it can, where there are bridge sessions.
+            if frame.contains("http://jabber.org/protocol/disco#info") && frame.contains("type='get'") {
+                let attr = |name: &str| frame.split(&format!("{name}='")).nth(1).unwrap().split('\'').next().unwrap();
+                self.send(&format!(
+                    "<iq xmlns='jabber:client' type='result' to='{}' id='{}'><query xmlns='http://jabber.org/protocol/disco#info'>\
+                     <feature var='urn:xmpp:jingle:apps:rtp:audio'/></query></iq>",
+                    attr("from"),
+                    attr(" id")
+                ))
+                .await;
             }
         }
         panic!("the connection ended before {sign}");
@@ -103,6 +115,40 @@ async fn clients_join_over_sockets_and_are_cut_silenced_and_spoken_to() {
     a.until("<conflict").await;
     assert!(kit.wait_for_endpoints("r", 0, SOON));
     assert!(!kit.cut("aaaa0000"), "nobody of that name is left");
+}
+
+#[tokio::test]
+async fn bridge_sessions_come_and_go_by_script() {
+    let sessions = Some(SessionOptions { region: Some("here".into()), ..SessionOptions::default() });
+    let kit = Deployment::start(ServerOptions { sessions, ..ServerOptions::default() }).unwrap();
+    kit.set_bridge(Box::new(DryBridge::new(jmeet::Env::seeded(1))));
+    let mut a = Client::join(&kit.url(), "r", "aaaa0000").await;
+    let mut b = Client::join(&kit.url(), "r", "bbbb0000").await;
+    let (first, second) = tokio::join!(a.until("session-initiate"), b.until("session-initiate"));
+    let (sid, accepted) = kit.session_of("r", "aaaa0000").unwrap();
+    assert!(first.contains(&sid) && !second.contains(&sid) && !accepted && first.contains("region='here'"));
+    a.send(&format!(
+        "<iq xmlns='jabber:client' type='set' to='r@conference.meet.localhost/focus' id='acc'>\
+         <jingle xmlns='urn:xmpp:jingle:1' action='session-accept' sid='{sid}'/></iq>"
+    ))
+    .await;
+    a.until("type='result'").await;
+    assert_eq!(kit.session_of("r", "aaaa0000"), Some((sid.clone(), true)));
+    kit.invite_over("r");
+    assert!(!a.until("session-initiate").await.contains(&sid));
+    kit.configure_sessions(|o| o.region = None);
+    kit.set_bridge(Box::new(DryBridge::new(jmeet::Env::seeded(2))));
+    a.until("moving").await;
+    assert!(!a.until("session-initiate").await.contains("region"));
+    kit.kill_bridge();
+    a.until("bridgeNotAvailable").await;
+    assert_eq!(kit.session_of("r", "aaaa0000"), None);
+    kit.set_bridge(Box::new(DryBridge::new(jmeet::Env::seeded(3))));
+    a.until("session-initiate").await;
+    kit.end_session("r", "aaaa0000", "general-error", "jingle session failed");
+    a.until("<general-error/>").await;
+    kit.set_conference_property("r", "visitor-count", Some("14"));
+    a.until("key='visitor-count' value='14'").await;
 }
 
 #[tokio::test]

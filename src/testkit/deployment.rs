@@ -2,7 +2,8 @@
 //! it. Calls block until the server has done them, which takes microseconds; events of clients are theirs to wait for.
 
 use super::faults::Faults;
-use super::focus::{Focus, Refusal};
+use super::focus::colibri::Colibri;
+use super::focus::{Focus, Refusal, SessionOptions};
 use super::link::LinkOptions;
 use super::media_proxy::{MediaCounts, MediaProxy};
 use super::server::io::{self as shell, Input};
@@ -169,6 +170,51 @@ impl Deployment {
     /// A new focus, which knows nothing of what was.
     pub fn start_focus(&self) {
         self.with(|s, now| s.start_focus(now));
+    }
+
+    /// Changes how the focus makes bridge sessions from now on; nothing in a deployment without them.
+    pub fn configure_sessions(&self, change: impl Fn(&mut SessionOptions) + Send + 'static) {
+        self.with(move |s, _| s.configure_sessions(change));
+    }
+
+    /// Gives the focus a bridge, a dead one's place too: then everybody is invited anew.
+    pub fn set_bridge(&self, bridge: Box<dyn Colibri>) {
+        self.with(move |s, now| s.set_bridge(bridge, now));
+    }
+
+    /// The bridge dies: sessions end with `moving`, the focus shows `bridgeNotAvailable`.
+    pub fn kill_bridge(&self) {
+        self.with(|s, now| s.kill_bridge(now));
+    }
+
+    /// The focus ends an endpoint's session with this reason and text; it is not invited again before it joins again.
+    pub fn end_session(&self, room: &str, endpoint: &str, reason: &str, text: &str) {
+        let room = format!("{room}@conference.{}", self.domain);
+        let [endpoint, reason, text] = [endpoint, reason, text].map(str::to_owned);
+        self.with(move |s, now| s.with_focus(now, |f, now| f.end_session(&room, &endpoint, &reason, &text, now)));
+    }
+
+    /// The focus sends everybody in a room a session-initiate with a new sid over the session that is running.
+    pub fn invite_over(&self, room: &str) {
+        let room = format!("{room}@conference.{}", self.domain);
+        self.with(move |s, now| s.with_focus(now, |f, now| f.invite_over(&room, now)));
+    }
+
+    /// Sets a property of a conference, and shows it (docs/protocol/03 §8.1); `None` takes it away.
+    pub fn set_conference_property(&self, room: &str, key: &str, value: Option<&str>) {
+        let room = format!("{room}@conference.{}", self.domain);
+        let (key, value) = (key.to_owned(), value.map(str::to_owned));
+        self.with(move |s, now| s.with_focus(now, |f, _| f.set_property(&room, &key, value.as_deref())));
+    }
+
+    /// The current session of an endpoint at the focus: its sid, and whether it was accepted.
+    pub fn session_of(&self, room: &str, endpoint: &str) -> Option<(String, bool)> {
+        let (room, endpoint) = (format!("{room}@conference.{}", self.domain), endpoint.to_owned());
+        let session = move |s: &mut Server, _: Time| {
+            let (sid, accepted) = s.focus()?.session_of(&room, &endpoint)?;
+            Some((sid.to_owned(), accepted))
+        };
+        self.with(session).flatten()
     }
 
     /// Puts a bad link between participants that meet from now on: their peer-to-peer media passes through it, in both

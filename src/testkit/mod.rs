@@ -20,7 +20,7 @@ pub mod xml_stream;
 pub use candidates::MapCandidate;
 pub use deployment::Deployment;
 pub use faults::{Faults, JoinRefusal, Step};
-pub use focus::Refusal;
+pub use focus::{EndpointOptions, Refusal, SessionOptions};
 pub use link::{Link, LinkOptions};
 pub use media_proxy::MediaCounts;
 pub use server::ServerOptions;
