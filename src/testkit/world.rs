@@ -4,6 +4,8 @@
 //! Signalling takes [`World::signalling`] one way; media travels over one [`Link`] per pair and direction, so loss, delay and
 //! reordering are the test's choice.
 
+use super::bridge::{self, Bridge, BridgeConfig, BridgeError, SocketKey};
+use super::focus::SessionOptions;
 use super::link::{Link, LinkOptions};
 use super::server::{ConnId, Output as ServerOutput, Server, ServerOptions};
 use crate::engine::{Engines as EngineFactory, identity};
@@ -12,7 +14,7 @@ use crate::error::Error;
 use crate::media::EncodedFrame;
 use crate::media::peer::Identity;
 use crate::meeting::event::{Event, EventKind, TrackKey};
-use crate::meeting::io::{ConnectionKey, Input, Output, SocketsKey};
+use crate::meeting::io::{ConnectionKey, Input, Output, Purpose, SocketsKey};
 use crate::meeting::machine::Engines;
 use crate::meeting::{ClientOptions, Command, Meeting, ReaderKey};
 use crate::time::{Time, earliest};
@@ -23,6 +25,12 @@ use std::time::Duration;
 
 /// Frames to the server that a test may look at afterwards.
 const KEPT_FRAMES: usize = 1000;
+/// Events of the bridge that a test may look at afterwards.
+const KEPT_EVENTS: usize = 10_000;
+/// The bridge in the place of a participant's number, where links are named.
+pub const BRIDGE: usize = 9999;
+/// Where the bridge is.
+pub const BRIDGE_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 254)), 10_000);
 /// Steps without the clock moving, before a world counts as stuck in a loop.
 const MAX_STEPS_AT_ONCE: usize = 1_000_000;
 
@@ -63,6 +71,9 @@ enum Wire {
     ToPeer(usize, ConnectionKey, String),
     Opened(usize, ConnectionKey),
     Lost(usize, ConnectionKey, Error),
+    ChannelAsked(SocketKey, String),
+    ToBridge(SocketKey, String),
+    ChannelClosed(SocketKey),
 }
 
 type Datagram = (SocketAddr, SocketAddr, Vec<u8>);
@@ -83,6 +94,11 @@ pub struct World {
     identity: Arc<Identity>,
     env: Env,
     next_conn: ConnId,
+    /// WebSockets of the bridge channel.
+    channels: BTreeMap<SocketKey, (usize, ConnectionKey)>,
+    next_channel: SocketKey,
+    /// What the bridge told of itself, newest last.
+    pub bridge_events: VecDeque<(Time, bridge::Event)>,
 }
 
 impl World {
@@ -105,6 +121,52 @@ impl World {
             identity,
             env,
             next_conn: 1,
+            channels: BTreeMap::new(),
+            next_channel: 1,
+            bridge_events: VecDeque::new(),
+        }
+    }
+
+    /// A world with a bridge, so that participants get bridge sessions.
+    ///
+    /// # Errors
+    /// When no certificate can be made.
+    pub fn with_bridge(seed: u64, sessions: SessionOptions, config: BridgeConfig) -> Result<World, BridgeError> {
+        let mut w = World::new(seed);
+        let options = ServerOptions { sessions: Some(sessions), ..ServerOptions::default() };
+        w.server = Server::new(options, w.env.fork());
+        w.start_bridge(config)?;
+        Ok(w)
+    }
+
+    /// Gives the focus a bridge, or another in the place of the one that it has; its address and URLs are the world's.
+    ///
+    /// # Errors
+    /// When no certificate can be made.
+    pub fn start_bridge(&mut self, mut config: BridgeConfig) -> Result<(), BridgeError> {
+        config.addresses = vec![BRIDGE_ADDRESS];
+        config.websocket_urls = vec!["ws://localhost/colibri-ws/jvb".into()];
+        let bridge = Bridge::new(config, self.env.fork())?;
+        self.lose_channels();
+        self.server.set_bridge(Box::new(bridge), self.now);
+        Ok(())
+    }
+
+    /// The bridge dies: its packets stop, its sockets close, and the focus learns of it.
+    pub fn kill_bridge(&mut self) {
+        self.lose_channels();
+        self.server.kill_bridge(self.now);
+    }
+
+    /// The bridge, while there is one.
+    pub fn bridge(&mut self) -> Option<&mut Bridge> {
+        self.server.bridge_mut().and_then(|b| b.videobridge())
+    }
+
+    fn lose_channels(&mut self) {
+        for (_, (who, key)) in std::mem::take(&mut self.channels) {
+            let e = Error::new(crate::Code::Disconnected, crate::Stage::Stream, "the bridge is gone");
+            self.wire.push_back((self.now, Wire::Lost(who, key, e)));
         }
     }
 
@@ -230,6 +292,10 @@ impl World {
             self.on_server(o);
             return true;
         }
+        if let Some(o) = self.server.bridge_mut().and_then(|b| b.poll_output()) {
+            self.on_bridge(o);
+            return true;
+        }
         if let Some(at) = self.wire.iter().position(|w| w.0 <= self.now) {
             let Some((_, w)) = self.wire.remove(at) else { return false };
             self.on_wire(w);
@@ -239,6 +305,12 @@ impl World {
         for ((_, to), link) in &mut self.links {
             if let Some((from, target, data)) = link.pop(self.now) {
                 let who = *to;
+                if who == BRIDGE {
+                    if let Some(b) = self.server.bridge_mut().and_then(|b| b.videobridge()) {
+                        b.handle_datagram(target, from, &data, self.now);
+                    }
+                    return true;
+                }
                 let p = &mut self.peers[who];
                 if let Some((sockets, local)) = p.sockets.iter().find(|s| s.1 == target).copied() {
                     p.meeting.handle(Input::Datagram { sockets, local, remote: from, data: &data }, self.now);
@@ -282,8 +354,76 @@ impl World {
         }
     }
 
+    fn on_bridge(&mut self, o: bridge::Output) {
+        let at = self.now + self.signalling;
+        let lost = |text: &str, condition: String| {
+            Error::new(crate::Code::Disconnected, crate::Stage::Stream, text).with_condition(condition)
+        };
+        match o {
+            bridge::Output::Transmit { local, remote, data } => {
+                if let Some(to) = self.peers.iter().position(|p| p.sockets.iter().any(|s| s.1 == remote)) {
+                    let now = self.now;
+                    self.link_mut(BRIDGE, to).push((local, remote, data), now);
+                }
+            }
+            bridge::Output::WebSocketAccept(key) => {
+                if let Some((who, connection)) = self.channels.get(&key) {
+                    self.wire.push_back((at, Wire::Opened(*who, *connection)));
+                }
+            }
+            bridge::Output::WebSocketRefuse(key, status) => {
+                if let Some((who, connection)) = self.channels.remove(&key) {
+                    let e = Error { code: crate::Code::Upgrade, ..lost("refused", status.to_string()) };
+                    self.wire.push_back((at, Wire::Lost(who, connection, e)));
+                }
+            }
+            bridge::Output::WebSocketSend(key, text) => {
+                if let Some((who, connection)) = self.channels.get(&key) {
+                    self.wire.push_back((at, Wire::ToPeer(*who, *connection, text)));
+                }
+            }
+            bridge::Output::WebSocketClose(key, code, reason) => {
+                if let Some((who, connection)) = self.channels.remove(&key) {
+                    self.wire.push_back((at, Wire::Lost(who, connection, lost(reason, code.to_string()))));
+                }
+            }
+            bridge::Output::Event(e) => {
+                self.bridge_events.push_back((self.now, e));
+                if self.bridge_events.len() > KEPT_EVENTS {
+                    self.bridge_events.pop_front();
+                }
+            }
+        }
+    }
+
     fn on_wire(&mut self, w: Wire) {
         match w {
+            Wire::ChannelAsked(key, path) => match self.bridge() {
+                Some(_) => {
+                    let now = self.now;
+                    if let Some(b) = self.bridge() {
+                        b.handle_websocket_opened(key, &path, now);
+                    }
+                }
+                None => {
+                    if let Some((who, connection)) = self.channels.remove(&key) {
+                        let e = Error::new(crate::Code::Disconnected, crate::Stage::Stream, "no bridge");
+                        self.wire.push_back((self.now + self.signalling, Wire::Lost(who, connection, e)));
+                    }
+                }
+            },
+            Wire::ToBridge(key, text) => {
+                let now = self.now;
+                if let Some(b) = self.bridge() {
+                    b.handle_websocket_text(key, &text, now);
+                }
+            }
+            Wire::ChannelClosed(key) => {
+                let now = self.now;
+                if let Some(b) = self.bridge() {
+                    b.handle_websocket_closed(key, now);
+                }
+            }
             Wire::ToServer(conn, text) => {
                 self.server.receive(conn, &text, self.now);
                 self.heard.push_back(text);
@@ -306,6 +446,10 @@ impl World {
         }
     }
 
+    fn channel_of(&self, who: usize, connection: ConnectionKey) -> Option<SocketKey> {
+        self.channels.iter().find(|(_, c)| **c == (who, connection)).map(|(k, _)| *k)
+    }
+
     fn drain(&mut self, who: usize) {
         while let Some(o) = self.peers[who].meeting.poll_output() {
             self.on_output(who, o);
@@ -315,6 +459,17 @@ impl World {
     fn on_output(&mut self, who: usize, o: Output) {
         let p = &mut self.peers[who];
         match o {
+            Output::Connect { connection, purpose: Purpose::Channel, url, .. } => {
+                if p.unreachable {
+                    return;
+                }
+                let key = self.next_channel;
+                self.next_channel += 1;
+                self.channels.insert(key, (who, connection));
+                let after_host = url.split_once("://").map_or("", |u| u.1);
+                let path = after_host.find('/').map_or("", |at| &after_host[at..]);
+                self.wire.push_back((self.now + self.signalling * 3, Wire::ChannelAsked(key, path.to_owned())));
+            }
             Output::Connect { connection, .. } => {
                 if p.unreachable {
                     return;
@@ -334,6 +489,8 @@ impl World {
             Output::Send { connection, text } => {
                 if let Some((_, conn)) = p.connection.filter(|c| c.0 == connection) {
                     self.wire.push_back((self.now + self.signalling, Wire::ToServer(conn, text)));
+                } else if let Some(key) = self.channel_of(who, connection) {
+                    self.wire.push_back((self.now + self.signalling, Wire::ToBridge(key, text)));
                 }
             }
             Output::CloseConnection(connection) => {
@@ -347,6 +504,9 @@ impl World {
                         }
                     }
                     self.server.disconnected(conn, self.now);
+                } else if let Some(key) = self.channel_of(who, connection) {
+                    self.channels.remove(&key);
+                    self.wire.push_back((self.now + self.signalling, Wire::ChannelClosed(key)));
                 }
             }
             Output::Resolve { .. } | Output::Ping(_) => {}
@@ -358,6 +518,10 @@ impl World {
                 p.meeting.handle(Input::Sockets(key, vec![a]), self.now);
             }
             Output::CloseSockets(key) => p.sockets.retain(|s| s.0 != key),
+            Output::Transmit { local, remote, data, .. } if remote == BRIDGE_ADDRESS => {
+                let now = self.now;
+                self.link_mut(who, BRIDGE).push((local, remote, data), now);
+            }
             Output::Transmit { local, remote, data, .. } => {
                 if let Some(to) = self.peers.iter().position(|p| p.sockets.iter().any(|s| s.1 == remote)) {
                     let now = self.now;

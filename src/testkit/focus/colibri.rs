@@ -2,6 +2,8 @@
 //! whoever drives it carries requests there and answers back, so a focus may die and the bridge live on.
 
 use super::sources::EndpointSources;
+use crate::testkit::bridge::{self, Bridge};
+use crate::time::Time;
 use std::net::SocketAddr;
 
 /// A request to the bridge. `conference` is the address of the room.
@@ -43,6 +45,8 @@ pub struct Allocate {
     pub rewriting: bool,
     /// Rewritten streams carry a MID.
     pub mid_demux: bool,
+    /// RTX was offered.
+    pub rtx: bool,
 }
 
 /// A participant's side of a transport.
@@ -109,5 +113,25 @@ pub enum Answer {
 /// A bridge as the focus sees it.
 pub trait Colibri: Send {
     /// Does what is asked, and answers what is answered.
-    fn request(&mut self, request: Request, now: crate::time::Time) -> Option<Answer>;
+    fn request(&mut self, request: Request, now: Time) -> Option<Answer>;
+
+    /// The videobridge behind it, if one is: for those who carry its datagrams and WebSockets.
+    fn videobridge(&mut self) -> Option<&mut Bridge> {
+        None
+    }
+
+    /// Time has come to `now`.
+    fn handle_timeout(&mut self, now: Time) {
+        let _nothing_waits = now;
+    }
+
+    /// When [`Colibri::handle_timeout`] wants to be called.
+    fn next_deadline(&self) -> Option<Time> {
+        None
+    }
+
+    /// What it wants done.
+    fn poll_output(&mut self) -> Option<bridge::Output> {
+        None
+    }
 }

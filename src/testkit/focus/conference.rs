@@ -377,6 +377,7 @@ impl Conference {
             sctp: shape.sctp,
             rewriting: shape.rewriting,
             mid_demux: shape.mid_demux,
+            rtx: shape.rtx,
         }));
     }
 

@@ -151,6 +151,14 @@ impl Server {
         self.run_focus(now);
     }
 
+    /// The bridge, for whoever carries its datagrams.
+    pub fn bridge_mut(&mut self) -> Option<&mut dyn Colibri> {
+        match &mut self.bridge {
+            Some(b) => Some(b.as_mut()),
+            None => None,
+        }
+    }
+
     /// The bridge dies; the focus learns of it at once.
     pub fn kill_bridge(&mut self, now: Time) {
         self.bridge = None;
@@ -222,12 +230,16 @@ impl Server {
         if let Some(focus) = &mut self.focus {
             focus.handle_timeout(now);
         }
+        if let Some(bridge) = &mut self.bridge {
+            bridge.handle_timeout(now);
+        }
         self.run_focus(now);
     }
 
     /// When [`Server::handle_timeout`] wants to be called.
     pub fn next_deadline(&self) -> Option<Time> {
-        earliest(None, self.focus.as_ref().and_then(Focus::next_deadline))
+        let bridge = self.bridge.as_ref().and_then(|b| b.next_deadline());
+        earliest(bridge, self.focus.as_ref().and_then(Focus::next_deadline))
     }
 
     /// What the driver must do next.
