@@ -25,7 +25,6 @@ infos!(
     jmeet_subject_info,
     jmeet_focus_info,
     jmeet_bridge_info,
-    jmeet_media_info,
     jmeet_key_frame_wanted_info,
     jmeet_target_bitrate_info,
     jmeet_codec_wanted_info,
@@ -33,6 +32,12 @@ infos!(
     jmeet_timeline_info,
     jmeet_overrun_info,
 );
+
+// SAFETY: as the trait asks.
+unsafe impl Struct for jmeet_media_info {
+    // As in the first release.
+    const FIRST: usize = std::mem::offset_of!(jmeet_media_info, path);
+}
 
 /// Of STATE.
 #[repr(C)]

@@ -76,7 +76,7 @@ pub struct jmeet_frame {
 
 // SAFETY: as the trait asks.
 unsafe impl Struct for jmeet_frame {
-    // The first release ended with the data.
+    // As in the first release.
     const FIRST: usize = std::mem::offset_of!(jmeet_frame, participant_key);
 }
 
@@ -106,7 +106,10 @@ pub struct jmeet_outgoing_frame {
 }
 
 // SAFETY: as the trait asks.
-unsafe impl Struct for jmeet_outgoing_frame {}
+unsafe impl Struct for jmeet_outgoing_frame {
+    // As in the first release.
+    const FIRST: usize = std::mem::offset_of!(jmeet_outgoing_frame, encoding);
+}
 
 /// A frame kept for later, with all its pointers. Freed with `jmeet_frame_release`.
 pub struct jmeet_frame_ref {
