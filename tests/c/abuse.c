@@ -195,7 +195,7 @@ static void strings_and_structs(void) {
     options = to_nobody();
     options.struct_size = 0;
     check(jmeet_client_new(queue, &options, &client, NULL) == JMEET_ERR_INVALID_ARGUMENT);
-    options.struct_size = sizeof options - 1;
+    options.struct_size = offsetof(jmeet_client_options, disable_bridge) - 1; /* less than in the first release */
     check(jmeet_client_new(queue, &options, &client, NULL) == JMEET_ERR_INVALID_ARGUMENT);
     options.struct_size = UINT32_MAX;
     check(jmeet_client_new(queue, &options, &client, NULL) == JMEET_ERR_INVALID_ARGUMENT);
