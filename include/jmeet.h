@@ -143,6 +143,12 @@
 /** `width` and `height` are known: of key frames. */
 #define JMEET_FRAME_HAS_SIZE 8
 
+/** `participant_key` is known: they are in the room. */
+#define JMEET_FRAME_HAS_PARTICIPANT 16
+
+/** `track_key` is known: the track is there. */
+#define JMEET_FRAME_HAS_TRACK 32
+
 /**
  * What a call, a request or a meeting came to. 0 is success; 1 to 99 misuse of the API; then by layer. New codes may be added:
  * treat an unknown one as a failure.
@@ -399,6 +405,8 @@ enum jmeet_event_kind
     JMEET_EVENT_TRACK_FORWARDED = 26,
     /** What the bridge thinks that our downlink carries; `jmeet_event_downlink`. The newest counts. */
     JMEET_EVENT_DOWNLINK = 27,
+    /** The focus has no videobridge for the room, or has one again: `jmeet_event_bridge`. A state, not an end. */
+    JMEET_EVENT_BRIDGE = 28,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -674,6 +682,7 @@ typedef uint32_t jmeet_log_level;
  * A participant: one connection and its main room.
  *
  * Functions: `jmeet_client_new`, `jmeet_client_join`, `jmeet_client_conference`, `jmeet_client_state`, `jmeet_client_timeline`,
+ * `jmeet_client_get_stats`,
  * `jmeet_client_close`, `jmeet_client_free`.
  */
 typedef struct jmeet_client jmeet_client;
@@ -682,7 +691,8 @@ typedef struct jmeet_client jmeet_client;
  * A room: the main room of a client. Borrowed: it ends with the client.
  *
  * Functions: `jmeet_conference_send_message`, `_send_private_message`, `_set_display_name`, `_leave`, `_room_jid`, `_endpoint_id`,
- * `_list_participants`, `_find_participant`, `_list_tracks`, `_find_track`, `_send_track`, `_reader_new`.
+ * `_list_participants`, `_find_participant`, `_find_participant_by_key`, `_list_tracks`, `_find_track`, `_find_track_by_key`, `_send_track`,
+ * `_reader_new`.
  */
 typedef struct jmeet_conference jmeet_conference;
 
@@ -945,6 +955,13 @@ typedef struct {
     bool present;
 } jmeet_focus_info;
 
+/** Of BRIDGE. */
+typedef struct {
+    uint32_t struct_size;
+    /** The focus has a videobridge for the room. While it has none, media flows only between two participants. */
+    bool available;
+} jmeet_bridge_info;
+
 /** Of MEDIA. */
 typedef struct {
     uint32_t struct_size;
@@ -1069,6 +1086,24 @@ typedef struct {
     /** Not 0: the bridge does not choose the SSRCs of what we receive; sources are then all signalled by the focus. */
     uint32_t disable_ssrc_rewriting;
 } jmeet_client_options;
+
+/**
+ * What came from the server and was passed over, over the life of a client. Growing numbers mean that the server speaks of
+ * what this library does not know, or that somebody tries things.
+ */
+typedef struct {
+    uint32_t struct_size;
+    /** Must not be read; 0. */
+    uint32_t reserved;
+    /** Frames that are no stanza. */
+    uint64_t unknown_frames;
+    /** Frames past a limit of size, depth or number, dropped. */
+    uint64_t oversized_frames;
+    /** Answers to nothing that was asked, or from another than was asked. */
+    uint64_t stray_answers;
+    /** Stanzas of other rooms and strangers, and requests that were answered with an error. */
+    uint64_t unhandled_stanzas;
+} jmeet_client_stats;
 
 /** What a local track sends. `media` or `codec` is enough. */
 typedef struct {
@@ -1268,6 +1303,13 @@ typedef struct {
     jmeet_str source_name;
     /** The frame as the encoder made it. */
     jmeet_bytes data;
+    /**
+     * The key of whose it is (`JMEET_FRAME_HAS_PARTICIPANT`): `jmeet_participant_info.key`,
+     * `jmeet_conference_find_participant_by_key`.
+     */
+    uint64_t participant_key;
+    /** The key of the track (`JMEET_FRAME_HAS_TRACK`): `jmeet_track_info.key`, `jmeet_conference_find_track_by_key`. */
+    uint64_t track_key;
 } jmeet_frame;
 
 #ifdef __cplusplus
@@ -1493,6 +1535,9 @@ jmeet_status jmeet_event_track(const jmeet_event *event, jmeet_track_info *info)
 /** Reads a FOCUS. */
 jmeet_status jmeet_event_focus(const jmeet_event *event, jmeet_focus_info *info);
 
+/** Reads a BRIDGE. */
+jmeet_status jmeet_event_bridge(const jmeet_event *event, jmeet_bridge_info *info);
+
 /** Reads a MEDIA. */
 jmeet_status jmeet_event_media(const jmeet_event *event, jmeet_media_info *info);
 
@@ -1541,6 +1586,10 @@ jmeet_status jmeet_subject_info_init(jmeet_subject_info *info,
 /** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
 jmeet_status jmeet_focus_info_init(jmeet_focus_info *info,
                                    size_t size);
+
+/** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
+jmeet_status jmeet_bridge_info_init(jmeet_bridge_info *info,
+                                    size_t size);
 
 /** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
 jmeet_status jmeet_media_info_init(jmeet_media_info *info,
@@ -1616,6 +1665,17 @@ jmeet_status jmeet_client_timeline(const jmeet_client *client,
                                    uint32_t stage,
                                    uint64_t *time_us);
 
+/** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
+jmeet_status jmeet_client_stats_init(jmeet_client_stats *stats,
+                                     size_t size);
+
+/**
+ * Counters so far; they stay when it has closed. Any thread; does not block.
+ *
+ * Errors: `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_INVALID_ARGUMENT` (struct_size).
+ */
+jmeet_status jmeet_client_get_stats(const jmeet_client *client, jmeet_client_stats *stats);
+
 /**
  * Leaves the room, closes the connection and waits at most `timeout_ms` until CLOSED is in the queue; with 0 it returns at once.
  * Negative counts as 0. Either way CLOSED is delivered, once. Closing again is fine. Blocks up to the timeout; any thread, also
@@ -1651,7 +1711,7 @@ jmeet_status jmeet_conference_send_message(jmeet_conference *room,
                                            jmeet_error **error);
 
 /**
- * Says something to one participant. With a `tag` a REQUEST_DONE comes when it is sent.
+ * Says something to one participant. With a `tag` a REQUEST_DONE comes when the room has passed it on, or why it did not.
  *
  * Errors: as `jmeet_conference_send_message`, and `JMEET_ERR_NO_SUCH_PARTICIPANT`.
  */
@@ -1711,6 +1771,15 @@ jmeet_status jmeet_conference_find_participant(const jmeet_conference *room,
                                                jmeet_participant **participant);
 
 /**
+ * The participant with a key, as frames and infos carry it. Borrowed. Any thread; does not block.
+ *
+ * Errors: `JMEET_ERR_NO_SUCH_PARTICIPANT`, `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
+ */
+jmeet_status jmeet_conference_find_participant_by_key(const jmeet_conference *room,
+                                                      uint64_t key,
+                                                      jmeet_participant **participant);
+
+/**
  * All tracks now, ours included, which may be ahead of the queue. The list is the caller's, freed with `jmeet_track_list_free`. Any
  * thread; does not block.
  *
@@ -1727,6 +1796,15 @@ jmeet_status jmeet_conference_list_tracks(const jmeet_conference *room,
 jmeet_status jmeet_conference_find_track(const jmeet_conference *room,
                                          const char *source_name,
                                          jmeet_track **track);
+
+/**
+ * The track with a key, as frames and infos carry it. Borrowed. Any thread; does not block.
+ *
+ * Errors: `JMEET_ERR_GONE`: there is none. `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
+ */
+jmeet_status jmeet_conference_find_track_by_key(const jmeet_conference *room,
+                                                uint64_t key,
+                                                jmeet_track **track);
 
 /**
  * Adds a local track: a microphone, camera or screen that others see. Frames go through a writer made from it
@@ -2115,6 +2193,10 @@ jmeet_status jmeet_frame_release(jmeet_frame_ref *frame);
 #define JMEET_FOCUS_INFO_INIT \
     { (uint32_t)sizeof(jmeet_focus_info), false }
 
+/** A `jmeet_bridge_info` with every field at its default. */
+#define JMEET_BRIDGE_INFO_INIT \
+    { (uint32_t)sizeof(jmeet_bridge_info), false }
+
 /** A `jmeet_media_info` with every field at its default. */
 #define JMEET_MEDIA_INFO_INIT \
     { (uint32_t)sizeof(jmeet_media_info), 0, false, { NULL, 0 }, { NULL, 0 }, { NULL, 0 }, 0, 0 }
@@ -2146,6 +2228,10 @@ jmeet_status jmeet_frame_release(jmeet_frame_ref *frame);
 /** A `jmeet_client_options` with every field at its default. */
 #define JMEET_CLIENT_OPTIONS_INIT \
     { (uint32_t)sizeof(jmeet_client_options), 0, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0 }
+
+/** A `jmeet_client_stats` with every field at its default. */
+#define JMEET_CLIENT_STATS_INIT \
+    { (uint32_t)sizeof(jmeet_client_stats), 0, 0, 0, 0, 0 }
 
 /** A `jmeet_track_options` with every field at its default. */
 #define JMEET_TRACK_OPTIONS_INIT \
@@ -2193,6 +2279,6 @@ jmeet_status jmeet_frame_release(jmeet_frame_ref *frame);
 
 /** A `jmeet_frame` with every field at its default. */
 #define JMEET_FRAME_INIT \
-    { (uint32_t)sizeof(jmeet_frame), 0, 0, 0, 0, 0, 0, false, false, 0, 0, 0, 0, 0, 0, 0, { NULL, 0 }, { NULL, 0 }, { NULL, 0 } }
+    { (uint32_t)sizeof(jmeet_frame), 0, 0, 0, 0, 0, 0, false, false, 0, 0, 0, 0, 0, 0, 0, { NULL, 0 }, { NULL, 0 }, { NULL, 0 }, 0, 0 }
 
 #endif  /* JMEET_H */

@@ -212,6 +212,7 @@ struct speaker { jmeet::participant participant; std::string_view endpoint_id, p
 struct endpoint_message { jmeet::participant participant; std::string_view endpoint_id, payload; bool is_private; };
 struct track_forwarded { jmeet::track track; bool forwarded; };
 struct downlink { std::uint64_t bits_per_second; };
+struct bridge_changed { bool available; };
 struct key_frame_wanted { jmeet::track track; std::uint32_t encoding; };
 struct target_bitrate { jmeet::track track; std::uint32_t encoding; std::uint64_t bits_per_second; };
 struct codec_wanted { jmeet::track track; jmeet_codec codec; };
@@ -281,6 +282,7 @@ JMEET_HPP_READS(track_added, JMEET_EVENT_TRACK_ADDED, jmeet_event_track, jmeet_t
 JMEET_HPP_READS(track_updated, JMEET_EVENT_TRACK_UPDATED, jmeet_event_track, jmeet_track_info, {from(i)})
 JMEET_HPP_READS(track_removed, JMEET_EVENT_TRACK_REMOVED, jmeet_event_track, jmeet_track_info, {from(i)})
 JMEET_HPP_READS(focus_changed, JMEET_EVENT_FOCUS, jmeet_event_focus, jmeet_focus_info, {i.present})
+JMEET_HPP_READS(bridge_changed, JMEET_EVENT_BRIDGE, jmeet_event_bridge, jmeet_bridge_info, {i.available})
 JMEET_HPP_READS(media_changed, JMEET_EVENT_MEDIA, jmeet_event_media, jmeet_media_info,
                 {static_cast<jmeet_media_path>(i.path), static_cast<jmeet_media_state>(i.state), i.by_peer, view(i.endpoint_id), view(i.reason), view(i.text)})
 JMEET_HPP_READS(bridge_channel, JMEET_EVENT_BRIDGE_CHANNEL, jmeet_event_bridge_channel, jmeet_bridge_channel_info,
@@ -479,6 +481,32 @@ public:
         }
         return out;
     }
+    /** By its endpoint id, or by the key that frames and infos carry. */
+    result<participant> find_participant(const std::string &endpoint_id) const {
+        jmeet_participant *out = nullptr;
+        const jmeet_status status = jmeet_conference_find_participant(handle_, endpoint_id.c_str(), &out);
+        if (status != JMEET_OK) return detail::failure(status, nullptr);
+        return participant(out);
+    }
+    result<participant> find_participant(std::uint64_t key) const {
+        jmeet_participant *out = nullptr;
+        const jmeet_status status = jmeet_conference_find_participant_by_key(handle_, key, &out);
+        if (status != JMEET_OK) return detail::failure(status, nullptr);
+        return participant(out);
+    }
+    /** By its source name, or by the key that frames and infos carry. */
+    result<track> find_track(const std::string &source_name) const {
+        jmeet_track *out = nullptr;
+        const jmeet_status status = jmeet_conference_find_track(handle_, source_name.c_str(), &out);
+        if (status != JMEET_OK) return detail::failure(status, nullptr);
+        return track(out);
+    }
+    result<track> find_track(std::uint64_t key) const {
+        jmeet_track *out = nullptr;
+        const jmeet_status status = jmeet_conference_find_track_by_key(handle_, key, &out);
+        if (status != JMEET_OK) return detail::failure(status, nullptr);
+        return track(out);
+    }
     result<track> send_track(const jmeet_track_options &options, std::uint64_t tag = 0) const {
         jmeet_track *out = nullptr;
         jmeet_error *why = nullptr;
@@ -571,6 +599,12 @@ public:
         return room(out);
     }
     jmeet_state state() const noexcept { return static_cast<jmeet_state>(jmeet_client_state(get())); }
+    /** What came from the server and was passed over; all zero if the client is none. */
+    jmeet_client_stats stats() const noexcept {
+        jmeet_client_stats out = JMEET_CLIENT_STATS_INIT;
+        jmeet_client_get_stats(get(), &out);
+        return out;
+    }
     result<void> close(std::int32_t timeout_ms) { return detail::done(jmeet_client_close(get(), timeout_ms)); }
 
 private:

@@ -7,6 +7,7 @@ use super::runtime::Runtime;
 use super::shared::{Shared, ToDriver};
 use crate::error::{Code, Error, Stage};
 use crate::meeting::event::{ClientState, Event, EventKind, MAIN_ROOM, TimelineStage};
+use crate::meeting::stats::IgnoredStats;
 use crate::meeting::{ClientOptions, Command};
 use futures_util::FutureExt;
 use parking_lot::Mutex;
@@ -137,6 +138,11 @@ impl Client {
     /// Where it stands.
     pub fn state(&self) -> ClientState {
         self.0.shared.state()
+    }
+
+    /// What came from the server and was passed over so far.
+    pub fn ignored(&self) -> IgnoredStats {
+        self.0.shared.snapshot.lock().ignored
     }
 
     /// The stages reached so far, each with its time in µs of [`super::now_us`].

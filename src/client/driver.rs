@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::meeting::event::{Event, EventKind, TrackKey};
 use crate::meeting::io::{ConnectionKey, Input, Output, Purpose, SocketsKey};
 use crate::meeting::machine::Engines;
+use crate::meeting::stats::IgnoredStats;
 use crate::meeting::{ClientOptions, Command, Meeting, ReaderKey};
 use futures_util::Stream;
 use futures_util::stream::FuturesUnordered;
@@ -59,6 +60,8 @@ pub(crate) struct Driver {
     batch: SendBatch,
     buffer: Vec<u8>,
     farewells: Vec<tokio::task::JoinHandle<()>>,
+    /// As the snapshot has it.
+    ignored: IgnoredStats,
     closed: bool,
     freed: bool,
 }
@@ -86,6 +89,7 @@ impl Driver {
             batch: SendBatch::default(),
             buffer: Vec::new(),
             farewells: Vec::new(),
+            ignored: IgnoredStats::default(),
             closed: false,
             freed: false,
         })
@@ -246,6 +250,11 @@ impl Driver {
     }
 
     fn drain(&mut self) {
+        let ignored = self.meeting.ignored();
+        if ignored != self.ignored {
+            self.ignored = ignored;
+            self.shared.snapshot.lock().ignored = ignored;
+        }
         let mut sending: Option<Arc<Udp>> = None;
         while let Some(output) = self.meeting.poll_output() {
             match output {

@@ -10,6 +10,7 @@ use crate::media::peer::Stats;
 use crate::meeting::event::{
     ClientState, Event, EventKind, Participant, ParticipantKey, TimelineStage, Track, TrackKey,
 };
+use crate::meeting::stats::IgnoredStats;
 use crate::meeting::{Command, ReaderKey};
 use parking_lot::{Condvar, Mutex};
 use std::collections::BTreeMap;
@@ -41,6 +42,8 @@ pub(crate) struct Snapshot {
     pub participants: BTreeMap<ParticipantKey, Arc<Participant>>,
     pub tracks: BTreeMap<TrackKey, Arc<Track>>,
     pub timeline: Vec<(TimelineStage, u64)>,
+    /// What came and was passed over.
+    pub ignored: IgnoredStats,
     /// Why the client closed, where that was an error.
     pub ended: Option<Error>,
 }

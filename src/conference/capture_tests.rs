@@ -72,6 +72,7 @@ fn names(events: &[RoomEvent]) -> Vec<String> {
         RoomEvent::Message { text, private, delayed, .. } => format!("message {text} {private} {delayed}"),
         RoomEvent::Subject(s) => format!("subject {s}"),
         RoomEvent::Focus(here) => format!("focus {here}"),
+        RoomEvent::BridgeAvailable(b) => format!("bridge {b}"),
         RoomEvent::Properties(p) => format!("properties {}", p.len()),
         RoomEvent::Ended(e) => format!("ended {e:?}"),
         RoomEvent::RequestSent => "request".into(),

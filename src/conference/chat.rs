@@ -1,7 +1,9 @@
-//! Texts on their way to the room: a group message is done when the room reflects it; docs/protocol/03 §11.1–11.3.
+//! Texts on their way to the room; docs/protocol/03 §11.1–11.3. A group message is done when the room reflects it. A private one, which
+//! nobody reflects, is done when the room has answered a ping that was sent after it: by then a refusal has come.
 
 use super::error::RoomError;
 use crate::Time;
+use crate::wire::{XmlWriter, ns};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -12,10 +14,19 @@ pub const MAX_PENDING_MESSAGES: usize = 1024;
 /// How long the room may take to reflect a message (default 30 s).
 pub const MESSAGE_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// The payload that is sent behind a private message (XEP-0199).
+pub(super) fn ping() -> String {
+    let mut w = XmlWriter::new();
+    w.open("ping", ns::PING);
+    w.finish()
+}
+
 #[derive(Debug)]
 struct Pending {
     request: u64,
     id: String,
+    /// Of the ping behind a private message.
+    ping: Option<u64>,
     deadline: Time,
 }
 
@@ -40,10 +51,21 @@ impl Chat {
 
     /// A group message was sent.
     pub(super) fn sent(&mut self, request: u64, id: String, now: Time) {
-        self.pending.push_back(Pending { request, id, deadline: now + MESSAGE_TIMEOUT });
+        self.pending.push_back(Pending { request, id, ping: None, deadline: now + MESSAGE_TIMEOUT });
     }
 
-    /// The message of this id came back: its request.
+    /// A private message was sent, and a ping behind it.
+    pub(super) fn sent_private(&mut self, request: u64, id: String, ping: u64, now: Time) {
+        self.pending.push_back(Pending { request, id, ping: Some(ping), deadline: now + MESSAGE_TIMEOUT });
+    }
+
+    /// The ping of this token was answered: the request of the message before it.
+    pub(super) fn overtaken(&mut self, ping: u64) -> Option<u64> {
+        let at = self.pending.iter().position(|p| p.ping == Some(ping))?;
+        self.pending.remove(at).map(|p| p.request)
+    }
+
+    /// The message of this id came back, or was refused: its request.
     pub(super) fn settle(&mut self, id: &str) -> Option<u64> {
         let at = self.pending.iter().position(|p| p.id == id)?;
         self.pending.remove(at).map(|p| p.request)

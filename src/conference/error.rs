@@ -156,7 +156,7 @@ impl RoomError {
             E::TooManyRequests => (Code::Busy, Stage::Joined, "", "too many messages wait for the room"),
             E::MessageRefused(e) => return refused(Code::Request, Stage::Joined, e),
             E::MessageTimeout => (Code::RequestTimeout, Stage::Joined, "", "the room did not confirm the message"),
-            E::Cancelled => (Code::Cancelled, Stage::Leave, "", ""),
+            E::Cancelled => (Code::Cancelled, Stage::Leave, "", "the room was left before the request was answered"),
         };
         Error::new(code, stage, text).with_condition(condition)
     }

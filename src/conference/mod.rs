@@ -79,6 +79,8 @@ pub struct Room {
     properties: Vec<(String, String)>,
     subject: String,
     chat: chat::Chat,
+    /// What the focus last said.
+    bridge_available: bool,
     out: VecDeque<RoomOutput>,
 }
 
@@ -111,6 +113,7 @@ impl Room {
             properties: Vec::new(),
             subject: String::new(),
             chat: chat::Chat::default(),
+            bridge_available: true,
             out: VecDeque::new(),
             config,
             env,
@@ -176,6 +179,11 @@ impl Room {
         }
     }
 
+    /// Whether the focus has a videobridge for the room, as far as it says.
+    pub fn bridge_available(&self) -> bool {
+        self.bridge_available
+    }
+
     /// Takes the answer to an iq of this room.
     pub fn on_iq_answer(&mut self, token: u64, answer: Result<Element<'_>, IqFailure>, now: Time) {
         // Requests outlive the stay; what they bring must not follow the end.
@@ -204,6 +212,10 @@ impl Room {
         } else if self.owner_token == Some(token) {
             self.owner_token = None;
             self.configure(answer);
+        } else if let Some(request) = self.chat.overtaken(token) {
+            // Any answer came after what the room had to say of the message; without one it is not known to have arrived.
+            let lost = matches!(answer, Err(IqFailure::Timeout | IqFailure::Disconnected));
+            self.done(request, lost.then_some(RoomError::MessageTimeout));
         }
     }
 
@@ -329,7 +341,11 @@ impl Room {
         match target {
             Some(occupant) => {
                 self.send(private_text(&occupant, &id, text));
-                self.done(request, None);
+                // The room reflects no private text, and answers what one occupant sends in order: what it refuses, it has refused
+                // before it answers this.
+                let (room, payload) = (self.config.room.clone(), chat::ping());
+                let token = self.send_iq(payload, room, IqKind::Get, chat::MESSAGE_TIMEOUT);
+                self.chat.sent_private(request, id, token, now);
             }
             None => {
                 self.send(group_text(&self.config.room, &id, text));

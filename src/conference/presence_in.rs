@@ -191,6 +191,10 @@ impl Room {
         if next == current {
             return;
         }
+        // Nobody is left who says that there is none; the one that comes says it anew.
+        if !std::mem::replace(&mut self.bridge_available, true) {
+            self.event(RoomEvent::BridgeAvailable(true));
+        }
         self.event(RoomEvent::Focus(next.is_some()));
         if next.is_some() {
             self.focus.found();
@@ -200,6 +204,10 @@ impl Room {
     }
 
     fn focus_says(&mut self, presence: OccupantPresence) {
+        if self.bridge_available == presence.bridge_not_available {
+            self.bridge_available = !presence.bridge_not_available;
+            self.event(RoomEvent::BridgeAvailable(self.bridge_available));
+        }
         if let Some(properties) = presence.conference_properties
             && properties != self.properties
         {

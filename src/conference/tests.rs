@@ -1,7 +1,7 @@
 //! Virtual-time tests of the room: each says what a program may rely on.
 
 use super::*;
-use crate::wire::Document;
+use crate::wire::{Condition, Document, StanzaError};
 
 pub(super) const ME: &str = "0a0a0a0a";
 const FOCUS_REAL: &str = "focus@auth.x/focus";
@@ -526,7 +526,9 @@ fn requests_complete_with_the_error_that_fits() {
     b.room.send_message("psst", Some("0b0b0b0b"), 6, b.now);
     let out = b.outputs();
     assert!(matches!(&out[0], RoomOutput::Send(s) if s.contains("type='chat' to='r@c.x/0b0b0b0b'")));
-    assert_eq!(out[1], RoomOutput::Event(RoomEvent::RequestDone { request: 6, error: None }));
+    let RoomOutput::SendIq { token, .. } = out[1] else { panic!("{out:?}") };
+    b.room.on_iq_answer(token, Err(IqFailure::Refused(StanzaError::default())), b.now);
+    assert_eq!(b.events(), [RoomEvent::RequestDone { request: 6, error: None }]);
     b.room.send_message("no", None, 7, b.now);
     let sent = b.sent();
     let id = Document::parse(&sent[0]).unwrap().root().attr("id").unwrap().to_owned();
@@ -559,6 +561,75 @@ fn messages_that_wait_are_limited_and_cancelled_at_the_end() {
         events[MAX_PENDING_MESSAGES],
         RoomEvent::Ended(Some(RoomError::Removed { status: 332, reason: String::new() }))
     );
+}
+
+#[test]
+fn a_private_message_is_done_when_the_room_has_answered_what_came_after_it() {
+    let mut b = Bench::joined();
+    b.member("0b0b0b0b");
+    b.outputs();
+    b.room.send_message("psst", Some("0b0b0b0b"), 1, b.now);
+    let out = b.outputs();
+    let [RoomOutput::Send(text), RoomOutput::SendIq { token, text_payload, to, kind: IqKind::Get, .. }] = &out[..]
+    else {
+        panic!("{out:?}")
+    };
+    assert!(text.contains("type='chat'") && text_payload.contains("urn:xmpp:ping") && to.as_str() == "r@c.x");
+    // Whatever the room thinks of pings.
+    b.room.on_iq_answer(*token, Err(IqFailure::Refused(StanzaError::default())), b.now);
+    assert_eq!(b.events(), [RoomEvent::RequestDone { request: 1, error: None }]);
+
+    // Refused before the answer: that is its end, and the answer ends nothing more.
+    b.room.send_message("psst", Some("0b0b0b0b"), 2, b.now);
+    let out = b.outputs();
+    let [RoomOutput::Send(text), RoomOutput::SendIq { token, .. }] = &out[..] else { panic!("{out:?}") };
+    let id = text.split("id='").nth(1).and_then(|t| t.split('\'').next()).unwrap();
+    b.take(&format!(
+        "<message from='r@c.x/0b0b0b0b' type='error' id='{id}'><error type='cancel'>\
+         <item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>"
+    ));
+    let events = b.events();
+    assert!(
+        matches!(&events[..], [RoomEvent::RequestDone { request: 2, error: Some(RoomError::MessageRefused(e)) }]
+            if e.condition == Condition::ItemNotFound),
+        "{events:?}"
+    );
+    b.room.on_iq_answer(*token, Err(IqFailure::Refused(StanzaError::default())), b.now);
+    assert_eq!(b.events(), []);
+
+    // A room that answers nothing.
+    b.room.send_message("psst", Some("0b0b0b0b"), 3, b.now);
+    b.outputs();
+    assert_eq!(b.jump(), MESSAGE_TIMEOUT);
+    assert_eq!(b.events(), [RoomEvent::RequestDone { request: 3, error: Some(RoomError::MessageTimeout) }]);
+}
+
+#[test]
+fn what_the_leaving_cancels_says_so_in_words() {
+    assert!(!RoomError::Cancelled.to_error().text.is_empty());
+}
+
+#[test]
+fn whether_there_is_a_bridge_is_a_state_that_the_focus_alone_sets() {
+    let mut b = Bench::joined();
+    b.focus();
+    b.member("0b0b0b0b");
+    b.events();
+    let none = "<bridgeNotAvailable xmlns='http://jitsi.org/protocol/focus'/>";
+    b.presence("0b0b0b0b", &item("0b0b0b0b-u@x/res", "participant"), none);
+    assert_eq!(b.events(), []);
+    let focus = item(FOCUS_REAL, "moderator");
+    b.presence("focus", &focus, none);
+    b.presence("focus", &focus, none);
+    assert_eq!(b.events(), [RoomEvent::BridgeAvailable(false)]);
+    assert!(!b.room.bridge_available());
+    b.presence("focus", &focus, "");
+    assert_eq!(b.events(), [RoomEvent::BridgeAvailable(true)]);
+    // It goes while there is none: the next one says it anew.
+    b.presence("focus", &focus, none);
+    b.events();
+    b.typed("unavailable", "focus", &focus, "");
+    assert_eq!(b.events(), [RoomEvent::BridgeAvailable(true), RoomEvent::Focus(false)]);
 }
 
 #[test]

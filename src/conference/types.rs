@@ -122,6 +122,9 @@ pub enum RoomEvent {
     Subject(String),
     /// The focus came, or went. Media goes on without it.
     Focus(bool),
+    /// The focus says that it has a videobridge for the room again, or that it has none now (`bridgeNotAvailable`): a state, not an
+    /// end (docs/protocol/02 §16).
+    BridgeAvailable(bool),
     /// The focus's properties of the conference, all of them.
     Properties(Vec<(String, String)>),
     /// A request is done.

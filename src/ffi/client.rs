@@ -1,6 +1,6 @@
 //! `jmeet_client`: one participant: one connection and its main room (design §5.3).
 
-use super::args::{Struct, fault, init, optional, options, out, required, text, truth};
+use super::args::{Struct, fault, fill, init, optional, options, out, required, text, truth, writable};
 use super::conference::{Room, jmeet_conference};
 use super::entry::{about, entry};
 use super::error::jmeet_error;
@@ -27,6 +27,7 @@ use std::time::Duration;
 /// A participant: one connection and its main room.
 ///
 /// Functions: `jmeet_client_new`, `jmeet_client_join`, `jmeet_client_conference`, `jmeet_client_state`, `jmeet_client_timeline`,
+/// `jmeet_client_get_stats`,
 /// `jmeet_client_close`, `jmeet_client_free`.
 pub struct jmeet_client {
     _opaque: [u8; 0],
@@ -85,7 +86,31 @@ pub struct jmeet_client_options {
 }
 
 // SAFETY: as the trait asks.
-unsafe impl Struct for jmeet_client_options {}
+unsafe impl Struct for jmeet_client_options {
+    // As in the first release.
+    const FIRST: usize = std::mem::offset_of!(jmeet_client_options, disable_bridge);
+}
+
+/// What came from the server and was passed over, over the life of a client. Growing numbers mean that the server speaks of
+/// what this library does not know, or that somebody tries things.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct jmeet_client_stats {
+    pub struct_size: u32,
+    /// Must not be read; 0.
+    pub reserved: u32,
+    /// Frames that are no stanza.
+    pub unknown_frames: u64,
+    /// Frames past a limit of size, depth or number, dropped.
+    pub oversized_frames: u64,
+    /// Answers to nothing that was asked, or from another than was asked.
+    pub stray_answers: u64,
+    /// Stanzas of other rooms and strangers, and requests that were answered with an error.
+    pub unhandled_stanzas: u64,
+}
+
+// SAFETY: as the trait asks.
+unsafe impl Struct for jmeet_client_stats {}
 
 /// How long a client that was freed inside a meeting goes on saying good-bye in its runtime, at most.
 pub const JMEET_FREE_LINGER_MS: u32 = 250;
@@ -496,6 +521,37 @@ pub unsafe extern "C" fn jmeet_client_timeline(
         required(time_us)?;
         let reached = self::client(client)?.rust()?.timeline();
         out(time_us, reached.iter().find(|(s, _)| *s as u32 == stage).map_or(0, |(_, at)| *at))
+    })
+}
+
+/// Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn jmeet_client_stats_init(stats: *mut jmeet_client_stats, size: usize) -> jmeet_status {
+    entry!({ init(stats, size) })
+}
+
+/// Counters so far; they stay when it has closed. Any thread; does not block.
+///
+/// Errors: `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_INVALID_ARGUMENT` (struct_size).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn jmeet_client_get_stats(
+    client: *const jmeet_client,
+    stats: *mut jmeet_client_stats,
+) -> jmeet_status {
+    entry!({
+        writable(stats)?;
+        let s = self::client(client)?.rust()?.ignored();
+        fill(
+            stats,
+            jmeet_client_stats {
+                struct_size: 0,
+                reserved: 0,
+                unknown_frames: s.unknown_frames,
+                oversized_frames: s.oversized_frames,
+                stray_answers: s.stray_answers,
+                unhandled_stanzas: s.unhandled_stanzas,
+            },
+        )
     })
 }
 

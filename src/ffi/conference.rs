@@ -11,13 +11,15 @@ use super::status::jmeet_status;
 use super::track::{Source, Sources, gone, jmeet_track, jmeet_track_list, jmeet_track_options};
 use crate::client as rust;
 use crate::error::{Code, Error, Stage};
+use crate::meeting::event::{ParticipantKey, TrackKey};
 use std::ffi::c_char;
 use std::sync::Arc;
 
 /// A room: the main room of a client. Borrowed: it ends with the client.
 ///
 /// Functions: `jmeet_conference_send_message`, `_send_private_message`, `_set_display_name`, `_leave`, `_room_jid`, `_endpoint_id`,
-/// `_list_participants`, `_find_participant`, `_list_tracks`, `_find_track`, `_send_track`, `_reader_new`.
+/// `_list_participants`, `_find_participant`, `_find_participant_by_key`, `_list_tracks`, `_find_track`, `_find_track_by_key`, `_send_track`,
+/// `_reader_new`.
 pub struct jmeet_conference {
     _opaque: [u8; 0],
 }
@@ -65,7 +67,7 @@ pub unsafe extern "C" fn jmeet_conference_send_message(
     entry!(error; { self::room(room)?.1.send_message(self::text(text)?, tag) })
 }
 
-/// Says something to one participant. With a `tag` a REQUEST_DONE comes when it is sent.
+/// Says something to one participant. With a `tag` a REQUEST_DONE comes when the room has passed it on, or why it did not.
 ///
 /// Errors: as `jmeet_conference_send_message`, and `JMEET_ERR_NO_SUCH_PARTICIPANT`.
 #[unsafe(no_mangle)]
@@ -168,6 +170,22 @@ pub unsafe extern "C" fn jmeet_conference_find_participant(
     })
 }
 
+/// The participant with a key, as frames and infos carry it. Borrowed. Any thread; does not block.
+///
+/// Errors: `JMEET_ERR_NO_SUCH_PARTICIPANT`, `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn jmeet_conference_find_participant_by_key(
+    room: *const jmeet_conference,
+    key: u64,
+    participant: *mut *mut jmeet_participant,
+) -> jmeet_status {
+    entry!({
+        required(participant)?;
+        let found = self::room(room)?.0.client.participant(ParticipantKey(key));
+        out(participant, found.ok_or_else(|| Error::new(Code::NoSuchParticipant, Stage::None, String::new()))?)
+    })
+}
+
 /// All tracks now, ours included, which may be ahead of the queue. The list is the caller's, freed with `jmeet_track_list_free`. Any
 /// thread; does not block.
 ///
@@ -199,6 +217,21 @@ pub unsafe extern "C" fn jmeet_conference_find_track(
         let name = text(source_name)?;
         let found = conference.tracks().into_iter().find(|t| t.source_name == name);
         out(track, found.and_then(|t| r.client.track(t.key)).ok_or_else(gone)?)
+    })
+}
+
+/// The track with a key, as frames and infos carry it. Borrowed. Any thread; does not block.
+///
+/// Errors: `JMEET_ERR_GONE`: there is none. `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn jmeet_conference_find_track_by_key(
+    room: *const jmeet_conference,
+    key: u64,
+    track: *mut *mut jmeet_track,
+) -> jmeet_status {
+    entry!({
+        required(track)?;
+        out(track, self::room(room)?.0.client.track(TrackKey(key)).ok_or_else(gone)?)
     })
 }
 

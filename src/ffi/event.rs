@@ -125,6 +125,7 @@ fn kind(event: &Event) -> jmeet_event_kind {
         EventKind::EndpointMessage(_) => JMEET_EVENT_ENDPOINT_MESSAGE,
         EventKind::TrackForwarded { .. } => JMEET_EVENT_TRACK_FORWARDED,
         EventKind::Downlink { .. } => JMEET_EVENT_DOWNLINK,
+        EventKind::BridgeAvailable(_) => JMEET_EVENT_BRIDGE,
         EventKind::KeyFrameWanted { .. } => JMEET_EVENT_KEY_FRAME_WANTED,
         EventKind::TargetBitrate { .. } => JMEET_EVENT_TARGET_BITRATE,
         EventKind::CodecWanted { .. } => JMEET_EVENT_CODEC_WANTED,

@@ -24,7 +24,7 @@ infos!(
     jmeet_message_info,
     jmeet_subject_info,
     jmeet_focus_info,
-    jmeet_media_info,
+    jmeet_bridge_info,
     jmeet_key_frame_wanted_info,
     jmeet_target_bitrate_info,
     jmeet_codec_wanted_info,
@@ -32,6 +32,12 @@ infos!(
     jmeet_timeline_info,
     jmeet_overrun_info,
 );
+
+// SAFETY: as the trait asks.
+unsafe impl Struct for jmeet_media_info {
+    // As in the first release.
+    const FIRST: usize = std::mem::offset_of!(jmeet_media_info, path);
+}
 
 /// Of STATE.
 #[repr(C)]
@@ -113,6 +119,15 @@ pub struct jmeet_focus_info {
     pub struct_size: u32,
     /// It is there.
     pub present: bool,
+}
+
+/// Of BRIDGE.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct jmeet_bridge_info {
+    pub struct_size: u32,
+    /// The focus has a videobridge for the room. While it has none, media flows only between two participants.
+    pub available: bool,
 }
 
 /// Of MEDIA.
@@ -327,6 +342,16 @@ pub unsafe extern "C" fn jmeet_event_focus(event: *const jmeet_event, info: *mut
     })
 }
 
+/// Reads a BRIDGE.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn jmeet_event_bridge(event: *const jmeet_event, info: *mut jmeet_bridge_info) -> jmeet_status {
+    entry!({
+        let e = asked(event, info)?;
+        let EventKind::BridgeAvailable(available) = &e.event.kind else { return Err(wrong_event()) };
+        fill(info, jmeet_bridge_info { struct_size: 0, available: *available })
+    })
+}
+
 /// Reads a MEDIA.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn jmeet_event_media(event: *const jmeet_event, info: *mut jmeet_media_info) -> jmeet_status {
@@ -468,6 +493,12 @@ pub unsafe extern "C" fn jmeet_subject_info_init(info: *mut jmeet_subject_info, 
 /// Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn jmeet_focus_info_init(info: *mut jmeet_focus_info, size: usize) -> jmeet_status {
+    entry!({ init(info, size) })
+}
+
+/// Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn jmeet_bridge_info_init(info: *mut jmeet_bridge_info, size: usize) -> jmeet_status {
     entry!({ init(info, size) })
 }
 

@@ -21,6 +21,11 @@ pub const JMEET_FRAME_HAS_CAPTURE_TIME: u32 = 4;
 /// `width` and `height` are known: of key frames.
 pub const JMEET_FRAME_HAS_SIZE: u32 = 8;
 
+/// `participant_key` is known: they are in the room.
+pub const JMEET_FRAME_HAS_PARTICIPANT: u32 = 16;
+/// `track_key` is known: the track is there.
+pub const JMEET_FRAME_HAS_TRACK: u32 = 32;
+
 /// A frame of somebody. Strings and data live until the next call on its reader, or its free; `jmeet_frame_retain` keeps them longer.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -62,10 +67,18 @@ pub struct jmeet_frame {
     pub source_name: jmeet_str,
     /// The frame as the encoder made it.
     pub data: jmeet_bytes,
+    /// The key of whose it is (`JMEET_FRAME_HAS_PARTICIPANT`): `jmeet_participant_info.key`,
+    /// `jmeet_conference_find_participant_by_key`.
+    pub participant_key: u64,
+    /// The key of the track (`JMEET_FRAME_HAS_TRACK`): `jmeet_track_info.key`, `jmeet_conference_find_track_by_key`.
+    pub track_key: u64,
 }
 
 // SAFETY: as the trait asks.
-unsafe impl Struct for jmeet_frame {}
+unsafe impl Struct for jmeet_frame {
+    // As in the first release.
+    const FIRST: usize = std::mem::offset_of!(jmeet_frame, participant_key);
+}
 
 /// A frame to send.
 #[repr(C)]
@@ -93,7 +106,10 @@ pub struct jmeet_outgoing_frame {
 }
 
 // SAFETY: as the trait asks.
-unsafe impl Struct for jmeet_outgoing_frame {}
+unsafe impl Struct for jmeet_outgoing_frame {
+    // As in the first release.
+    const FIRST: usize = std::mem::offset_of!(jmeet_outgoing_frame, encoding);
+}
 
 /// A frame kept for later, with all its pointers. Freed with `jmeet_frame_release`.
 pub struct jmeet_frame_ref {
@@ -131,7 +147,9 @@ impl Frame {
             fields: known(f.temporal_id.is_some(), JMEET_FRAME_HAS_TEMPORAL_ID)
                 | known(f.audio_level.is_some(), JMEET_FRAME_HAS_AUDIO_LEVEL)
                 | known(f.capture_unix_us.is_some(), JMEET_FRAME_HAS_CAPTURE_TIME)
-                | known(f.size.is_some(), JMEET_FRAME_HAS_SIZE),
+                | known(f.size.is_some(), JMEET_FRAME_HAS_SIZE)
+                | known(f.participant.is_some(), JMEET_FRAME_HAS_PARTICIPANT)
+                | known(f.track.is_some(), JMEET_FRAME_HAS_TRACK),
             media: f.media as u32,
             codec: f.codec as u32,
             encoding: f.encoding,
@@ -149,6 +167,8 @@ impl Frame {
             endpoint_id,
             source_name,
             data: jmeet_bytes { data: f.data.as_ptr(), size: f.data.len() },
+            participant_key: f.participant.map_or(0, |p| p.0),
+            track_key: f.track.map_or(0, |t| t.0),
         }
     }
 }

@@ -43,7 +43,7 @@ macro_rules! getters {
     };
 }
 
-const GETTERS: [Getter; 17] = getters!(
+const GETTERS: [Getter; 18] = getters!(
     jmeet_event_error jmeet_error_info,
     jmeet_event_state jmeet_state_info,
     jmeet_event_joined jmeet_joined_info,
@@ -54,6 +54,7 @@ const GETTERS: [Getter; 17] = getters!(
     jmeet_event_subject jmeet_subject_info,
     jmeet_event_track jmeet_track_info,
     jmeet_event_focus jmeet_focus_info,
+    jmeet_event_bridge jmeet_bridge_info,
     jmeet_event_media jmeet_media_info,
     jmeet_event_key_frame_wanted jmeet_key_frame_wanted_info,
     jmeet_event_target_bitrate jmeet_target_bitrate_info,
@@ -172,6 +173,9 @@ impl Run {
                     let mut at = 0;
                     self.answered("jmeet_client_timeline", jmeet_client_timeline(c.get(), a[1].into(), &raw mut at), w);
                     assert!(c.life != Life::Ended || jmeet_client_state(c.get()) == 0);
+                    self.fills("jmeet_client_get_stats", size_of::<jmeet_client_stats>(), a[2], wrong, |s| {
+                        jmeet_client_get_stats(c.get(), s.cast())
+                    });
                 }
                 13 => {
                     let c = w.handle(self.pick(Kind::Client, a[0]));
@@ -231,6 +235,17 @@ impl Run {
                 }
                 22 => {
                     let r = w.handle(self.pick(Kind::Room, a[0]));
+                    if a[3] & 2 != 0 {
+                        let key = u64::from(a[1]) << 56;
+                        return self.makes(
+                            "jmeet_conference_find_track_by_key",
+                            Kind::Track,
+                            r.key,
+                            a[2],
+                            wrong,
+                            |t, _| jmeet_conference_find_track_by_key(r.get(), key, t.cast()),
+                        );
+                    }
                     let id = string(a[1], w, true);
                     if a[3] & 1 == 0 {
                         self.makes("jmeet_conference_find_participant", Kind::Person, r.key, a[2], wrong, |p, _| {

@@ -312,6 +312,8 @@ pub enum jmeet_event_kind {
     JMEET_EVENT_TRACK_FORWARDED = 26,
     /// What the bridge thinks that our downlink carries; `jmeet_event_downlink`. The newest counts.
     JMEET_EVENT_DOWNLINK = 27,
+    /// The focus has no videobridge for the room, or has one again: `jmeet_event_bridge`. A state, not an end.
+    JMEET_EVENT_BRIDGE = 28,
 }
 
 /// Where a client stands.

@@ -56,7 +56,10 @@ pub struct jmeet_track_options {
 }
 
 // SAFETY: as the trait asks.
-unsafe impl Struct for jmeet_track_options {}
+unsafe impl Struct for jmeet_track_options {
+    // As in the first release.
+    const FIRST: usize = std::mem::offset_of!(jmeet_track_options, encodings);
+}
 
 /// What is known of a track. Strings live as long as the event, list or track that it came from.
 #[repr(C)]

@@ -1,6 +1,6 @@
 //! Whole encoded frames, as programs read and write them (design §5.6).
 
-use super::kind::{Codec, MediaType};
+use super::kind::{Codec, MediaType, ParticipantKey, TrackKey};
 use super::peer::AudioLevel;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -11,6 +11,10 @@ use std::time::Duration;
 pub struct EncodedFrame {
     /// Who sent it.
     pub endpoint_id: Arc<str>,
+    /// The same as the meeting's key, while they are in the room. Whoever knows the roster sets it.
+    pub participant: Option<ParticipantKey>,
+    /// Of the track, while the room knows it.
+    pub track: Option<TrackKey>,
     /// Which of their sources, `<endpoint id>-a0` and so on.
     pub source_name: Arc<str>,
     pub media: MediaType,

@@ -86,6 +86,14 @@ impl Codec {
     }
 }
 
+/// A participant of one client, never reused within it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ParticipantKey(pub u64);
+
+/// A track of one client: (endpoint id, source name). Never reused within it; survives every change of transport.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TrackKey(pub u64);
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -442,6 +442,8 @@ impl Receiver {
         });
         self.out.push_back(EncodedFrame {
             endpoint_id: self.endpoint_id.clone(),
+            participant: None,
+            track: None,
             source_name: self.source_name.clone(),
             media: self.media,
             codec,

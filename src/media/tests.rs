@@ -307,6 +307,8 @@ fn the_jitter_buffer_is_bounded_and_a_jump_is_a_restart() {
 fn frame(source: &str, media: MediaType, key: bool, n: u64) -> EncodedFrame {
     EncodedFrame {
         endpoint_id: "aa".into(),
+        participant: None,
+        track: None,
         source_name: source.into(),
         media,
         codec: Codec::Vp8,

@@ -145,6 +145,7 @@ impl Meeting {
             StanzaKind::Message => self.room.as_mut().is_some_and(|r| r.on_message(s.element(), now)),
             StanzaKind::Iq => self.jingle.on_stanza(s, now),
         };
+        self.unhandled += u64::from(!taken);
         if !taken && let Some(stream) = &mut self.stream {
             stream.reply_unhandled(d);
         }
@@ -235,7 +236,7 @@ impl Meeting {
         }
         self.out.push_back(Output::CloseConnection(self.connection));
         self.room = None;
-        self.stream = None;
+        self.drop_stream();
         self.iqs.clear();
         self.phase = Phase::Closed;
         self.state(ClientState::Closed);

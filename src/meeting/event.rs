@@ -5,15 +5,8 @@
 
 use crate::error::Error;
 use crate::media::kind::{Codec, MediaType, VideoType};
+pub use crate::media::kind::{ParticipantKey, TrackKey};
 use std::sync::Arc;
-
-/// A participant of one client, never reused within it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ParticipantKey(pub u64);
-
-/// A track of one client: (endpoint id, source name). Never reused within it; survives every change of transport.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TrackKey(pub u64);
 
 /// A conference of one client: the main room is 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -76,6 +69,8 @@ pub enum EventKind {
     Downlink {
         bits_per_second: u64,
     },
+    /// The focus has no videobridge for the room, or has one again: a state, not an end (docs/protocol/03 §8).
+    BridgeAvailable(bool),
     /// A peer wants a key frame of this local track, encoding 0 unless several are sent.
     KeyFrameWanted {
         track: TrackKey,

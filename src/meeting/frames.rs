@@ -27,7 +27,9 @@ impl Meeting {
                 None => return,
             }
         }
-        let track = self.tracks.remote(&frame.endpoint_id, &frame.source_name).map(|t| t.key);
+        let known = self.tracks.remote(&frame.endpoint_id, &frame.source_name);
+        let track = known.map(|t| t.key);
+        (frame.track, frame.participant) = (track, known.and_then(|t| t.participant));
         let readers = self.readers.iter().filter(|r| match r.track {
             Some(wanted) => Some(wanted) == track,
             None => r.options.media.is_none_or(|m| m == frame.media),

@@ -17,7 +17,7 @@ use crate::media::FrameTransform;
 use crate::media::peer::{Identity, PeerEngineFactory, Stats};
 use crate::time::{Time, earliest};
 use crate::wire::Jid;
-use crate::xmpp::{IqToken, Stream};
+use crate::xmpp::{IqToken, Stream, StreamStats};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -107,6 +107,10 @@ pub struct Meeting {
     pub(super) transform: Option<Box<dyn FrameTransform>>,
     /// Endpoint id of the newest session's other side.
     pub(super) last_peer: String,
+    /// Stanzas that nobody took.
+    pub(super) unhandled: u64,
+    /// Counters of the stream that ended.
+    pub(super) last_stream: StreamStats,
     pub(super) out: VecDeque<Output>,
 }
 
@@ -197,6 +201,8 @@ impl Meeting {
             provenance: Provenance::default(),
             transform: None,
             last_peer: String::new(),
+            unhandled: 0,
+            last_stream: StreamStats::default(),
             out: VecDeque::new(),
             env,
         })

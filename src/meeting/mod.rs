@@ -20,6 +20,7 @@ mod provenance;
 mod room;
 mod session;
 mod sessions;
+pub mod stats;
 mod tracks;
 mod url;
 

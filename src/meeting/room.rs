@@ -93,6 +93,10 @@ impl Meeting {
                 self.emit(EventKind::Focus(present));
                 self.tell_jingle(now);
             }
+            RoomEvent::BridgeAvailable(available) => {
+                self.emit(EventKind::BridgeAvailable(available));
+                self.tell_jingle(now);
+            }
             RoomEvent::Properties(p) => {
                 // With visitors in, only the bridge reaches everybody (docs/protocol/03 §8.1).
                 let count = p.iter().find(|p| p.0 == "visitor-count").and_then(|p| p.1.parse::<u64>().ok());
@@ -142,7 +146,7 @@ impl Meeting {
             participants: participants.collect(),
             visitors: self.visitors,
             needs_bridge: false,
-            bridge_not_available: false,
+            bridge_not_available: !room.bridge_available(),
         };
         self.jingle.set_conference(conference, now);
     }

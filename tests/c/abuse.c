@@ -76,6 +76,9 @@ static void nulls(void) {
     check(jmeet_conference_find_participant(NULL, NULL, NULL) == JMEET_ERR_NULL);
     check(jmeet_conference_list_tracks(NULL, NULL) == JMEET_ERR_NULL);
     check(jmeet_conference_find_track(NULL, NULL, NULL) == JMEET_ERR_NULL);
+    check(jmeet_conference_find_participant_by_key(NULL, 1, NULL) == JMEET_ERR_NULL);
+    check(jmeet_conference_find_track_by_key(NULL, 1, NULL) == JMEET_ERR_NULL);
+    check(jmeet_client_get_stats(NULL, NULL) == JMEET_ERR_NULL && jmeet_event_bridge(NULL, NULL) == JMEET_ERR_NULL);
     check(jmeet_conference_send_track(NULL, NULL, 0, NULL, NULL) == JMEET_ERR_NULL);
     check(jmeet_conference_reader_new(NULL, NULL, NULL, NULL) == JMEET_ERR_NULL);
     check(jmeet_track_get(NULL, NULL) == JMEET_ERR_NULL);
@@ -192,7 +195,7 @@ static void strings_and_structs(void) {
     options = to_nobody();
     options.struct_size = 0;
     check(jmeet_client_new(queue, &options, &client, NULL) == JMEET_ERR_INVALID_ARGUMENT);
-    options.struct_size = sizeof options - 1;
+    options.struct_size = offsetof(jmeet_client_options, disable_bridge) - 1; /* less than in the first release */
     check(jmeet_client_new(queue, &options, &client, NULL) == JMEET_ERR_INVALID_ARGUMENT);
     options.struct_size = UINT32_MAX;
     check(jmeet_client_new(queue, &options, &client, NULL) == JMEET_ERR_INVALID_ARGUMENT);

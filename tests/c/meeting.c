@@ -62,6 +62,7 @@ int main(int argc, char **argv) {
     jmeet_reader *reader = NULL;
     jmeet_frame frame = JMEET_FRAME_INIT;
     jmeet_frame_ref *kept = NULL;
+    jmeet_client_stats stats = JMEET_CLIENT_STATS_INIT;
     jmeet_outgoing_frame out = JMEET_OUTGOING_FRAME_INIT;
     jmeet_str text = { NULL, 0 };
     uint8_t opus[] = { 0xfc, 0xff, 0xfe }; /* 20 ms of silence */
@@ -95,6 +96,10 @@ int main(int argc, char **argv) {
     check(message.participant == alice);
     jmeet_event_free(event);
 
+    /* Nothing was passed over that should have been understood. */
+    check(jmeet_client_get_stats(client[1], &stats) == JMEET_OK);
+    check(stats.unknown_frames == 0 && stats.oversized_frames == 0 && stats.stray_answers == 0);
+
     /* Media: Alice sends, Bob hears everybody. */
     options.codec = JMEET_CODEC_OPUS;
     check(jmeet_conference_send_track(room[0], &options, 0, &mine, NULL) == JMEET_OK);
@@ -119,6 +124,12 @@ int main(int argc, char **argv) {
     check(is(frame.endpoint_id, "00000000") && frame.codec == JMEET_CODEC_OPUS && frame.key_frame);
     check((frame.fields & JMEET_FRAME_HAS_AUDIO_LEVEL) && frame.audio_level == 20 && frame.voice);
     check(frame.arrival_us > 0 && frame.arrival_us <= jmeet_now_us());
+    check((frame.fields & JMEET_FRAME_HAS_PARTICIPANT) && frame.participant_key == jmeet_participant_key(alice));
+    check((frame.fields & JMEET_FRAME_HAS_TRACK) && frame.track_key == track.key);
+    check(jmeet_conference_find_participant_by_key(room[1], frame.participant_key, &same) == JMEET_OK && same == alice);
+    check(jmeet_conference_find_participant_by_key(room[1], 0, &same) == JMEET_ERR_NO_SUCH_PARTICIPANT);
+    check(jmeet_conference_find_track_by_key(room[1], frame.track_key, &hers) == JMEET_OK && hers == track.track);
+    check(jmeet_conference_find_track_by_key(room[1], 0, &hers) == JMEET_ERR_GONE);
     check(jmeet_conference_find_track(room[1], frame.source_name.data, &hers) == JMEET_OK && hers == track.track);
     check(jmeet_frame_retain(reader, &kept) == JMEET_OK);
     check(jmeet_reader_free(reader) == JMEET_OK);

@@ -243,7 +243,10 @@ static void *obey(void *unused) {
     while (fgets(line, sizeof line, stdin) != NULL) {
         line[strcspn(line, "\n")] = 0;
         if (strncmp(line, "say ", 4) == 0) jmeet_conference_send_message(room, line + 4, 2, NULL);
-        else if (strncmp(line, "mute ", 5) == 0) jmeet_track_set_muted(line[5] == 'a' ? audio : video, 1, 3, NULL);
+        else if (strncmp(line, "tell ", 5) == 0 && strlen(line) > 14) {
+            line[13] = 0;
+            jmeet_conference_send_private_message(room, line + 5, line + 14, 4, NULL);
+        } else if (strncmp(line, "mute ", 5) == 0) jmeet_track_set_muted(line[5] == 'a' ? audio : video, 1, 3, NULL);
         else if (strncmp(line, "unmute ", 7) == 0) jmeet_track_set_muted(line[7] == 'a' ? audio : video, 0, 3, NULL);
         else if (strcmp(line, "stats") == 0) print_stats();
         else if (strncmp(line, "dump ", 5) == 0) {

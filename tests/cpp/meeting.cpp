@@ -81,6 +81,10 @@ int main(int argc, char **argv) {
     }
     check(frame.data.size == sizeof opus && std::memcmp(frame.data.data, opus, sizeof opus) == 0);
     check(frame.endpoint() == alices.endpoint_id() && added && frame.source() == added->source_name);
+    check(frame.has(JMEET_FRAME_HAS_TRACK) && bobs.find_track(frame.track_key).value() == added->track);
+    check(bobs.find_track(std::string(added->source_name)).value() == added->track);
+    check(bobs.find_participant(frame.participant_key).value() == bobs.find_participant(alices.endpoint_id()).value());
+    check(!bobs.find_participant(std::uint64_t(0)) && bob.stats().unknown_frames == 0);
 
     check(microphone.set_muted(true).operator bool() && writer.write(opus, sizeof opus) == JMEET_ERR_MUTED);
     bool muted = false;

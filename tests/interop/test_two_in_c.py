@@ -35,6 +35,10 @@ class TwoInC(unittest.TestCase):
                 bob.command("say", "hello Ada")
                 ada.expect("message", text="hello Ada", **{"from": LAST, "delayed": False})
 
+                ada.command("tell", LAST, "psst")
+                bob.expect("message", text="psst", **{"from": FIRST})
+                ada.expect("done", tag=4, error=None)
+
                 for me, other in ((ada, LAST), (bob, FIRST)):
                     me.expect("p2p", state="connected", id=other)
                     names = (f"{other}-a0", f"{other}-v0")

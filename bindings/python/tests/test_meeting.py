@@ -85,6 +85,8 @@ class Meetings(unittest.IsolatedAsyncioTestCase):
                 await asyncio.gather(*tasks, return_exceptions=True)
             self.assertEqual((heard.data, heard.codec, heard.audio_level), (SILENCE, jmeet.Codec.OPUS, 20))
             self.assertEqual((heard.participant.display_name, heard.participant.id), ("Alice", alice.endpoint_id))
+            self.assertIn(heard.track_key, [t.key for t in bob.tracks if not t.local])
+            self.assertEqual(bob.ignored().unknown_frames, 0)
             self.assertIn(seen.data, frames)
             self.assertEqual((seen.codec, seen.size), (jmeet.Codec.VP8, (320, 180)))
             self.assertLessEqual(heard.time, jmeet.now())

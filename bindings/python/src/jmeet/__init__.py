@@ -11,8 +11,8 @@ from ._errors import Error, Stage, Status
 from ._media import Frame, LocalTrack, Reader, ReaderStats
 from ._meeting import Meeting, join, now
 from .events import (
-    Bandwidth, BridgeChannel, BridgeChannelChanged, BridgeOffered, Changed, Codec, CodecWanted, Downlink,
-    EndpointMessage, Event, FocusChanged, Joined, KeyFrameWanted, Media, MediaChanged, MediaPath, MediaState,
+    Bandwidth, BridgeChanged, BridgeChannel, BridgeChannelChanged, BridgeOffered, Changed, Codec, CodecWanted, Downlink,
+    EndpointMessage, Event, FocusChanged, Ignored, Joined, KeyFrameWanted, Media, MediaChanged, MediaPath, MediaState,
     Message, Overrun, Participant, ParticipantJoined, ParticipantLeft, ParticipantUpdated, Role, RoleChanged,
     Speaker, State, StateChanged, SubjectChanged, TargetBitrate, Timeline, TimelineStage, Track, TrackAdded,
     TrackForwarded, TrackRemoved, TrackUpdated, VideoType,
@@ -21,8 +21,8 @@ from .events import (
 __version__: str = _lib.jmeet_version().decode()
 
 __all__ = [
-    "Bandwidth", "BridgeChannel", "BridgeChannelChanged", "BridgeOffered", "Changed", "Codec", "CodecWanted",
-    "Downlink", "EndpointMessage", "Error", "Event", "FocusChanged", "Frame", "Joined", "KeyFrameWanted",
+    "Bandwidth", "BridgeChanged", "BridgeChannel", "BridgeChannelChanged", "BridgeOffered", "Changed", "Codec", "CodecWanted",
+    "Downlink", "EndpointMessage", "Error", "Event", "FocusChanged", "Frame", "Ignored", "Joined", "KeyFrameWanted",
     "LocalTrack", "Media", "MediaChanged", "MediaPath", "MediaState", "Meeting", "Message", "Overrun",
     "Participant", "ParticipantJoined", "ParticipantLeft", "ParticipantUpdated", "Reader", "ReaderStats", "Role",
     "RoleChanged", "Speaker", "Stage", "State", "StateChanged", "Status", "SubjectChanged", "TargetBitrate",

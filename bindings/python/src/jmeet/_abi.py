@@ -150,6 +150,12 @@ class FocusInfo(Sized):
 
 
 @struct
+class BridgeInfo(Sized):
+    struct_size: u32
+    available: flag
+
+
+@struct
 class MediaInfo(Sized):
     struct_size: u32
     state: u32
@@ -326,6 +332,16 @@ class ReaderStats(Sized):
 
 
 @struct
+class ClientStats(Sized):
+    struct_size: u32
+    reserved: u32
+    unknown_frames: u64
+    oversized_frames: u64
+    stray_answers: u64
+    unhandled_stanzas: u64
+
+
+@struct
 class Frame(Sized):
     struct_size: u32
     fields: u32
@@ -346,9 +362,12 @@ class Frame(Sized):
     endpoint_id: Str
     source_name: Str
     data: Str
+    participant_key: u64
+    track_key: u64
 
 
 FRAME_HAS_TEMPORAL_ID, FRAME_HAS_AUDIO_LEVEL, FRAME_HAS_CAPTURE_TIME, FRAME_HAS_SIZE = 1, 2, 4, 8
+FRAME_HAS_PARTICIPANT, FRAME_HAS_TRACK = 16, 32
 
 H, OUT, TEXT, FD = ctypes.c_void_p, ctypes.POINTER(ctypes.c_void_p), ctypes.c_char_p, ctypes.POINTER(ctypes.c_ssize_t)
 
@@ -382,6 +401,7 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "jmeet_event_subject": (I32, [H, _to(SubjectInfo)]),
     "jmeet_event_track": (I32, [H, _to(TrackInfo)]),
     "jmeet_event_focus": (I32, [H, _to(FocusInfo)]),
+    "jmeet_event_bridge": (I32, [H, _to(BridgeInfo)]),
     "jmeet_event_media": (I32, [H, _to(MediaInfo)]),
     "jmeet_event_bridge_channel": (I32, [H, _to(BridgeChannelInfo)]),
     "jmeet_event_speaker": (I32, [H, _to(SpeakerInfo)]),
@@ -397,6 +417,7 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "jmeet_client_new": (I32, [H, _to(ClientOptions), OUT, OUT]),
     "jmeet_client_join": (I32, [H, U64, OUT, OUT]),
     "jmeet_client_timeline": (I32, [H, U32, ctypes.POINTER(U64)]),
+    "jmeet_client_get_stats": (I32, [H, _to(ClientStats)]),
     "jmeet_client_close": (I32, [H, I32]),
     "jmeet_client_free": (I32, [H]),
     "jmeet_conference_send_message": (I32, [H, TEXT, U64, OUT]),

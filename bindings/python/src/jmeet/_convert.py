@@ -82,6 +82,8 @@ def convert(
         )
     if kind == 15:
         return e.BridgeOffered()
+    if kind == 28:
+        return e.BridgeChanged(read(event, "bridge", _abi.BridgeInfo).available)
     if kind == 16:
         wanted = read(event, "key_frame_wanted", _abi.KeyFrameWantedInfo)
         ours = local.get(lib.jmeet_track_key(wanted.track))

@@ -39,6 +39,8 @@ class Frame:
 
     participant: Participant
     source_name: str
+    #: The `Track.key` of the track that it belongs to; 0 once that is removed.
+    track_key: int
     media: Media
     codec: Codec
     data: bytes = field(repr=False)
@@ -200,7 +202,7 @@ class Reader:
 
         return Frame(
             participant=self._meeting._participant(str(frame.endpoint_id)),
-            source_name=str(frame.source_name), media=Media(frame.media), codec=Codec(frame.codec), data=frame.data.raw(),
+            source_name=str(frame.source_name), track_key=frame.track_key, media=Media(frame.media), codec=Codec(frame.codec), data=frame.data.raw(),
             time=frame.arrival_us / 1e6, rtp_time=frame.rtp_time, timeline=frame.timeline, key_frame=frame.key_frame,
             gap=frame.gap, encoding=frame.encoding,
             temporal_id=frame.temporal_id if has(_abi.FRAME_HAS_TEMPORAL_ID) else None,

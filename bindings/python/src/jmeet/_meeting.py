@@ -15,7 +15,7 @@ from ._abi import lib
 from ._convert import CLOSED, REQUEST_DONE, convert, participant, read, track
 from ._errors import Error, Status, check, from_info
 from ._media import LocalTrack, Reader
-from .events import Codec, Event, Media, Overrun, Participant, TimelineStage, Track, VideoType
+from .events import Codec, Event, Ignored, Media, Overrun, Participant, TimelineStage, Track, VideoType
 
 # Events that wait here at most before the library's queue, which folds what is outdated, keeps the rest.
 WAITING = 256
@@ -362,6 +362,12 @@ class Meeting:
             for who in self._people(found):
                 return who
         return Participant(endpoint_id)
+
+    def ignored(self) -> Ignored:
+        """What came from the server so far and was passed over."""
+        out = _abi.ClientStats()
+        check(lib.jmeet_client_get_stats(self._client, ctypes.byref(out)))
+        return Ignored(out.unknown_frames, out.oversized_frames, out.stray_answers, out.unhandled_stanzas)
 
     def timeline(self) -> dict[TimelineStage, float]:
         """When each stage was reached, in seconds after the join call."""

@@ -282,6 +282,13 @@ class Downlink:
 
 
 @dataclass(frozen=True, slots=True)
+class BridgeChanged:
+    """The focus has no videobridge for the room, or has one again: a state, not an end."""
+
+    available: bool
+
+
+@dataclass(frozen=True, slots=True)
 class KeyFrameWanted:
     track: LocalTrack
     encoding: int
@@ -321,9 +328,23 @@ class Overrun:
     dropped: int
 
 
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """What came from the server and was passed over; `Meeting.ignored()`."""
+
+    #: Frames that are no stanza.
+    unknown_frames: int
+    #: Frames past a limit of size, depth or number.
+    oversized_frames: int
+    #: Answers to nothing that was asked, or from another than was asked.
+    stray_answers: int
+    #: Stanzas of other rooms and strangers, and requests that were answered with an error.
+    unhandled_stanzas: int
+
+
 Event: TypeAlias = (
     StateChanged | Joined | ParticipantJoined | ParticipantUpdated | ParticipantLeft | RoleChanged | Message
     | SubjectChanged | TrackAdded | TrackUpdated | TrackRemoved | FocusChanged | MediaChanged | BridgeOffered
     | KeyFrameWanted | TargetBitrate | CodecWanted | Bandwidth | Timeline | Overrun | BridgeChannelChanged | Speaker
-    | EndpointMessage | TrackForwarded | Downlink
+    | EndpointMessage | TrackForwarded | Downlink | BridgeChanged
 )

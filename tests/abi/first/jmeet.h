@@ -1,0 +1,1933 @@
+/*
+ * jmeet: a native Jitsi participant as one library.
+ *
+ * Generated from the library's source; do not edit. Apache-2.0 OR MIT.
+ *
+ * A whole program: it joins a meeting, repeats what it hears said, and leaves when it hears "bye".
+ * Build it with: cc -I include parrot.c -ljmeet
+ *
+ *     #include <jmeet.h>
+ *     #include <stdio.h>
+ *     #include <string.h>
+ *
+ *     int main(int argc, char **argv) {
+ *         if (argc < 3) return 2;
+ *         jmeet_client_options options = JMEET_CLIENT_OPTIONS_INIT;
+ *         options.url = argv[1];                    // wss://meet.example/xmpp-websocket
+ *         options.room = argv[2];
+ *         options.display_name = "Parrot";
+ *         jmeet_queue *queue = NULL;
+ *         jmeet_client *client = NULL;
+ *         jmeet_conference *room = NULL;
+ *         jmeet_event *event = NULL;
+ *         jmeet_error *error = NULL;
+ *         int failed = 1, over = 0;
+ *
+ *         if (jmeet_queue_new(NULL, &queue, &error) == JMEET_OK
+ *             && jmeet_client_new(queue, &options, &client, &error) == JMEET_OK
+ *             && jmeet_client_join(client, 0, &room, &error) == JMEET_OK) {
+ *             while (!over && jmeet_queue_next(queue, -1, &event) == JMEET_OK) {
+ *                 switch (jmeet_event_type(event)) {
+ *                 case JMEET_EVENT_MESSAGE: {
+ *                     jmeet_message_info message = JMEET_MESSAGE_INFO_INIT;
+ *                     if (jmeet_event_message(event, &message) != JMEET_OK || message.delayed) break;
+ *                     if (strcmp(message.text.data, "bye") == 0) jmeet_conference_leave(room, 0, NULL);
+ *                     else jmeet_conference_send_message(room, message.text.data, 0, NULL);
+ *                     break;
+ *                 }
+ *                 case JMEET_EVENT_CLOSED: {        // once, last, whatever happened
+ *                     jmeet_error_info why = JMEET_ERROR_INFO_INIT;
+ *                     jmeet_event_error(event, &why);
+ *                     failed = why.status != JMEET_OK;
+ *                     if (failed) fprintf(stderr, "%s: %s\n", jmeet_status_name(why.status), why.text.data);
+ *                     over = 1;
+ *                     break;
+ *                 }
+ *                 default: break;                   // newer libraries have more types
+ *                 }
+ *                 jmeet_event_free(event);
+ *             }
+ *         }
+ *         if (error) fprintf(stderr, "%s\n", jmeet_error_text(error).data);
+ *         jmeet_error_free(error);
+ *         jmeet_client_free(client);
+ *         jmeet_queue_free(queue);
+ *         return failed;
+ *     }
+ *
+ * OBJECTS. A queue collects events. A client is one participant: one connection and its main room, a conference. In the
+ * conference are participants and tracks. Frames of remote tracks come out of readers, frames of our own tracks go into
+ * writers. Whoever makes an object with a _new function (or takes an event, an error or a list) frees it with its _free
+ * function; conferences, participants and tracks are borrowed and end with their client. Freeing NULL is fine. A client's
+ * free ends everything that was made from it.
+ *
+ * MEDIA TODAY goes peer to peer: between the two participants of a meeting of two. With a third one it stops (JMEET_EVENT_MEDIA says so)
+ * until one leaves; the videobridge that carries larger meetings is not spoken yet (JMEET_EVENT_BRIDGE_OFFERED). Everything else, chat and
+ * roster, has no such bound. Nobody reads video, then none is asked for.
+ *
+ * HANDLES are numbers made to look like pointers, never addresses: a freed, stale, invented or wrong-type handle is answered
+ * with JMEET_ERR_INVALID_HANDLE. Nothing that this header lets you say crashes the program, as long as the strings, structs
+ * and buffers that you pass are what they say to be.
+ *
+ * RESULTS. Functions that can fail return jmeet_status; JMEET_OK is 0. Out-parameters are written only on success. Functions
+ * that can fail for reasons outside the program take a jmeet_error ** last (NULL if you do not care), filled on failure.
+ * JMEET_ERR_FORKED is the answer to every call in a forked child, and JMEET_ERR_PANIC stands for a caught defect of the
+ * library, which closes the client concerned; neither is listed at each function.
+ *
+ * REQUESTS that need an answer of the server return at once and take a tag of your choice. If it is not 0, exactly one
+ * JMEET_EVENT_REQUEST_DONE with it follows when the call returned JMEET_OK, and none when it did not.
+ *
+ * THREADS. Every function may be called from any thread, also inside callbacks, except where it says otherwise. Only functions
+ * with a timeout_ms wait for the network, never longer than that. No lock of the library is held while your code runs.
+ *
+ * STRINGS are UTF-8. Yours are NUL-terminated and copied before the call returns. The library's are a jmeet_str, also
+ * NUL-terminated, never NULL, and live as long as the event or object that they came from.
+ *
+ * STRUCTS start with struct_size. Set them with their INIT macro or _init function; zero means default in each field. Programs
+ * built with this header work with newer libraries of the same JMEET_ABI_VERSION, and with older ones while they use nothing
+ * that those do not know (else JMEET_ERR_UNSUPPORTED).
+ */
+
+
+#ifndef JMEET_H
+#define JMEET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/** Version of this header. */
+#define JMEET_VERSION_MAJOR 0
+
+/** Version of this header. */
+#define JMEET_VERSION_MINOR 1
+
+/** Version of this header. */
+#define JMEET_VERSION_PATCH 0
+
+/** ABI of this header. A library with another one cannot be used with it. */
+#define JMEET_ABI_VERSION 1
+
+/** Bits of `jmeet_participant_info.changed`. */
+#define JMEET_CHANGED_DISPLAY_NAME 1
+
+#define JMEET_CHANGED_ROLE 2
+
+#define JMEET_CHANGED_FEATURES 4
+
+#define JMEET_CHANGED_STATUS 8
+
+#define JMEET_CHANGED_HAND 16
+
+#define JMEET_CHANGED_OTHER 32
+
+/** Messages of one client that wait in a queue at most. */
+#define JMEET_MAX_MESSAGES 1024
+
+/** How long a client that was freed inside a meeting goes on saying good-bye in its runtime, at most. */
+#define JMEET_FREE_LINGER_MS 250
+
+/** Requests of one client that may be under way at once; past it a call answers `JMEET_ERR_BUSY`. */
+#define JMEET_MAX_REQUESTS 1024
+
+/** `temporal_id` is known. */
+#define JMEET_FRAME_HAS_TEMPORAL_ID 1
+
+/** `audio_level` is known. */
+#define JMEET_FRAME_HAS_AUDIO_LEVEL 2
+
+/** `capture_unix_us` is known: a sender report has tied the sender's clock to wall time. */
+#define JMEET_FRAME_HAS_CAPTURE_TIME 4
+
+/** `width` and `height` are known: of key frames. */
+#define JMEET_FRAME_HAS_SIZE 8
+
+/**
+ * What a call, a request or a meeting came to. 0 is success; 1 to 99 misuse of the API; then by layer. New codes may be added:
+ * treat an unknown one as a failure.
+ */
+enum jmeet_status
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /** Success. */
+    JMEET_OK = 0,
+    /** A required pointer was NULL. */
+    JMEET_ERR_NULL = 1,
+    /** The handle is stale, freed, of another type, or never was one. */
+    JMEET_ERR_INVALID_HANDLE = 2,
+    /** The participant or track has gone; its handle stays valid until the removal event is freed. */
+    JMEET_ERR_GONE = 3,
+    /** An argument is out of its range. */
+    JMEET_ERR_INVALID_ARGUMENT = 4,
+    /** A string is not UTF-8. */
+    JMEET_ERR_INVALID_UTF8 = 5,
+    /** The call does not fit the state of the object. */
+    JMEET_ERR_STATE = 6,
+    /** Another thread is in a call on this object, or too many requests are outstanding. */
+    JMEET_ERR_BUSY = 7,
+    /** Something still uses the object. */
+    JMEET_ERR_IN_USE = 8,
+    /** The caller's header is newer than this library. */
+    JMEET_ERR_UNSUPPORTED = 9,
+    /** The event is of another type. */
+    JMEET_ERR_WRONG_EVENT = 10,
+    /** The time given to the call ran out; nothing is wrong. */
+    JMEET_ERR_TIMEOUT = 11,
+    /** The object was closed. */
+    JMEET_ERR_CLOSED = 12,
+    /** Called in a forked child: nothing works there. */
+    JMEET_ERR_FORKED = 13,
+    /** A defect of this library was caught; the client it happened in is closed. */
+    JMEET_ERR_PANIC = 14,
+    /** The operating system refused memory, threads or sockets. */
+    JMEET_ERR_RESOURCES = 15,
+    /** A text is longer than its limit. */
+    JMEET_ERR_TOO_LARGE = 16,
+    /** There is no such participant in the room. */
+    JMEET_ERR_NO_SUCH_PARTICIPANT = 17,
+    /** The options do not make sense together; the text says which. */
+    JMEET_ERR_OPTIONS = 18,
+    /** The host name has no address. */
+    JMEET_ERR_RESOLVE = 100,
+    /** No address of the host accepted the connection. */
+    JMEET_ERR_CONNECT = 101,
+    /** The TLS handshake failed. */
+    JMEET_ERR_TLS = 102,
+    /** The server's certificate is not trusted. */
+    JMEET_ERR_TLS_UNTRUSTED = 103,
+    /** The server's certificate is for another host name. */
+    JMEET_ERR_TLS_HOSTNAME = 104,
+    /** The server refused the WebSocket upgrade; the condition is the HTTP status. */
+    JMEET_ERR_UPGRADE = 105,
+    /** A secret would have gone over an unencrypted connection. */
+    JMEET_ERR_INSECURE = 106,
+    /** The server ended the stream with an error; the condition is its name. */
+    JMEET_ERR_STREAM = 200,
+    /** The server serves no such domain (`host-unknown`); the text names the domain tried. */
+    JMEET_ERR_HOST_UNKNOWN = 201,
+    /** The server broke the protocol. */
+    JMEET_ERR_PROTOCOL = 202,
+    /** The connection was lost. */
+    JMEET_ERR_DISCONNECTED = 203,
+    /** Another login took this one's place (`conflict`). */
+    JMEET_ERR_REPLACED = 204,
+    /** The server did not answer in time; the stage says to what. */
+    JMEET_ERR_SERVER_TIMEOUT = 205,
+    /** Authentication failed; condition and text are the server's. */
+    JMEET_ERR_AUTH = 300,
+    /** The server wants a password or token and none was given. */
+    JMEET_ERR_CREDENTIALS_REQUIRED = 301,
+    /** No common authentication mechanism. */
+    JMEET_ERR_NO_MECHANISM = 302,
+    /** The server did not prove that it knows the password. */
+    JMEET_ERR_SERVER_PROOF = 303,
+    /** Resource binding failed. */
+    JMEET_ERR_BIND = 304,
+    /** The focus refused the conference request, or none is there. */
+    JMEET_ERR_CONFERENCE_REQUEST = 400,
+    /** The focus demands authentication before it makes this room. */
+    JMEET_ERR_AUTHENTICATION_REQUIRED = 401,
+    /** The reservation system refused the room. */
+    JMEET_ERR_RESERVATION = 402,
+    /** The focus redirects to a visitor node. */
+    JMEET_ERR_REDIRECTED = 403,
+    /** The meeting is not live. */
+    JMEET_ERR_NOT_LIVE = 404,
+    /** The room refused the join for a reason without a code of its own. */
+    JMEET_ERR_JOIN = 500,
+    /** The room has a password and it was not given, or is wrong. */
+    JMEET_ERR_ROOM_PASSWORD = 501,
+    /** Not allowed to enter. */
+    JMEET_ERR_NOT_ALLOWED = 502,
+    /** The room is full. */
+    JMEET_ERR_ROOM_FULL = 503,
+    /** Only members enter; the text is the lobby's address. */
+    JMEET_ERR_MEMBERS_ONLY = 504,
+    /** A display name is required. */
+    JMEET_ERR_DISPLAY_NAME_REQUIRED = 505,
+    /** The room does not exist and guests may not create it. */
+    JMEET_ERR_ROOM_DOES_NOT_EXIST = 506,
+    /** The nickname is in use. */
+    JMEET_ERR_NICKNAME_CONFLICT = 507,
+    /** Kicked; the condition is the endpoint id of who did it. */
+    JMEET_ERR_KICKED = 510,
+    /** The room was destroyed. */
+    JMEET_ERR_DESTROYED = 511,
+    /** Removed by the service (shutdown, affiliation change). */
+    JMEET_ERR_REMOVED = 512,
+    /** A request was answered with an error; the condition is its name. */
+    JMEET_ERR_REQUEST = 600,
+    /** A request was not answered in time. */
+    JMEET_ERR_REQUEST_TIMEOUT = 601,
+    /** The meeting ended before the request was answered. */
+    JMEET_ERR_CANCELLED = 602,
+    /** No path to the peer was found. */
+    JMEET_ERR_ICE = 700,
+    /** The peer's DTLS handshake failed or its fingerprint is wrong. */
+    JMEET_ERR_DTLS = 701,
+    /** The peers have no codec in common, or the codec is not in the list that was announced. */
+    JMEET_ERR_CODEC = 702,
+    /** The writer's queue is full; the frame was not taken. */
+    JMEET_ERR_FULL = 703,
+    /** The track is muted; the frame was dropped. */
+    JMEET_ERR_MUTED = 704,
+    /** Nobody receives media yet; the frame was dropped. */
+    JMEET_ERR_NOT_READY = 705,
+    /** The feature belongs to a part that this build leaves out. */
+    JMEET_ERR_NOT_BUILT = 706,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum jmeet_status jmeet_status;
+#else
+typedef int32_t jmeet_status;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/** Where on the way into, through, or out of a meeting something happened. */
+enum jmeet_stage
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /** Not tied to a stage. */
+    JMEET_STAGE_NONE = 0,
+    /** Looking up the host name. */
+    JMEET_STAGE_RESOLVE = 1,
+    /** Connecting to the host. */
+    JMEET_STAGE_CONNECT = 2,
+    /** The TLS handshake. */
+    JMEET_STAGE_TLS = 3,
+    /** The WebSocket upgrade. */
+    JMEET_STAGE_UPGRADE = 4,
+    /** The XMPP stream. */
+    JMEET_STAGE_STREAM = 5,
+    /** Logging in. */
+    JMEET_STAGE_AUTH = 6,
+    /** Binding the resource. */
+    JMEET_STAGE_BIND = 7,
+    /** Asking the focus for the conference. */
+    JMEET_STAGE_CONFERENCE_REQUEST = 8,
+    /** Entering the room. */
+    JMEET_STAGE_JOIN = 9,
+    /** In the meeting. */
+    JMEET_STAGE_JOINED = 10,
+    /** Setting up or running media. */
+    JMEET_STAGE_MEDIA = 11,
+    /** On the way out. */
+    JMEET_STAGE_LEAVE = 12,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum jmeet_stage jmeet_stage;
+#else
+typedef uint32_t jmeet_stage;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/** Types of events, as `jmeet_event_type` answers them. Skip what you do not know: newer libraries have more. */
+enum jmeet_event_kind
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /** Answer to an invalid handle; never delivered. */
+    JMEET_EVENT_NONE = 0,
+    /** A call with a tag has finished: `jmeet_event_tag`, `jmeet_event_status`, `jmeet_event_error`. */
+    JMEET_EVENT_REQUEST_DONE = 1,
+    /** The client went a step further: `jmeet_event_state`. Only the newest of several waiting ones is kept. */
+    JMEET_EVENT_STATE = 2,
+    /** We are in the room: `jmeet_event_joined`. */
+    JMEET_EVENT_JOINED = 3,
+    /** Somebody is here, or was before us: `jmeet_event_participant`. */
+    JMEET_EVENT_PARTICIPANT_JOINED = 4,
+    /** Something about a participant changed: `jmeet_event_participant`, with `changed`. */
+    JMEET_EVENT_PARTICIPANT_UPDATED = 5,
+    /**
+     * Somebody left: `jmeet_event_participant` and `jmeet_event_participant_left`. Freeing this event ends the participant's
+     * handle.
+     */
+    JMEET_EVENT_PARTICIPANT_LEFT = 6,
+    /** Our own role changed: `jmeet_event_role`. */
+    JMEET_EVENT_ROLE = 7,
+    /** Somebody said something, never ourselves: `jmeet_event_message`. */
+    JMEET_EVENT_MESSAGE = 8,
+    /** The subject of the room: `jmeet_event_subject`. */
+    JMEET_EVENT_SUBJECT = 9,
+    /** A source appeared: `jmeet_event_track`. Always after its participant's PARTICIPANT_JOINED. */
+    JMEET_EVENT_TRACK_ADDED = 10,
+    /** Mute state, video type or codec of a track changed: `jmeet_event_track`. */
+    JMEET_EVENT_TRACK_UPDATED = 11,
+    /**
+     * A source went, always before its participant's PARTICIPANT_LEFT: `jmeet_event_track`. Freeing this event ends the track's
+     * handle.
+     */
+    JMEET_EVENT_TRACK_REMOVED = 12,
+    /** The conference focus came or went: `jmeet_event_focus`. Media that flows goes on without it. */
+    JMEET_EVENT_FOCUS = 13,
+    /** The media session: `jmeet_event_media`. */
+    JMEET_EVENT_MEDIA = 14,
+    /** The focus offered a session with the bridge, which this version refuses. */
+    JMEET_EVENT_BRIDGE_OFFERED = 15,
+    /** A receiver needs a key frame of a local track: `jmeet_event_key_frame_wanted`. */
+    JMEET_EVENT_KEY_FRAME_WANTED = 16,
+    /** Send about this much on a local track: `jmeet_event_target_bitrate`. */
+    JMEET_EVENT_TARGET_BITRATE = 17,
+    /** The codec that the room wants on a local track: `jmeet_event_codec_wanted`. */
+    JMEET_EVENT_CODEC_WANTED = 18,
+    /** The estimate of what the path carries: `jmeet_event_bandwidth`. */
+    JMEET_EVENT_BANDWIDTH = 19,
+    /** A stage between the join call and the first frame was reached: `jmeet_event_timeline`. */
+    JMEET_EVENT_TIMELINE = 20,
+    /** Messages were dropped here because nobody drained the queue: `jmeet_event_overrun`. */
+    JMEET_EVENT_OVERRUN = 21,
+    /**
+     * The client is finished: `jmeet_event_status` and `jmeet_event_error` say why, `JMEET_OK` that we left. Comes exactly once
+     * and last for its client, also after a failed join.
+     */
+    JMEET_EVENT_CLOSED = 22,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum jmeet_event_kind jmeet_event_kind;
+#else
+typedef uint32_t jmeet_event_kind;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/** Where a client stands. */
+enum jmeet_state
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /** Answer to an invalid handle. */
+    JMEET_STATE_UNSPECIFIED = 0,
+    /** Made, not joined. */
+    JMEET_STATE_NEW = 1,
+    /** Transport, TLS, login. */
+    JMEET_STATE_CONNECTING = 2,
+    /** Conference request and room. */
+    JMEET_STATE_JOINING = 3,
+    /** In the room. */
+    JMEET_STATE_JOINED = 4,
+    /** On the way out. */
+    JMEET_STATE_LEAVING = 5,
+    /** Finished. */
+    JMEET_STATE_CLOSED = 6,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum jmeet_state jmeet_state;
+#else
+typedef uint32_t jmeet_state;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/** What a participant may do. */
+enum jmeet_role
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /** Not known, or none. */
+    JMEET_ROLE_NONE = 0,
+    /** Listens only. */
+    JMEET_ROLE_VISITOR = 1,
+    /** Takes part. */
+    JMEET_ROLE_PARTICIPANT = 2,
+    /** May mute and remove others. */
+    JMEET_ROLE_MODERATOR = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum jmeet_role jmeet_role;
+#else
+typedef uint32_t jmeet_role;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/** Kinds of media. */
+enum jmeet_media
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /** In options: any. */
+    JMEET_MEDIA_UNSPECIFIED = 0,
+    JMEET_MEDIA_AUDIO = 1,
+    JMEET_MEDIA_VIDEO = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum jmeet_media jmeet_media;
+#else
+typedef uint32_t jmeet_media;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/** What a video track shows. */
+enum jmeet_video_type
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /** In options: a camera. In infos: not video. */
+    JMEET_VIDEO_TYPE_UNSPECIFIED = 0,
+    JMEET_VIDEO_TYPE_CAMERA = 1,
+    /** A screen or window. */
+    JMEET_VIDEO_TYPE_DESKTOP = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum jmeet_video_type jmeet_video_type;
+#else
+typedef uint32_t jmeet_video_type;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/** Codecs of frames. */
+enum jmeet_codec
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /** In options: Opus for audio, VP8 for video. */
+    JMEET_CODEC_UNSPECIFIED = 0,
+    /** One Opus packet a frame (RFC 6716), RTP clock 48000 Hz. */
+    JMEET_CODEC_OPUS = 1,
+    /** One VP8 frame (RFC 6386), RTP clock 90000 Hz. */
+    JMEET_CODEC_VP8 = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum jmeet_codec jmeet_codec;
+#else
+typedef uint32_t jmeet_codec;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/** How far a media session is. */
+enum jmeet_media_state
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    JMEET_MEDIA_STATE_UNSPECIFIED = 0,
+    /** Being set up. */
+    JMEET_MEDIA_STATE_CONNECTING = 1,
+    /** Frames flow. */
+    JMEET_MEDIA_STATE_CONNECTED = 2,
+    /** Over; `reason` says why. Another may follow. */
+    JMEET_MEDIA_STATE_ENDED = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum jmeet_media_state jmeet_media_state;
+#else
+typedef uint32_t jmeet_media_state;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/** Stages between the join call and the first frames. */
+enum jmeet_timeline_stage
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    JMEET_TIMELINE_UNSPECIFIED = 0,
+    /** The join call. */
+    JMEET_TIMELINE_START = 1,
+    /** Socket, TLS and HTTP upgrade done. */
+    JMEET_TIMELINE_TRANSPORT_OPEN = 2,
+    /** Logged in. */
+    JMEET_TIMELINE_AUTHENTICATED = 3,
+    /** Resource bound. */
+    JMEET_TIMELINE_BOUND = 4,
+    /** Conference request sent. */
+    JMEET_TIMELINE_CONFERENCE_REQUEST_SENT = 5,
+    /** Conference request answered. */
+    JMEET_TIMELINE_CONFERENCE_READY = 6,
+    /** Presence sent to the room. */
+    JMEET_TIMELINE_JOIN_SENT = 7,
+    /** In the room. */
+    JMEET_TIMELINE_JOINED = 8,
+    /** Media session offered, by either side. */
+    JMEET_TIMELINE_SESSION_INITIATE = 9,
+    /** Media session accepted, by either side. */
+    JMEET_TIMELINE_SESSION_ACCEPT = 10,
+    /** A network path works. */
+    JMEET_TIMELINE_ICE_CONNECTED = 11,
+    /** Keys agreed: media may flow. */
+    JMEET_TIMELINE_DTLS_CONNECTED = 12,
+    /** First audio frame sent. */
+    JMEET_TIMELINE_FIRST_AUDIO_SENT = 13,
+    /** First video frame sent. */
+    JMEET_TIMELINE_FIRST_VIDEO_SENT = 14,
+    /** First audio frame received. */
+    JMEET_TIMELINE_FIRST_AUDIO_RECEIVED = 15,
+    /** First video frame received. */
+    JMEET_TIMELINE_FIRST_VIDEO_RECEIVED = 16,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum jmeet_timeline_stage jmeet_timeline_stage;
+#else
+typedef uint32_t jmeet_timeline_stage;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * How much a log text matters. Above DEBUG (that is, in ERROR, WARN and INFO) no text holds names of people or rooms, tokens, network
+ * addresses or keys.
+ */
+enum jmeet_log_level
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /** Nothing: the default. */
+    JMEET_LOG_OFF = 0,
+    JMEET_LOG_ERROR = 1,
+    JMEET_LOG_WARN = 2,
+    JMEET_LOG_INFO = 3,
+    JMEET_LOG_DEBUG = 4,
+    JMEET_LOG_TRACE = 5,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum jmeet_log_level jmeet_log_level;
+#else
+typedef uint32_t jmeet_log_level;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * A participant: one connection and its main room.
+ *
+ * Functions: `jmeet_client_new`, `jmeet_client_join`, `jmeet_client_conference`, `jmeet_client_state`, `jmeet_client_timeline`,
+ * `jmeet_client_close`, `jmeet_client_free`.
+ */
+typedef struct jmeet_client jmeet_client;
+
+/**
+ * A room: the main room of a client. Borrowed: it ends with the client.
+ *
+ * Functions: `jmeet_conference_send_message`, `_send_private_message`, `_set_display_name`, `_leave`, `_room_jid`, `_endpoint_id`,
+ * `_list_participants`, `_find_participant`, `_list_tracks`, `_find_track`, `_send_track`, `_reader_new`.
+ */
+typedef struct jmeet_conference jmeet_conference;
+
+/**
+ * Why a call failed: made by functions that end with `jmeet_error **error`, freed by the caller with `jmeet_error_free`.
+ * Never holds a password, a token or a key.
+ */
+typedef struct jmeet_error jmeet_error;
+
+/**
+ * Something that happened to a client. Everything that an event says, strings included, lives until it is freed.
+ *
+ * Any thread may use it. Order, per client: a participant before its tracks, a track removed before its participant leaves, a
+ * request done after the state that it caused, CLOSED once and last. Getters of other objects may be ahead of the queue.
+ *
+ * Functions: `jmeet_event_type`, `_client`, `_conference`, `_user_value`, `_tag`, `_status`, `_error`, `_retain`, `_free`, and for what it
+ * carries one per type, named in `jmeet_event_kind`.
+ */
+typedef struct jmeet_event jmeet_event;
+
+/** A frame kept for later, with all its pointers. Freed with `jmeet_frame_release`. */
+typedef struct jmeet_frame_ref jmeet_frame_ref;
+
+/**
+ * Somebody else in the room. Borrowed, never freed by the program: it stays the same through every change of connection, answers
+ * `JMEET_ERR_GONE` once they left, and ends when the PARTICIPANT_LEFT event is freed (or the client).
+ *
+ * Functions: `jmeet_participant_endpoint_id`, `jmeet_participant_key`, `jmeet_participant_list_new`. From `jmeet_event_participant`,
+ * `jmeet_conference_find_participant`, `jmeet_participant_list_get`.
+ */
+typedef struct jmeet_participant jmeet_participant;
+
+/**
+ * Participants as they were at one moment. Freed by the caller.
+ *
+ * Functions: `jmeet_conference_list_participants`, `jmeet_participant_list_new`, `jmeet_participant_list_size`, `jmeet_participant_list_get`,
+ * `jmeet_participant_list_free`.
+ */
+typedef struct jmeet_participant_list jmeet_participant_list;
+
+/**
+ * A queue of events. One can serve many clients: events name their client.
+ *
+ * A queue that nobody drains stays small. A participant that came and went is not mentioned; of state events the newest per
+ * object is kept; of messages the newest `JMEET_MAX_MESSAGES` per client, the loss is counted in an OVERRUN event.
+ *
+ * Functions: `jmeet_queue_new`, `jmeet_queue_next`, `jmeet_queue_fd`, `jmeet_queue_set_wakeup`, `jmeet_queue_set_callback`,
+ * `jmeet_queue_free`.
+ */
+typedef struct jmeet_queue jmeet_queue;
+
+/**
+ * Frames of one track, or of everybody but ourselves. One thread at a time. Freed by the caller; it ends with its client.
+ *
+ * Functions: `jmeet_reader_new`, `jmeet_conference_reader_new`, `jmeet_reader_next`, `jmeet_frame_retain`, `jmeet_reader_fd`,
+ * `jmeet_reader_set_wakeup`, `jmeet_reader_get_stats`, `jmeet_reader_free`.
+ */
+typedef struct jmeet_reader jmeet_reader;
+
+/**
+ * The threads that drive clients; their names start with "jmeet-". A thousand clients can share one. A client without one has
+ * threads of its own.
+ *
+ * Functions: `jmeet_runtime_new`, `jmeet_runtime_free`.
+ */
+typedef struct jmeet_runtime jmeet_runtime;
+
+/**
+ * A source: somebody's microphone, camera or screen, or one of ours. Borrowed, never freed by the program: it stays the same
+ * through every change of connection, answers `JMEET_ERR_GONE` once removed, and ends when the TRACK_REMOVED event is freed (or the
+ * client).
+ *
+ * Functions: `jmeet_track_get`, `jmeet_track_key`, `jmeet_track_set_muted`, `jmeet_track_remove`, `jmeet_track_request_key_frame`,
+ * `jmeet_writer_new`, `jmeet_reader_new`. From `jmeet_event_track`, `jmeet_conference_send_track`, `jmeet_track_list_get`, frames.
+ */
+typedef struct jmeet_track jmeet_track;
+
+/**
+ * Tracks as they were at one moment. Freed by the caller.
+ *
+ * Functions: `jmeet_conference_list_tracks`, `jmeet_track_list_size`, `jmeet_track_list_get`, `jmeet_track_list_free`.
+ */
+typedef struct jmeet_track_list jmeet_track_list;
+
+/**
+ * Writes frames of one of our tracks. Freed by the caller, which leaves the track; it ends with its client.
+ *
+ * Functions: `jmeet_writer_new`, `jmeet_writer_write`, `jmeet_writer_free`.
+ */
+typedef struct jmeet_writer jmeet_writer;
+
+/**
+ * A string of the library: UTF-8, `size` bytes, followed by a NUL that `size` does not count. `data` is never NULL. It lives
+ * as long as the object or event that it came from.
+ */
+typedef struct {
+    const char *data;
+    size_t size;
+} jmeet_str;
+
+/** What a failure says of itself. */
+typedef struct {
+    uint32_t struct_size;
+    /** A `jmeet_status`. */
+    int32_t status;
+    /** A `jmeet_stage`. */
+    uint32_t stage;
+    /** The protocol's own name for it: a stanza, stream or login condition, an HTTP status. May be empty. */
+    jmeet_str condition;
+    /** For people: the other side's text, or ours. May be empty. */
+    jmeet_str text;
+} jmeet_error_info;
+
+/**
+ * Gets a text of the log. Called on any thread, several at a time; it must not block and may call nothing of this library but
+ * `jmeet_log_set_callback`. The strings live until it returns.
+ */
+typedef void (*jmeet_log_callback)(uint32_t level, jmeet_str target, jmeet_str text, void *user_data);
+
+/** How a runtime is made. */
+typedef struct {
+    uint32_t struct_size;
+    /** Worker threads, 1 to 64; 0: two. */
+    uint32_t threads;
+} jmeet_runtime_options;
+
+/** How a queue is made. No choices yet. */
+typedef struct {
+    uint32_t struct_size;
+    /** Must be 0. */
+    uint32_t reserved;
+} jmeet_queue_options;
+
+/** Says that something waits. Runs on a thread of the library: signal another thread and return; call nothing of this library. */
+typedef void (*jmeet_wakeup_callback)(void *user_data);
+
+/**
+ * Gets an event. `event` is borrowed until the function returns; `jmeet_event_retain` keeps it longer. Runs on the queue's
+ * dispatcher thread, one call at a time, with no lock of the library held: it may call every function of this header, also
+ * those that free the client, the queue, or replace this callback. No C++ exception may leave it.
+ */
+typedef void (*jmeet_event_callback)(jmeet_event *event, void *user_data);
+
+/** Frees what a callback's `user_data` points to. Called once, after the last call of that callback. */
+typedef void (*jmeet_destroy_callback)(void *user_data);
+
+/** Of STATE. */
+typedef struct {
+    uint32_t struct_size;
+    /** A `jmeet_state`. */
+    uint32_t state;
+} jmeet_state_info;
+
+/** Of JOINED. */
+typedef struct {
+    uint32_t struct_size;
+    /** Our `jmeet_role`. */
+    uint32_t role;
+    /** Our endpoint id: eight hexadecimal digits. */
+    jmeet_str endpoint_id;
+} jmeet_joined_info;
+
+/** What is known of a participant. Strings live as long as the event or list that it came from. */
+typedef struct {
+    uint32_t struct_size;
+    /** A `jmeet_role`. */
+    uint32_t role;
+    /** Its handle; NULL in a list when they have left meanwhile. */
+    jmeet_participant *participant;
+    /** Never used again within this client. */
+    uint64_t key;
+    /** Eight hexadecimal digits. */
+    jmeet_str endpoint_id;
+    /** May be empty. */
+    jmeet_str display_name;
+    /** The real address; empty where the room hides it. */
+    jmeet_str real_jid;
+    /** What their client says it can do: names separated by newlines. */
+    jmeet_str features;
+    /** Since when the hand is up, in milliseconds since 1970; 0: it is down. */
+    int64_t raised_hand_ms;
+    /** PARTICIPANT_UPDATED: which of these changed, bits `JMEET_CHANGED_…`; else 0. */
+    uint32_t changed;
+    /** Must not be read; 0. */
+    uint32_t reserved;
+} jmeet_participant_info;
+
+/** Of PARTICIPANT_LEFT, beside what `jmeet_event_participant` says. */
+typedef struct {
+    uint32_t struct_size;
+    /** Removed by a moderator. */
+    bool kicked;
+    /** The connection was lost; no good-bye came. */
+    bool vanished;
+    /** Their words, or the reason of the kick; may be empty. */
+    jmeet_str reason;
+} jmeet_participant_left_info;
+
+/** Of ROLE. */
+typedef struct {
+    uint32_t struct_size;
+    /** Our `jmeet_role`. */
+    uint32_t role;
+} jmeet_role_info;
+
+/** Of MESSAGE. */
+typedef struct {
+    uint32_t struct_size;
+    /** To us alone; answer with `jmeet_conference_send_private_message`. */
+    bool is_private;
+    /** From before we came: the room's history. */
+    bool delayed;
+    /** Who said it, while they are in the room; else NULL. */
+    jmeet_participant *participant;
+    /** Endpoint id of the sender, also when they have left. */
+    jmeet_str endpoint_id;
+    /** Their display name at the time; may be empty. */
+    jmeet_str display_name;
+    jmeet_str text;
+    /** Of the message; empty when it had none. */
+    jmeet_str id;
+    /** When it was sent, in milliseconds since 1970. */
+    int64_t sent_ms;
+} jmeet_message_info;
+
+/** Of SUBJECT. */
+typedef struct {
+    uint32_t struct_size;
+    /** Empty: none. */
+    jmeet_str subject;
+} jmeet_subject_info;
+
+/** What is known of a track. Strings live as long as the event, list or track that it came from. */
+typedef struct {
+    uint32_t struct_size;
+    /** A `jmeet_media`. */
+    uint32_t media;
+    /** A `jmeet_video_type`. */
+    uint32_t video_type;
+    /** Nothing comes from it now. */
+    bool muted;
+    /** One of ours. */
+    bool local;
+    /** Its handle; NULL in a list when it was removed meanwhile. */
+    jmeet_track *track;
+    /** Whose; NULL for our own and for participants who have left. */
+    jmeet_participant *participant;
+    /** Never used again within this client. */
+    uint64_t key;
+    /** Whose. */
+    jmeet_str endpoint_id;
+    /** Unique in the room, such as "1a2b3c4d-v0". */
+    jmeet_str source_name;
+} jmeet_track_info;
+
+/** Of FOCUS. */
+typedef struct {
+    uint32_t struct_size;
+    /** It is there. */
+    bool present;
+} jmeet_focus_info;
+
+/** Of MEDIA. */
+typedef struct {
+    uint32_t struct_size;
+    /** A `jmeet_media_state`. */
+    uint32_t state;
+    /** ENDED: the other side ended it. */
+    bool by_peer;
+    /** The other side. */
+    jmeet_str endpoint_id;
+    /** ENDED: the protocol's reason, such as "success"; else empty. */
+    jmeet_str reason;
+    /** ENDED: a sentence for people; may be empty. */
+    jmeet_str text;
+} jmeet_media_info;
+
+/** Of KEY_FRAME_WANTED. */
+typedef struct {
+    uint32_t struct_size;
+    /** Which encoding; 0 unless several are sent. */
+    uint32_t encoding;
+    /** The local track; NULL once it is removed. */
+    jmeet_track *track;
+} jmeet_key_frame_wanted_info;
+
+/** Of TARGET_BITRATE. */
+typedef struct {
+    uint32_t struct_size;
+    /** Which encoding; 0 unless several are sent. */
+    uint32_t encoding;
+    /** The local track; NULL once it is removed. */
+    jmeet_track *track;
+    uint64_t bits_per_second;
+} jmeet_target_bitrate_info;
+
+/** Of CODEC_WANTED. */
+typedef struct {
+    uint32_t struct_size;
+    /** A `jmeet_codec`. */
+    uint32_t codec;
+    /** The local track; NULL once it is removed. */
+    jmeet_track *track;
+} jmeet_codec_wanted_info;
+
+/** Of BANDWIDTH. */
+typedef struct {
+    uint32_t struct_size;
+    /** Must not be read; 0. */
+    uint32_t reserved;
+    uint64_t bits_per_second;
+} jmeet_bandwidth_info;
+
+/** Of TIMELINE. */
+typedef struct {
+    uint32_t struct_size;
+    /** A `jmeet_timeline_stage`. */
+    uint32_t stage;
+    /** When, on the clock of `jmeet_now_us`. */
+    uint64_t time_us;
+} jmeet_timeline_info;
+
+/** Of OVERRUN. */
+typedef struct {
+    uint32_t struct_size;
+    /** Must not be read; 0. */
+    uint32_t reserved;
+    /** Messages that were dropped at this place. */
+    uint64_t dropped;
+} jmeet_overrun_info;
+
+/**
+ * Everything about a participant. `url` and `room` are enough. All strings are UTF-8, NULL or empty for the default, and copied
+ * before `jmeet_client_new` returns.
+ */
+typedef struct {
+    uint32_t struct_size;
+    /** Time for all of joining, retries included, in milliseconds; 0: 30 s. */
+    uint32_t join_timeout_ms;
+    /** Whose threads drive it; NULL: threads of its own. */
+    jmeet_runtime *runtime;
+    /** Given back by each of its events (`jmeet_event_user_value`). */
+    uint64_t user_value;
+    /** Required: "wss://host/xmpp-websocket", or "ws://" on this machine. "?room=" is added. */
+    const char *url;
+    /** Required: the room's name, without domain. */
+    const char *room;
+    /** XMPP domain; default: the host of `url`. */
+    const char *domain;
+    /** Where rooms are; default: "conference." and the domain. */
+    const char *muc;
+    /** Where conferences are asked for; default: "focus." and the domain. */
+    const char *focus;
+    /** Addresses trusted as focus from the start, separated by spaces; those that the server names are added. */
+    const char *focus_users;
+    /** What others see; at most 512 bytes. */
+    const char *display_name;
+    /** JWT. */
+    const char *token;
+    /** Login; default: anonymous. With `password`. */
+    const char *username;
+    /** With `username`. */
+    const char *password;
+    /** Password of the room. */
+    const char *room_password;
+    /** Our own endpoint id, eight lower-case hexadecimal digits: for tests. Default: random. */
+    const char *nickname;
+    /** Certificates trusted beside the system's, PEM. */
+    const char *extra_ca_pem;
+    /** Not 0: takes any certificate. Anybody on the path can then read and change everything. */
+    uint32_t insecure_skip_tls_verification;
+    /** Not 0: sends passwords and tokens over unencrypted connections that are not loopback. */
+    uint32_t insecure_allow_plaintext_secrets;
+    /** Not 0: no media sessions directly with another participant. */
+    uint32_t disable_p2p;
+    /** Not 0: media over loopback addresses, for tests on one machine. */
+    uint32_t allow_loopback;
+} jmeet_client_options;
+
+/** What a local track sends. `media` or `codec` is enough. */
+typedef struct {
+    uint32_t struct_size;
+    /** A `jmeet_media`; unspecified: that of `codec`. */
+    uint32_t media;
+    /** A `jmeet_codec`; unspecified: Opus for audio, VP8 for video. */
+    uint32_t codec;
+    /** A `jmeet_video_type`; unspecified: a camera. */
+    uint32_t video_type;
+    /** Not 0: starts muted. */
+    uint32_t muted;
+    /** Frames that may wait for the network; 0: 32. */
+    uint32_t queue_frames;
+} jmeet_track_options;
+
+/** What a reader delivers and how much it keeps. */
+typedef struct {
+    uint32_t struct_size;
+    /** Only this `jmeet_media`; unspecified: both. */
+    uint32_t media;
+    /** Frames kept for a slow reader; 0: 256. */
+    uint32_t queue_frames;
+    /** Not 0: when full the newest frame goes, not the oldest. */
+    uint32_t drop_newest;
+    /** Longest wait for a missing packet, in milliseconds; 0: 200. */
+    uint32_t jitter_ms;
+    /** Wanted height of video in pixels; 0: as large as it comes. */
+    uint32_t height;
+} jmeet_reader_options;
+
+/** How a writer is made. No choices yet. */
+typedef struct {
+    uint32_t struct_size;
+    /** Must be 0. */
+    uint32_t reserved;
+} jmeet_writer_options;
+
+/** A frame to send. */
+typedef struct {
+    uint32_t struct_size;
+    /** Which of the optional fields are given: bits `JMEET_FRAME_HAS_TEMPORAL_ID`, `JMEET_FRAME_HAS_AUDIO_LEVEL`. */
+    uint32_t fields;
+    /** The frame as the encoder made it; copied before the call returns. */
+    const uint8_t *data;
+    size_t size;
+    /** How long it lasts, in units of the codec's clock, such as 3000 for 1/30 s of video. An Opus packet says it itself: may be 0. */
+    uint32_t rtp_duration;
+    /** Temporal layer, 0 to 7. Without it: no layers. */
+    uint32_t temporal_id;
+    /**
+     * Loudness in -dBov: 0 is loudest, 127 silence. Who is shown as speaker follows from it; without it speech of medium loudness
+     * is told.
+     */
+    uint32_t audio_level;
+    /** With `audio_level`: not 0 if it is speech. */
+    uint32_t voice;
+} jmeet_outgoing_frame;
+
+/** Counters of a reader. */
+typedef struct {
+    uint32_t struct_size;
+    /** Must not be read; 0. */
+    uint32_t reserved;
+    /** Frames given out. */
+    uint64_t delivered;
+    /** Frames dropped because nobody took them in time. */
+    uint64_t dropped;
+    /** Frames that wait. */
+    uint64_t queued;
+} jmeet_reader_stats;
+
+/** Bytes of the library, such as a media frame. `data` is never NULL. */
+typedef struct {
+    const uint8_t *data;
+    size_t size;
+} jmeet_bytes;
+
+/** A frame of somebody. Strings and data live until the next call on its reader, or its free; `jmeet_frame_retain` keeps them longer. */
+typedef struct {
+    uint32_t struct_size;
+    /** Which of the optional fields are known: bits `JMEET_FRAME_HAS_…`. */
+    uint32_t fields;
+    /** A `jmeet_media`. */
+    uint32_t media;
+    /** A `jmeet_codec`. */
+    uint32_t codec;
+    /** Which of the sender's encodings; 0 when there is one. */
+    uint32_t encoding;
+    /** Temporal layer, 0 to 7 (`JMEET_FRAME_HAS_TEMPORAL_ID`). */
+    uint32_t temporal_id;
+    /** Loudness in -dBov: 0 is loudest, 127 silence (`JMEET_FRAME_HAS_AUDIO_LEVEL`). */
+    uint32_t audio_level;
+    /** The sender takes it for speech (`JMEET_FRAME_HAS_AUDIO_LEVEL`). */
+    bool voice;
+    /** Decodable without frames before it. Always for audio. */
+    bool key_frame;
+    /** Pixels (`JMEET_FRAME_HAS_SIZE`). */
+    uint16_t width;
+    /** Pixels (`JMEET_FRAME_HAS_SIZE`). */
+    uint16_t height;
+    /** Grows whenever RTP time starts anew (the sender's source or connection was replaced): compare `rtp_time` only within one. */
+    uint32_t timeline;
+    /** Packets lost for good since the frame before. */
+    uint32_t gap;
+    /** Media time in units of the codec's clock, 64 bits, without wrap-around. */
+    uint64_t rtp_time;
+    /** When its last packet came, on the clock of `jmeet_now_us`. */
+    uint64_t arrival_us;
+    /** When it was captured, in microseconds since 1970 (`JMEET_FRAME_HAS_CAPTURE_TIME`). */
+    int64_t capture_unix_us;
+    /** Whose: eight hexadecimal digits (`jmeet_conference_find_participant`). */
+    jmeet_str endpoint_id;
+    /** Of which track, such as "1a2b3c4d-a0" (`jmeet_conference_find_track`). */
+    jmeet_str source_name;
+    /** The frame as the encoder made it. */
+    jmeet_bytes data;
+} jmeet_frame;
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/** The library's version, such as "0.1.0". A constant: never NULL, never freed. Any thread, also before everything else. */
+const char *jmeet_version(void);
+
+/** The library's ABI; compare it with `JMEET_ABI_VERSION`. 0 in a forked child. */
+uint32_t jmeet_abi_version(void);
+
+/** The monotonic clock of every `_us` value of this library, in microseconds. It starts near zero at its first use in the process. */
+uint64_t jmeet_now_us(void);
+
+/** The name of a status, such as "ERR_ROOM_PASSWORD"; "UNKNOWN" for a number that is none. A constant: never NULL, never freed. */
+const char *jmeet_status_name(int32_t status);
+
+/** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
+jmeet_status jmeet_error_info_init(jmeet_error_info *info,
+                                   size_t size);
+
+/** The status that the failed call answered; `JMEET_ERR_NULL` or `JMEET_ERR_INVALID_HANDLE` if `error` is none. */
+jmeet_status jmeet_error_status(const jmeet_error *error);
+
+/** The `jmeet_stage` at which it failed; 0 if it is tied to none. */
+uint32_t jmeet_error_stage(const jmeet_error *error);
+
+/** The protocol's own name for the failure, such as "not-authorized". May be empty. Lives as long as `error`. */
+jmeet_str jmeet_error_condition(const jmeet_error *error);
+
+/** A sentence for people. May be empty. Lives as long as `error`. */
+jmeet_str jmeet_error_text(const jmeet_error *error);
+
+/** All of it at once. The strings live as long as `error`. */
+jmeet_status jmeet_error_get(const jmeet_error *error, jmeet_error_info *info);
+
+/** Frees an error and its strings. NULL is fine. */
+jmeet_status jmeet_error_free(jmeet_error *error);
+
+/**
+ * Hears what the library does, up to a level (`jmeet_log_level`); for the whole process. NULL or `JMEET_LOG_OFF` ends it: off is
+ * the default, and nothing is ever written to stdout or stderr. When this returns the callback before it does not run and will
+ * not run again, but the call that this was called from. Any thread.
+ *
+ * Errors: `JMEET_ERR_INVALID_ARGUMENT` for an unknown level.
+ */
+jmeet_status jmeet_log_set_callback(uint32_t level,
+                                    jmeet_log_callback callback,
+                                    void *user_data);
+
+/** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
+jmeet_status jmeet_runtime_options_init(jmeet_runtime_options *options,
+                                        size_t size);
+
+/**
+ * Makes a runtime and starts its threads. `options` may be NULL. Any thread; does not block.
+ *
+ * Errors: `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_ARGUMENT`, `JMEET_ERR_RESOURCES`.
+ */
+jmeet_status jmeet_runtime_new(const jmeet_runtime_options *options,
+                               jmeet_runtime **runtime,
+                               jmeet_error **error);
+
+/**
+ * Frees a runtime and first every client that it drives, as `jmeet_client_free` does. Its threads end after the last client's
+ * good-bye, at most `JMEET_FREE_LINGER_MS` later. NULL is fine.
+ *
+ * Errors: `JMEET_ERR_INVALID_HANDLE`.
+ */
+jmeet_status jmeet_runtime_free(jmeet_runtime *runtime);
+
+/** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
+jmeet_status jmeet_queue_options_init(jmeet_queue_options *options,
+                                      size_t size);
+
+/**
+ * Makes a queue. `options` may be NULL. Starts no thread. Any thread; does not block.
+ *
+ * Errors: `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_ARGUMENT`, `JMEET_ERR_RESOURCES`.
+ */
+jmeet_status jmeet_queue_new(const jmeet_queue_options *options, jmeet_queue **queue, jmeet_error **error);
+
+/**
+ * Takes the next event, or waits for one at most `timeout_ms` (0: not at all; negative: for ever). The event is the caller's, who
+ * frees it with `jmeet_event_free`. Several threads may wait; each event goes to one of them. Blocks up to the timeout.
+ *
+ * Errors: `JMEET_ERR_TIMEOUT`: none came. `JMEET_ERR_CLOSED`: the queue was freed meanwhile. `JMEET_ERR_STATE`: the queue has a
+ * callback. `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_RESOURCES`.
+ */
+jmeet_status jmeet_queue_next(jmeet_queue *queue,
+                              int32_t timeout_ms,
+                              jmeet_event **event);
+
+/**
+ * A descriptor that is readable while an event waits, for poll, select and event loops. It belongs to the queue: never read or
+ * close it. When it is readable call `jmeet_queue_next(queue, 0, …)` until `JMEET_ERR_TIMEOUT`. Any thread; does not block.
+ *
+ * Errors: `JMEET_ERR_UNSUPPORTED` where the system has no such descriptors, `JMEET_ERR_RESOURCES`, `JMEET_ERR_NULL`,
+ * `JMEET_ERR_INVALID_HANDLE`.
+ */
+jmeet_status jmeet_queue_fd(jmeet_queue *queue,
+                            intptr_t *fd);
+
+/**
+ * Has `wakeup` called whenever the queue stops being empty; NULL ends it. Drain the queue once after setting it: what waits
+ * already makes no call. When this returns the wake-up before it does not run and will not run again, but the call that this was
+ * called from. Any thread.
+ *
+ * Errors: `JMEET_ERR_NULL` for the queue, `JMEET_ERR_INVALID_HANDLE`.
+ */
+jmeet_status jmeet_queue_set_wakeup(jmeet_queue *queue,
+                                    jmeet_wakeup_callback wakeup,
+                                    void *user_data);
+
+/**
+ * Has every event delivered to `callback` by one dispatcher thread ("jmeet-events"), instead of `jmeet_queue_next`. NULL ends
+ * it. `destroy` (may be NULL) is called once with `user_data` after the last call, on the dispatcher thread; it has run
+ * when the call that ends the callback returns, unless that call was made inside the callback; not at all when
+ * this function fails.
+ *
+ * When this returns the callback before it does not run and will not run again, but the call that this was called from; a new
+ * one starts after that has returned. Any thread; blocks while the callback before it runs. Never call it while holding a lock
+ * that your callback takes.
+ *
+ * Errors: `JMEET_ERR_CLOSED`, `JMEET_ERR_BUSY`: another thread sets a callback. `JMEET_ERR_RESOURCES`, `JMEET_ERR_NULL` for the queue,
+ * `JMEET_ERR_INVALID_HANDLE`.
+ */
+jmeet_status jmeet_queue_set_callback(jmeet_queue *queue,
+                                      jmeet_event_callback callback,
+                                      void *user_data,
+                                      jmeet_destroy_callback destroy);
+
+/**
+ * Frees a queue. Blocked calls of `jmeet_queue_next` wake with `JMEET_ERR_CLOSED`; a callback ends as in
+ * `jmeet_queue_set_callback`. Events in the program's hands stay good. NULL is fine. Any thread, also inside its callback.
+ *
+ * Errors: `JMEET_ERR_IN_USE`: free its clients first; nothing was done. `JMEET_ERR_INVALID_HANDLE`.
+ */
+jmeet_status jmeet_queue_free(jmeet_queue *queue);
+
+/** Its `jmeet_event_kind`; `JMEET_EVENT_NONE` if `event` is none. Skip what you do not know. */
+uint32_t jmeet_event_type(const jmeet_event *event);
+
+/** Whose event it is; NULL if `event` is none. Not the caller's to free. */
+jmeet_client *jmeet_event_client(const jmeet_event *event);
+
+/** The room that it is about, as `jmeet_client_join` gave it; NULL if it is about none. Not the caller's to free. */
+jmeet_conference *jmeet_event_conference(const jmeet_event *event);
+
+/** The `user_value` that its client was made with; 0 if `event` is none. */
+uint64_t jmeet_event_user_value(const jmeet_event *event);
+
+/** The tag of the call that a REQUEST_DONE completes; 0 for every other event. */
+uint64_t jmeet_event_tag(const jmeet_event *event);
+
+/**
+ * What a REQUEST_DONE or CLOSED came to; `JMEET_OK` for every other event. `JMEET_ERR_NULL` or `JMEET_ERR_INVALID_HANDLE` if `event`
+ * is none.
+ */
+jmeet_status jmeet_event_status(const jmeet_event *event);
+
+/**
+ * The same with stage, condition and text. All zero and empty when nothing failed.
+ *
+ * Errors: `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_INVALID_ARGUMENT`.
+ */
+jmeet_status jmeet_event_error(const jmeet_event *event, jmeet_error_info *info);
+
+/**
+ * Keeps an event: it needs one more `jmeet_event_free`. In a callback the way to keep the event after returning.
+ *
+ * Errors: `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
+ */
+jmeet_status jmeet_event_retain(jmeet_event *event);
+
+/**
+ * Frees an event, once for `jmeet_queue_next` and once for each `jmeet_event_retain`; with the last, its strings end. NULL is
+ * fine.
+ *
+ * Errors: `JMEET_ERR_INVALID_HANDLE`: freed already. `JMEET_ERR_STATE`: a callback's event that was not retained; it stays good
+ * until the callback returns.
+ */
+jmeet_status jmeet_event_free(jmeet_event *event);
+
+/**
+ * Reads a STATE. Errors of this and the following accessors: `JMEET_ERR_WRONG_EVENT` for an event of another type, `JMEET_ERR_NULL`,
+ * `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_INVALID_ARGUMENT` (struct_size). They do not block, on any thread; strings live as long as the
+ * event.
+ */
+jmeet_status jmeet_event_state(const jmeet_event *event,
+                               jmeet_state_info *info);
+
+/** Reads a JOINED. */
+jmeet_status jmeet_event_joined(const jmeet_event *event, jmeet_joined_info *info);
+
+/** Reads the participant of a PARTICIPANT_JOINED, PARTICIPANT_UPDATED or PARTICIPANT_LEFT. */
+jmeet_status jmeet_event_participant(const jmeet_event *event, jmeet_participant_info *info);
+
+/** Reads how somebody left, of a PARTICIPANT_LEFT. */
+jmeet_status jmeet_event_participant_left(const jmeet_event *event, jmeet_participant_left_info *info);
+
+/** Reads a ROLE. */
+jmeet_status jmeet_event_role(const jmeet_event *event, jmeet_role_info *info);
+
+/** Reads a MESSAGE. */
+jmeet_status jmeet_event_message(const jmeet_event *event, jmeet_message_info *info);
+
+/** Reads a SUBJECT. */
+jmeet_status jmeet_event_subject(const jmeet_event *event, jmeet_subject_info *info);
+
+/** Reads the track of a TRACK_ADDED, TRACK_UPDATED or TRACK_REMOVED. */
+jmeet_status jmeet_event_track(const jmeet_event *event, jmeet_track_info *info);
+
+/** Reads a FOCUS. */
+jmeet_status jmeet_event_focus(const jmeet_event *event, jmeet_focus_info *info);
+
+/** Reads a MEDIA. */
+jmeet_status jmeet_event_media(const jmeet_event *event, jmeet_media_info *info);
+
+/** Reads a KEY_FRAME_WANTED. */
+jmeet_status jmeet_event_key_frame_wanted(const jmeet_event *event, jmeet_key_frame_wanted_info *info);
+
+/** Reads a TARGET_BITRATE. */
+jmeet_status jmeet_event_target_bitrate(const jmeet_event *event, jmeet_target_bitrate_info *info);
+
+/** Reads a CODEC_WANTED. */
+jmeet_status jmeet_event_codec_wanted(const jmeet_event *event, jmeet_codec_wanted_info *info);
+
+/** Reads a BANDWIDTH. */
+jmeet_status jmeet_event_bandwidth(const jmeet_event *event, jmeet_bandwidth_info *info);
+
+/** Reads a TIMELINE. */
+jmeet_status jmeet_event_timeline(const jmeet_event *event, jmeet_timeline_info *info);
+
+/** Reads an OVERRUN. */
+jmeet_status jmeet_event_overrun(const jmeet_event *event, jmeet_overrun_info *info);
+
+/** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
+jmeet_status jmeet_state_info_init(jmeet_state_info *info,
+                                   size_t size);
+
+/** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
+jmeet_status jmeet_joined_info_init(jmeet_joined_info *info,
+                                    size_t size);
+
+/** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
+jmeet_status jmeet_participant_left_info_init(jmeet_participant_left_info *info,
+                                              size_t size);
+
+/** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
+jmeet_status jmeet_role_info_init(jmeet_role_info *info,
+                                  size_t size);
+
+/** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
+jmeet_status jmeet_message_info_init(jmeet_message_info *info,
+                                     size_t size);
+
+/** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
+jmeet_status jmeet_subject_info_init(jmeet_subject_info *info,
+                                     size_t size);
+
+/** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
+jmeet_status jmeet_focus_info_init(jmeet_focus_info *info,
+                                   size_t size);
+
+/** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
+jmeet_status jmeet_media_info_init(jmeet_media_info *info,
+                                   size_t size);
+
+/** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
+jmeet_status jmeet_key_frame_wanted_info_init(jmeet_key_frame_wanted_info *info,
+                                              size_t size);
+
+/** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
+jmeet_status jmeet_target_bitrate_info_init(jmeet_target_bitrate_info *info,
+                                            size_t size);
+
+/** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
+jmeet_status jmeet_codec_wanted_info_init(jmeet_codec_wanted_info *info,
+                                          size_t size);
+
+/** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
+jmeet_status jmeet_bandwidth_info_init(jmeet_bandwidth_info *info,
+                                       size_t size);
+
+/** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
+jmeet_status jmeet_timeline_info_init(jmeet_timeline_info *info,
+                                      size_t size);
+
+/** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
+jmeet_status jmeet_overrun_info_init(jmeet_overrun_info *info,
+                                     size_t size);
+
+/** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
+jmeet_status jmeet_client_options_init(jmeet_client_options *options,
+                                       size_t size);
+
+/**
+ * Makes a client whose events go to `queue`. No network yet; without `options.runtime` it starts threads. It is a child of its
+ * runtime, and the queue cannot be freed before it. Any thread; does not block.
+ *
+ * Errors: `JMEET_ERR_OPTIONS`, `JMEET_ERR_TOO_LARGE` (the error's text says which), `JMEET_ERR_INVALID_UTF8`, `JMEET_ERR_NULL` (also for
+ * `url` and `room`), `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_INVALID_ARGUMENT`, `JMEET_ERR_UNSUPPORTED`, `JMEET_ERR_RESOURCES`.
+ */
+jmeet_status jmeet_client_new(jmeet_queue *queue,
+                              const jmeet_client_options *options,
+                              jmeet_client **client,
+                              jmeet_error **error);
+
+/**
+ * Connects and joins the room. Returns at once; a REQUEST_DONE with `tag` (if it is not 0) says that we are in, or the one reason
+ * why not. When it fails CLOSED follows. `room` receives the main room, which is borrowed: it ends with the client. Any thread.
+ *
+ * Errors: `JMEET_ERR_STATE`: a client joins once. `JMEET_ERR_CLOSED`, `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
+ */
+jmeet_status jmeet_client_join(jmeet_client *client,
+                               uint64_t tag,
+                               jmeet_conference **room,
+                               jmeet_error **error);
+
+/**
+ * The main room again, as `jmeet_client_join` gave it. Any thread; does not block.
+ *
+ * Errors: `JMEET_ERR_STATE`: not joined yet. `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
+ */
+jmeet_status jmeet_client_conference(const jmeet_client *client, jmeet_conference **room);
+
+/** Its `jmeet_state`, which may be ahead of the queue; `JMEET_STATE_UNSPECIFIED` if `client` is none. Any thread; does not block. */
+uint32_t jmeet_client_state(const jmeet_client *client);
+
+/**
+ * When a `jmeet_timeline_stage` was reached, on the clock of `jmeet_now_us`; 0: not yet. Any thread; does not block.
+ *
+ * Errors: `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
+ */
+jmeet_status jmeet_client_timeline(const jmeet_client *client,
+                                   uint32_t stage,
+                                   uint64_t *time_us);
+
+/**
+ * Leaves the room, closes the connection and waits at most `timeout_ms` until CLOSED is in the queue; with 0 it returns at once.
+ * Negative counts as 0. Either way CLOSED is delivered, once. Closing again is fine. Blocks up to the timeout; any thread, also
+ * inside a callback.
+ *
+ * Errors: `JMEET_ERR_TIMEOUT`: it goes on closing and CLOSED follows. `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
+ */
+jmeet_status jmeet_client_close(jmeet_client *client,
+                                int32_t timeout_ms);
+
+/**
+ * Frees a client with its room, participants, tracks, writers and readers; their handles are invalid from now on, and a reader
+ * that blocks wakes with `JMEET_ERR_CLOSED`. Its undelivered events are dropped, those in the program's hands stay good. Inside a
+ * meeting it says good-bye without waiting: nobody sees a ghost of it. NULL is fine.
+ *
+ * When this returns no callback with an event of this client runs or will run, but the one that this was called from. Blocks
+ * while such a callback runs on another thread: never call it while holding a lock that your callback takes. Any thread.
+ *
+ * Errors: `JMEET_ERR_INVALID_HANDLE`.
+ */
+jmeet_status jmeet_client_free(jmeet_client *client);
+
+/**
+ * Says something to everybody. Returns at once; with a `tag` a REQUEST_DONE comes when the room has taken it, or why not. Our own
+ * words are no MESSAGE event. Any thread.
+ *
+ * Errors: `JMEET_ERR_STATE`: not in the room. `JMEET_ERR_TOO_LARGE`, `JMEET_ERR_INVALID_ARGUMENT` (empty), `JMEET_ERR_INVALID_UTF8`,
+ * `JMEET_ERR_BUSY` (`JMEET_MAX_REQUESTS`), `JMEET_ERR_CLOSED`, `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`. A call that fails makes no event.
+ */
+jmeet_status jmeet_conference_send_message(jmeet_conference *room,
+                                           const char *text,
+                                           uint64_t tag,
+                                           jmeet_error **error);
+
+/**
+ * Says something to one participant. With a `tag` a REQUEST_DONE comes when it is sent.
+ *
+ * Errors: as `jmeet_conference_send_message`, and `JMEET_ERR_NO_SUCH_PARTICIPANT`.
+ */
+jmeet_status jmeet_conference_send_private_message(jmeet_conference *room,
+                                                   const char *endpoint_id,
+                                                   const char *text,
+                                                   uint64_t tag,
+                                                   jmeet_error **error);
+
+/**
+ * Changes the name that others see; empty removes it. Returns at once; any thread.
+ *
+ * Errors: `JMEET_ERR_TOO_LARGE` (512 bytes), `JMEET_ERR_INVALID_UTF8`, `JMEET_ERR_BUSY`, `JMEET_ERR_CLOSED`, `JMEET_ERR_NULL`,
+ * `JMEET_ERR_INVALID_HANDLE`.
+ */
+jmeet_status jmeet_conference_set_display_name(jmeet_conference *room,
+                                               const char *name,
+                                               uint64_t tag,
+                                               jmeet_error **error);
+
+/**
+ * Leaves the room and closes the connection. Returns at once; CLOSED follows. Any thread.
+ *
+ * Errors: `JMEET_ERR_CLOSED`, `JMEET_ERR_BUSY`, `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
+ */
+jmeet_status jmeet_conference_leave(jmeet_conference *room, uint64_t tag, jmeet_error **error);
+
+/**
+ * The room's address. Lives as long as the room. Any thread; does not block.
+ *
+ * Errors: `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
+ */
+jmeet_status jmeet_conference_room_jid(const jmeet_conference *room, jmeet_str *jid);
+
+/**
+ * Our own endpoint id. Lives as long as the room. Any thread; does not block.
+ *
+ * Errors: `JMEET_ERR_STATE`: not in the room yet. `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
+ */
+jmeet_status jmeet_conference_endpoint_id(const jmeet_conference *room, jmeet_str *endpoint_id);
+
+/**
+ * Everybody else in the room now, which may be ahead of the queue. The list is the caller's, freed with
+ * `jmeet_participant_list_free`. Any thread; does not block.
+ *
+ * Errors: `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_RESOURCES`.
+ */
+jmeet_status jmeet_conference_list_participants(const jmeet_conference *room, jmeet_participant_list **list);
+
+/**
+ * The participant with an endpoint id, which may be ahead of the queue. Borrowed. Any thread; does not block.
+ *
+ * Errors: `JMEET_ERR_NO_SUCH_PARTICIPANT`, `JMEET_ERR_INVALID_UTF8`, `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
+ */
+jmeet_status jmeet_conference_find_participant(const jmeet_conference *room,
+                                               const char *endpoint_id,
+                                               jmeet_participant **participant);
+
+/**
+ * All tracks now, ours included, which may be ahead of the queue. The list is the caller's, freed with `jmeet_track_list_free`. Any
+ * thread; does not block.
+ *
+ * Errors: `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_RESOURCES`.
+ */
+jmeet_status jmeet_conference_list_tracks(const jmeet_conference *room,
+                                          jmeet_track_list **list);
+
+/**
+ * The track with a source name, which may be ahead of the queue. Borrowed. Any thread; does not block.
+ *
+ * Errors: `JMEET_ERR_GONE`: there is none. `JMEET_ERR_INVALID_UTF8`, `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
+ */
+jmeet_status jmeet_conference_find_track(const jmeet_conference *room,
+                                         const char *source_name,
+                                         jmeet_track **track);
+
+/**
+ * Adds a local track: a microphone, camera or screen that others see. Frames go through a writer made from it
+ * (`jmeet_writer_new`). Allowed as soon as join was called; then it is part of the first offer. The track is borrowed: it ends with
+ * `jmeet_track_remove` or the client. With a `tag` a REQUEST_DONE comes when it is taken down:
+ * told to the room at once, or with the join before it. `options` names at least the codec. Any thread; does not block.
+ *
+ * Errors: `JMEET_ERR_INVALID_ARGUMENT`: media, codec and video type do not fit. `JMEET_ERR_BUSY`, `JMEET_ERR_CLOSED`, `JMEET_ERR_NULL`,
+ * `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_UNSUPPORTED`.
+ */
+jmeet_status jmeet_conference_send_track(jmeet_conference *room,
+                                         const jmeet_track_options *options,
+                                         uint64_t tag,
+                                         jmeet_track **track,
+                                         jmeet_error **error);
+
+/**
+ * Makes a reader of everybody but ourselves: one thread hears the whole room. What is read is what is asked for: without
+ * readers nobody sends us media. `options` may be NULL. The reader is the caller's, freed with `jmeet_reader_free`. Any thread; does
+ * not block.
+ *
+ * Errors: `JMEET_ERR_INVALID_ARGUMENT`, `JMEET_ERR_CLOSED`, `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_UNSUPPORTED`.
+ */
+jmeet_status jmeet_conference_reader_new(jmeet_conference *room,
+                                         const jmeet_reader_options *options,
+                                         jmeet_reader **reader,
+                                         jmeet_error **error);
+
+/** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
+jmeet_status jmeet_participant_info_init(jmeet_participant_info *info,
+                                         size_t size);
+
+/**
+ * The endpoint id, which never changes. Also of one who has left. Lives as long as the handle. Any thread; does not block.
+ *
+ * Errors: `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
+ */
+jmeet_status jmeet_participant_endpoint_id(const jmeet_participant *participant,
+                                           jmeet_str *endpoint_id);
+
+/** The number of a participant, never used again within its client; 0 if `participant` is none. Also of one who has left. */
+uint64_t jmeet_participant_key(const jmeet_participant *participant);
+
+/**
+ * A list of this one, as it is now: what changes of a participant is read from a list, whose strings stay. Freed by the caller.
+ * Any thread; does not block.
+ *
+ * Errors: `JMEET_ERR_GONE`: they have left. `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
+ */
+jmeet_status jmeet_participant_list_new(const jmeet_participant *participant,
+                                        jmeet_participant_list **list);
+
+/** How many there are; 0 if `list` is none. */
+size_t jmeet_participant_list_size(const jmeet_participant_list *list);
+
+/**
+ * Reads number `index` of a list, from 0. The strings live as long as the list. Any thread; does not block.
+ *
+ * Errors: `JMEET_ERR_INVALID_ARGUMENT`: there are not so many, or struct_size. `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
+ */
+jmeet_status jmeet_participant_list_get(const jmeet_participant_list *list,
+                                        size_t index,
+                                        jmeet_participant_info *info);
+
+/** Frees a list and its strings. NULL is fine. */
+jmeet_status jmeet_participant_list_free(jmeet_participant_list *list);
+
+/** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
+jmeet_status jmeet_track_options_init(jmeet_track_options *options,
+                                      size_t size);
+
+/** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
+jmeet_status jmeet_track_info_init(jmeet_track_info *info,
+                                   size_t size);
+
+/**
+ * What is known of a track now, which may be ahead of the queue. The strings live as long as the track. Any thread; does not
+ * block.
+ *
+ * Errors: `JMEET_ERR_GONE`: it was removed. `JMEET_ERR_NOT_READY`: it is ours and the room does not know it yet. `JMEET_ERR_NULL`,
+ * `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_INVALID_ARGUMENT` (struct_size).
+ */
+jmeet_status jmeet_track_get(jmeet_track *track,
+                             jmeet_track_info *info);
+
+/** The number of a track, never used again within its client; 0 if `track` is none. Also of one that is gone. */
+uint64_t jmeet_track_key(const jmeet_track *track);
+
+/**
+ * Mutes (`muted` not 0) or unmutes a track of ours, so that others see it. Writes answer `JMEET_ERR_MUTED` from now on. With a `tag`
+ * a REQUEST_DONE comes when it is taken down: told at once in the room, with the join before it. Any thread; does not block.
+ *
+ * Errors: `JMEET_ERR_INVALID_ARGUMENT`: not ours. `JMEET_ERR_GONE`, `JMEET_ERR_BUSY`, `JMEET_ERR_CLOSED`, `JMEET_ERR_NULL`,
+ * `JMEET_ERR_INVALID_HANDLE`.
+ */
+jmeet_status jmeet_track_set_muted(jmeet_track *track,
+                                   uint32_t muted,
+                                   uint64_t tag,
+                                   jmeet_error **error);
+
+/**
+ * Removes a track of ours. Its writers answer `JMEET_ERR_CLOSED` from now on. A peer that receives it sees it muted, because peers do
+ * not signal that a source is gone; a new track of the same codec takes its place. Any thread; does not block.
+ *
+ * Errors: `JMEET_ERR_INVALID_ARGUMENT`: not ours. `JMEET_ERR_GONE`: removed already. `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
+ */
+jmeet_status jmeet_track_remove(jmeet_track *track);
+
+/**
+ * Asks the sender of somebody's video track for a key frame. Asking often is fine: requests are spread out. Any thread; does not
+ * block.
+ *
+ * Errors: `JMEET_ERR_GONE`, `JMEET_ERR_CLOSED`, `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
+ */
+jmeet_status jmeet_track_request_key_frame(jmeet_track *track);
+
+/** How many there are; 0 if `list` is none. */
+size_t jmeet_track_list_size(const jmeet_track_list *list);
+
+/**
+ * Reads number `index` of a list, from 0. The strings live as long as the list. Any thread; does not block.
+ *
+ * Errors: `JMEET_ERR_INVALID_ARGUMENT`: there are not so many, or struct_size. `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
+ */
+jmeet_status jmeet_track_list_get(const jmeet_track_list *list,
+                                  size_t index,
+                                  jmeet_track_info *info);
+
+/** Frees a list and its strings. NULL is fine. */
+jmeet_status jmeet_track_list_free(jmeet_track_list *list);
+
+/** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
+jmeet_status jmeet_writer_options_init(jmeet_writer_options *options,
+                                       size_t size);
+
+/**
+ * Makes a writer of a track of ours. `options` may be NULL. Freed by the caller. Any thread; does not block.
+ *
+ * Errors: `JMEET_ERR_INVALID_ARGUMENT`: the track is not ours. `JMEET_ERR_GONE`: it was removed. `JMEET_ERR_NULL`,
+ * `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_UNSUPPORTED`, `JMEET_ERR_RESOURCES`.
+ */
+jmeet_status jmeet_writer_new(jmeet_track *track,
+                              const jmeet_writer_options *options,
+                              jmeet_writer **writer,
+                              jmeet_error **error);
+
+/**
+ * Hands a frame over; it is copied. Never blocks: pacing frames is the caller's, pacing packets ours. Any thread, one at a time per
+ * track: frames go out in the order of the calls.
+ *
+ * Errors: `JMEET_ERR_MUTED` and `JMEET_ERR_NOT_READY` (nobody receives media yet): dropped, nothing is wrong. `JMEET_ERR_FULL`: not taken,
+ * the network is behind. `JMEET_ERR_TOO_LARGE`, `JMEET_ERR_INVALID_ARGUMENT`, `JMEET_ERR_CODEC`, `JMEET_ERR_CLOSED` (the track was removed,
+ * or the meeting is over), `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_UNSUPPORTED`.
+ */
+jmeet_status jmeet_writer_write(jmeet_writer *writer,
+                                const jmeet_outgoing_frame *frame);
+
+/**
+ * Frees a writer. Its track stays; `jmeet_track_remove` removes it. NULL is fine. Any thread.
+ *
+ * Errors: `JMEET_ERR_INVALID_HANDLE`.
+ */
+jmeet_status jmeet_writer_free(jmeet_writer *writer);
+
+/** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
+jmeet_status jmeet_reader_options_init(jmeet_reader_options *options,
+                                       size_t size);
+
+/** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
+jmeet_status jmeet_reader_stats_init(jmeet_reader_stats *stats,
+                                     size_t size);
+
+/**
+ * Makes a reader of one remote track. Several may read one track, each with its own bound. `options` may be NULL. Freed by the
+ * caller. Any thread; does not block.
+ *
+ * Errors: `JMEET_ERR_GONE`: the track was removed. `JMEET_ERR_INVALID_ARGUMENT`: the track is ours, or an option. `JMEET_ERR_CLOSED`,
+ * `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_UNSUPPORTED`.
+ */
+jmeet_status jmeet_reader_new(jmeet_track *track,
+                              const jmeet_reader_options *options,
+                              jmeet_reader **reader,
+                              jmeet_error **error);
+
+/**
+ * Gives the next frame, or waits for one at most `timeout_ms` (0: not at all; negative: for ever). The frame's pointers live until the
+ * next call on this reader, whatever it answers, or its free. One thread at a time; blocks up to the timeout.
+ *
+ * Errors: `JMEET_ERR_TIMEOUT`: none came. `JMEET_ERR_CLOSED`: the track, the meeting or the reader has ended and all frames were given.
+ * `JMEET_ERR_BUSY`: another thread is in a call on this reader. `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`,
+ * `JMEET_ERR_INVALID_ARGUMENT` (struct_size).
+ */
+jmeet_status jmeet_reader_next(jmeet_reader *reader,
+                               int32_t timeout_ms,
+                               jmeet_frame *frame);
+
+/**
+ * A descriptor that is readable while a frame waits, or the end. It belongs to the reader: never read or close it. When it is
+ * readable call `jmeet_reader_next(reader, 0, …)` until `JMEET_ERR_TIMEOUT`. Any thread; does not block.
+ *
+ * Errors: `JMEET_ERR_UNSUPPORTED` where the system has no such descriptors, `JMEET_ERR_RESOURCES`, `JMEET_ERR_NULL`,
+ * `JMEET_ERR_INVALID_HANDLE`.
+ */
+jmeet_status jmeet_reader_fd(jmeet_reader *reader,
+                             intptr_t *fd);
+
+/**
+ * Has `wakeup` called whenever a frame arrives, or the end; NULL ends it. When this returns the wake-up before it does not run and
+ * will not run again, but the call that this was called from. Any thread.
+ *
+ * Errors: `JMEET_ERR_NULL` for the reader, `JMEET_ERR_INVALID_HANDLE`.
+ */
+jmeet_status jmeet_reader_set_wakeup(jmeet_reader *reader,
+                                     jmeet_wakeup_callback wakeup,
+                                     void *user_data);
+
+/**
+ * Counters so far. Any thread; does not block.
+ *
+ * Errors: `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_INVALID_ARGUMENT` (struct_size).
+ */
+jmeet_status jmeet_reader_get_stats(const jmeet_reader *reader, jmeet_reader_stats *stats);
+
+/**
+ * Frees a reader; when nobody else reads the track, nothing of it is asked for any more. A thread that blocks in `jmeet_reader_next`
+ * wakes with `JMEET_ERR_CLOSED`. NULL is fine. Any thread.
+ *
+ * Errors: `JMEET_ERR_INVALID_HANDLE`.
+ */
+jmeet_status jmeet_reader_free(jmeet_reader *reader);
+
+/** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
+jmeet_status jmeet_frame_init(jmeet_frame *frame,
+                              size_t size);
+
+/** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
+jmeet_status jmeet_outgoing_frame_init(jmeet_outgoing_frame *frame,
+                                       size_t size);
+
+/**
+ * Keeps the frame that the last `jmeet_reader_next` of this reader gave: all its pointers live until `jmeet_frame_release`, also after
+ * the reader's end. Any thread; does not block.
+ *
+ * Errors: `JMEET_ERR_STATE`: the last call gave no frame. `JMEET_ERR_BUSY`: another thread is in a call on this reader.
+ * `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_RESOURCES`.
+ */
+jmeet_status jmeet_frame_retain(jmeet_reader *reader,
+                                jmeet_frame_ref **frame);
+
+/**
+ * Reads a kept frame. Any thread; does not block.
+ *
+ * Errors: `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_INVALID_ARGUMENT` (struct_size).
+ */
+jmeet_status jmeet_frame_get(const jmeet_frame_ref *frame, jmeet_frame *out);
+
+/** Lets a kept frame go. NULL is fine. */
+jmeet_status jmeet_frame_release(jmeet_frame_ref *frame);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+/** A `jmeet_error_info` with every field at its default. */
+#define JMEET_ERROR_INFO_INIT \
+    { (uint32_t)sizeof(jmeet_error_info), 0, 0, { NULL, 0 }, { NULL, 0 } }
+
+/** A `jmeet_runtime_options` with every field at its default. */
+#define JMEET_RUNTIME_OPTIONS_INIT \
+    { (uint32_t)sizeof(jmeet_runtime_options), 0 }
+
+/** A `jmeet_queue_options` with every field at its default. */
+#define JMEET_QUEUE_OPTIONS_INIT \
+    { (uint32_t)sizeof(jmeet_queue_options), 0 }
+
+/** A `jmeet_state_info` with every field at its default. */
+#define JMEET_STATE_INFO_INIT \
+    { (uint32_t)sizeof(jmeet_state_info), 0 }
+
+/** A `jmeet_joined_info` with every field at its default. */
+#define JMEET_JOINED_INFO_INIT \
+    { (uint32_t)sizeof(jmeet_joined_info), 0, { NULL, 0 } }
+
+/** A `jmeet_participant_info` with every field at its default. */
+#define JMEET_PARTICIPANT_INFO_INIT \
+    { (uint32_t)sizeof(jmeet_participant_info), 0, NULL, 0, { NULL, 0 }, { NULL, 0 }, { NULL, 0 }, { NULL, 0 }, 0, 0, 0 }
+
+/** A `jmeet_participant_left_info` with every field at its default. */
+#define JMEET_PARTICIPANT_LEFT_INFO_INIT \
+    { (uint32_t)sizeof(jmeet_participant_left_info), false, false, { NULL, 0 } }
+
+/** A `jmeet_role_info` with every field at its default. */
+#define JMEET_ROLE_INFO_INIT \
+    { (uint32_t)sizeof(jmeet_role_info), 0 }
+
+/** A `jmeet_message_info` with every field at its default. */
+#define JMEET_MESSAGE_INFO_INIT \
+    { (uint32_t)sizeof(jmeet_message_info), false, false, NULL, { NULL, 0 }, { NULL, 0 }, { NULL, 0 }, { NULL, 0 }, 0 }
+
+/** A `jmeet_subject_info` with every field at its default. */
+#define JMEET_SUBJECT_INFO_INIT \
+    { (uint32_t)sizeof(jmeet_subject_info), { NULL, 0 } }
+
+/** A `jmeet_track_info` with every field at its default. */
+#define JMEET_TRACK_INFO_INIT \
+    { (uint32_t)sizeof(jmeet_track_info), 0, 0, false, false, NULL, NULL, 0, { NULL, 0 }, { NULL, 0 } }
+
+/** A `jmeet_focus_info` with every field at its default. */
+#define JMEET_FOCUS_INFO_INIT \
+    { (uint32_t)sizeof(jmeet_focus_info), false }
+
+/** A `jmeet_media_info` with every field at its default. */
+#define JMEET_MEDIA_INFO_INIT \
+    { (uint32_t)sizeof(jmeet_media_info), 0, false, { NULL, 0 }, { NULL, 0 }, { NULL, 0 } }
+
+/** A `jmeet_key_frame_wanted_info` with every field at its default. */
+#define JMEET_KEY_FRAME_WANTED_INFO_INIT \
+    { (uint32_t)sizeof(jmeet_key_frame_wanted_info), 0, NULL }
+
+/** A `jmeet_target_bitrate_info` with every field at its default. */
+#define JMEET_TARGET_BITRATE_INFO_INIT \
+    { (uint32_t)sizeof(jmeet_target_bitrate_info), 0, NULL, 0 }
+
+/** A `jmeet_codec_wanted_info` with every field at its default. */
+#define JMEET_CODEC_WANTED_INFO_INIT \
+    { (uint32_t)sizeof(jmeet_codec_wanted_info), 0, NULL }
+
+/** A `jmeet_bandwidth_info` with every field at its default. */
+#define JMEET_BANDWIDTH_INFO_INIT \
+    { (uint32_t)sizeof(jmeet_bandwidth_info), 0, 0 }
+
+/** A `jmeet_timeline_info` with every field at its default. */
+#define JMEET_TIMELINE_INFO_INIT \
+    { (uint32_t)sizeof(jmeet_timeline_info), 0, 0 }
+
+/** A `jmeet_overrun_info` with every field at its default. */
+#define JMEET_OVERRUN_INFO_INIT \
+    { (uint32_t)sizeof(jmeet_overrun_info), 0, 0 }
+
+/** A `jmeet_client_options` with every field at its default. */
+#define JMEET_CLIENT_OPTIONS_INIT \
+    { (uint32_t)sizeof(jmeet_client_options), 0, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0 }
+
+/** A `jmeet_track_options` with every field at its default. */
+#define JMEET_TRACK_OPTIONS_INIT \
+    { (uint32_t)sizeof(jmeet_track_options), 0, 0, 0, 0, 0 }
+
+/** A `jmeet_reader_options` with every field at its default. */
+#define JMEET_READER_OPTIONS_INIT \
+    { (uint32_t)sizeof(jmeet_reader_options), 0, 0, 0, 0, 0 }
+
+/** A `jmeet_writer_options` with every field at its default. */
+#define JMEET_WRITER_OPTIONS_INIT \
+    { (uint32_t)sizeof(jmeet_writer_options), 0 }
+
+/** A `jmeet_outgoing_frame` with every field at its default. */
+#define JMEET_OUTGOING_FRAME_INIT \
+    { (uint32_t)sizeof(jmeet_outgoing_frame), 0, NULL, 0, 0, 0, 0, 0 }
+
+/** A `jmeet_reader_stats` with every field at its default. */
+#define JMEET_READER_STATS_INIT \
+    { (uint32_t)sizeof(jmeet_reader_stats), 0, 0, 0, 0 }
+
+/** A `jmeet_frame` with every field at its default. */
+#define JMEET_FRAME_INIT \
+    { (uint32_t)sizeof(jmeet_frame), 0, 0, 0, 0, 0, 0, false, false, 0, 0, 0, 0, 0, 0, 0, { NULL, 0 }, { NULL, 0 }, { NULL, 0 } }
+
+#endif  /* JMEET_H */
