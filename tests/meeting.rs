@@ -2,7 +2,7 @@
 
 use jmeet::media::{Codec, MediaType, OutgoingFrame};
 use jmeet::meeting::MAX_READERS;
-use jmeet::meeting::event::{EventKind, MediaState};
+use jmeet::meeting::event::{EventKind, MediaPath, MediaState, changed};
 use jmeet::meeting::{ClientOptions, Command, ReaderKey, ReaderOptions, TrackKey, TrackOptions};
 use jmeet::testkit::World;
 use jmeet::testkit::link::LinkOptions;
@@ -314,4 +314,84 @@ fn readers_are_bounded_and_the_one_past_the_bound_ends_at_once() {
         w.command(who, Command::AddReader { reader: ReaderKey(n + 1), track: None, options: ReaderOptions::default() });
         assert!(n < MAX_READERS as u64 || w.peers[who].ended_readers == [ReaderKey(n + 1)]);
     }
+}
+
+/// A session-initiate of the focus, as short as the wire allows.
+fn offer(sid: &str) -> String {
+    let transport = "<transport xmlns='urn:xmpp:jingle:transports:ice-udp:1' ufrag='uf00' pwd='pwdpwdpwdpwdpwdpwdpwdpwd'>\
+        <fingerprint xmlns='urn:xmpp:jingle:apps:dtls:0' hash='sha-256' setup='actpass'>09:B1:51:0F:85:4C:80:19:A1:AF:81:73:47:EE:\
+        ED:3D:00:3A:84:C7:76:C1:4E:34:BE:56:F6:42:AD:15:D5:D7</fingerprint></transport>";
+    format!(
+        "<iq xmlns='jabber:client' type='set' id='{sid}' from='room@conference.meet.localhost/focus'><jingle \
+         xmlns='urn:xmpp:jingle:1' action='session-initiate' sid='{sid}' initiator='focus@focus.meet.localhost/focus'>\
+         <content creator='initiator' name='audio' senders='both'><description xmlns='urn:xmpp:jingle:apps:rtp:1' \
+         media='audio'><payload-type id='111' name='opus' clockrate='48000' channels='2'/></description>{transport}</content>\
+         <bridge-session xmlns='http://jitsi.org/protocol/focus' id='b1'/></jingle></iq>"
+    )
+}
+
+fn terminate(sid: &str) -> String {
+    format!(
+        "<iq xmlns='jabber:client' type='set' id='t{sid}' from='room@conference.meet.localhost/focus'><jingle \
+         xmlns='urn:xmpp:jingle:1' action='session-terminate' sid='{sid}'><reason><success/><text>moving</text></reason></jingle></iq>"
+    )
+}
+
+#[test]
+fn when_the_focus_does_not_invite_again_the_room_is_left_and_joined_again_and_to_the_program_nothing_happened() {
+    let mut w = World::new(11);
+    let without_p2p = |n: &str| ClientOptions { disable_p2p: true, ..named(n) };
+    let (a, b) = (w.add(without_p2p("aaaaaaaa")).unwrap(), w.add(without_p2p("bbbbbbbb")).unwrap());
+    for who in [a, b] {
+        w.command(who, Command::Join { tag: 0 });
+        assert!(w.run_until(5 * SECOND, |w| w.peers[who].saw(|e| matches!(e, EventKind::Joined(_)))));
+    }
+    w.command(a, Command::AddTrack { track: AUDIO, options: TrackOptions::new(Codec::Opus), tag: 0 });
+    w.run(SECOND);
+    w.inject(a, &offer("s1"));
+    assert!(w.run_until(SECOND, |w| w.heard_by_server("session-accept")));
+    let bridge = |e: &EventKind, ended: bool| match e {
+        EventKind::Media(MediaPath::Bridge, MediaState::Connecting { .. }) => !ended,
+        EventKind::Media(MediaPath::Bridge, MediaState::Ended { .. }) => ended,
+        _ => false,
+    };
+    assert!(w.peers[a].saw(|e| bridge(e, false)));
+    let before = w.peers[a].events.len();
+    w.inject(a, &terminate("s1"));
+    assert!(w.run_until(SECOND, |w| w.peers[a].saw(|e| bridge(e, true))));
+    assert!(!w.heard_by_server("unavailable"), "an invitation may still come");
+    assert!(w.run_until(120 * SECOND, |w| w.heard_by_server("unavailable")));
+    // In again, under the same name, and nobody was told of a difference.
+    w.run(5 * SECOND);
+    assert!(w.peers[b].saw(|e| matches!(e, EventKind::ParticipantLeft(_))), "the others saw us go");
+    let told = w.peers[a].events[before..].iter().map(|e| &e.1.kind);
+    let told: Vec<_> = told.filter(|e| !bridge(e, true) && !matches!(e, EventKind::BridgeChannel(_))).collect();
+    // The focus made the other one moderator when we went: that is the only difference.
+    assert!(matches!(&told[..], [EventKind::ParticipantUpdated(_, what)] if *what == changed::ROLE), "{told:?}");
+    // A new invitation is taken, and words pass.
+    w.inject(a, &offer("s2"));
+    w.run(SECOND);
+    assert_eq!(w.peers[a].kinds().filter(|e| bridge(e, false)).count(), 2);
+    w.command(a, Command::SendMessage { text: "still here".into(), tag: 5 });
+    assert!(w.run_until(SECOND, |w| w.peers[b].saw(|e| matches!(e, EventKind::Message(_)))));
+}
+
+#[test]
+fn a_bridge_that_never_comes_back_ends_the_meeting_after_a_few_rejoins() {
+    let mut w = World::new(12);
+    let a = w.add(ClientOptions { disable_p2p: true, ..named("aaaaaaaa") }).unwrap();
+    let b = w.add(ClientOptions { disable_p2p: true, ..named("bbbbbbbb") }).unwrap();
+    for who in [a, b] {
+        w.command(who, Command::Join { tag: 0 });
+        assert!(w.run_until(5 * SECOND, |w| w.peers[who].saw(|e| matches!(e, EventKind::Joined(_)))));
+    }
+    for n in 0..=3 {
+        let sid = format!("s{n}");
+        w.inject(a, &offer(&sid));
+        w.run(SECOND);
+        w.inject(a, &terminate(&sid));
+        w.run(90 * SECOND);
+    }
+    let ends: Vec<_> = w.peers[a].kinds().filter(|e| matches!(e, EventKind::Closed(_))).collect();
+    assert!(matches!(&ends[..], [EventKind::Closed(Some(e))] if e.code == Code::Ice), "{ends:?}");
 }

@@ -129,6 +129,7 @@ impl Meeting {
             codecs: self.codecs(),
             stats_id: format!("jmeet-{}", self.env.hex(6)),
         };
+        self.room_config = Some(config.clone());
         let mut room = Room::new(config, self.env.fork());
         room.start(now);
         self.room = Some(room);

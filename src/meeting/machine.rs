@@ -6,10 +6,11 @@ use super::io::{ConnectionKey, Input, Output, SocketsKey};
 use super::medias::Medias;
 use super::options::{ClientOptions, DEFAULT_JITTER, DEFAULT_JOIN_TIMEOUT};
 use super::provenance::Provenance;
+use super::rejoin::Rejoining;
 use super::tracks::Tracks;
 use super::{ReaderKey, ReaderOptions};
 use crate::bridge::AllConstraints;
-use crate::conference::Room;
+use crate::conference::{Room, RoomConfig};
 use crate::env::Env;
 use crate::error::{Code, Error, Stage};
 use crate::jingle::{self, Jingle, JingleConfig};
@@ -73,6 +74,14 @@ pub struct Meeting {
     pub(super) connection: ConnectionKey,
     pub(super) next_connection: u32,
     pub(super) room: Option<Room>,
+    /// What it was entered with, to enter it again.
+    pub(super) room_config: Option<RoomConfig>,
+    /// We are on our way out of the room and in again.
+    pub(super) rejoining: Option<Rejoining>,
+    /// When that was done lately.
+    pub(super) rejoins: Vec<Time>,
+    /// Whether the focus is in the room, as was told.
+    pub(super) focus: Option<bool>,
     pub(super) jingle: Jingle,
     pub(super) medias: Medias,
     /// The channel of the bridge session that runs.
@@ -175,6 +184,10 @@ impl Meeting {
             connection: ConnectionKey(0),
             next_connection: 0,
             room: None,
+            room_config: None,
+            rejoining: None,
+            focus: None,
+            rejoins: Vec::new(),
             jingle,
             medias: Medias::default(),
             link: None,

@@ -17,6 +17,7 @@ pub mod machine;
 mod medias;
 pub mod options;
 mod provenance;
+mod rejoin;
 mod room;
 mod session;
 mod sessions;

@@ -39,6 +39,11 @@ impl Meeting {
     }
 
     fn on_room_event(&mut self, event: RoomEvent, now: Time) {
+        let event = match self.rejoining {
+            None => Some(event),
+            Some(_) => self.rejoin_event(event, now),
+        };
+        let Some(event) = event else { return };
         match event {
             RoomEvent::RequestSent => self.reach(TimelineStage::ConferenceRequestSent, now),
             RoomEvent::Ready => {
@@ -47,6 +52,10 @@ impl Meeting {
             }
             RoomEvent::JoinSent => self.reach(TimelineStage::JoinSent, now),
             RoomEvent::Joined { role } => self.joined(role, now),
+            RoomEvent::MemberJoined(m) if self.roster.contains_key(&m.endpoint_id) => {
+                let Some(key) = self.roster.get(&m.endpoint_id).map(|p| p.key) else { return };
+                self.known_again(Arc::new(participant(&m, key)));
+            }
             RoomEvent::MemberJoined(m) => {
                 let key = self.participant_key();
                 let p = Arc::new(participant(&m, key));
@@ -90,7 +99,11 @@ impl Meeting {
             }
             RoomEvent::Subject(s) => self.emit(EventKind::Subject(s)),
             RoomEvent::Focus(present) => {
-                self.emit(EventKind::Focus(present));
+                // After a rejoin it is told anew.
+                if self.focus != Some(present) {
+                    self.focus = Some(present);
+                    self.emit(EventKind::Focus(present));
+                }
                 self.tell_jingle(now);
             }
             RoomEvent::BridgeAvailable(available) => {
@@ -134,7 +147,9 @@ impl Meeting {
 
     /// The room as Jingle sees it (docs/protocol/02 §14.1).
     pub(super) fn tell_jingle(&mut self, now: Time) {
-        let Some(room) = self.room.as_ref().filter(|_| self.phase == Phase::Joined) else { return };
+        let Some(room) = self.room.as_ref().filter(|_| self.phase == Phase::Joined && self.rejoining.is_none()) else {
+            return;
+        };
         let participants = room.members().map(|m| jingle::Participant {
             jid: m.occupant.clone(),
             jigasi: m.features.iter().any(|f| f == JIGASI),

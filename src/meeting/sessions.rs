@@ -4,7 +4,7 @@ use super::event::{EventKind, MediaPath, MediaState, TimelineStage};
 use super::machine::{Asker, Meeting};
 use super::session::Source;
 use super::tracks::{self, Origin};
-use crate::jingle::{self, BridgeState, EndReason, IceCandidate, P2pState, Removal};
+use crate::jingle::{self, BridgeState, EndReason, IceCandidate, P2pState, RejoinReason, Removal};
 use crate::media::kind::MediaType;
 use crate::media::peer::{Candidate, CandidateKind, Command, DtlsRole, Fingerprint, IceCredentials, RemoteTransport};
 use crate::time::Time;
@@ -137,7 +137,14 @@ impl Meeting {
                     }
                 }
             }
-            jingle::Event::RejoinWanted(_) => {}
+            jingle::Event::RejoinWanted(why) => {
+                let why = match why {
+                    RejoinReason::NotInvited => "the focus did not invite us again".to_owned(),
+                    RejoinReason::RestartsExhausted => "several restarts did not help".to_owned(),
+                    RejoinReason::AcceptRefused { condition, text } => format!("{condition} {text}"),
+                };
+                self.rejoin(&why, self.clock);
+            }
             jingle::Event::IceRestartRefused { .. }
             | jingle::Event::Refused { .. }
             | jingle::Event::SourcesRefused { .. } => {}

@@ -212,6 +212,13 @@ impl Tracks {
         }
     }
 
+    /// We leave the room to join it again: every track waits.
+    pub fn hold_all(&mut self) {
+        for r in self.remote.values_mut() {
+            r.origins = vec![Origin::Held];
+        }
+    }
+
     /// Nobody is waited for any more: the tracks that did not come back.
     pub fn release_held(&mut self) -> Vec<Arc<Track>> {
         let held = self.remote.iter().filter(|(_, r)| r.origins.contains(&Origin::Held));
