@@ -3,7 +3,7 @@
 use jmeet::media::{Codec, MediaType, OutgoingFrame};
 use jmeet::meeting::MAX_READERS;
 use jmeet::meeting::event::{EventKind, MediaPath, MediaState, changed};
-use jmeet::meeting::{ClientOptions, Command, ReaderKey, ReaderOptions, TrackKey, TrackOptions};
+use jmeet::meeting::{ClientOptions, Command, MAX_REJOINS, ReaderKey, ReaderOptions, TrackKey, TrackOptions};
 use jmeet::testkit::World;
 use jmeet::testkit::link::LinkOptions;
 use jmeet::testkit::media_files::{self, Clip};
@@ -385,7 +385,7 @@ fn a_bridge_that_never_comes_back_ends_the_meeting_after_a_few_rejoins() {
         w.command(who, Command::Join { tag: 0 });
         assert!(w.run_until(5 * SECOND, |w| w.peers[who].saw(|e| matches!(e, EventKind::Joined(_)))));
     }
-    for n in 0..=3 {
+    for n in 0..=MAX_REJOINS {
         let sid = format!("s{n}");
         w.inject(a, &offer(&sid));
         w.run(SECOND);

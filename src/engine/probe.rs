@@ -227,6 +227,21 @@ mod tests {
     }
 
     #[test]
+    fn a_late_timer_makes_no_long_burst() {
+        let mut p = Prober::default();
+        assert!(p.start(8_000_000, Duration::from_millis(200), 0, 0));
+        assert_eq!(p.padding(0, MAX_CATCH_UP_US - TICK_US), Some(MAX_CATCH_UP_US), "a byte each µs");
+        assert_eq!(p.padding(MAX_CATCH_UP_US, 150_000), Some(MAX_CATCH_UP_US));
+    }
+
+    #[test]
+    fn a_probe_that_lost_too_much_is_no_success() {
+        let every = (1.0 / MAX_LOSS) as u32;
+        let reached = |lose| run(&mut Prober::default(), 2_000_000, 1e8, lose, 0).0.reached;
+        assert!(reached(every + 1) && !reached(every - 2));
+    }
+
+    #[test]
     fn a_failed_probe_is_followed_by_a_growing_time_without() {
         let (mut p, mut now, mut waits) = (Prober::default(), 0, vec![]);
         for _ in 0..6 {
@@ -237,9 +252,9 @@ mod tests {
                 now += 500_000;
             }
             p.running = None;
-            waits.push((now - begun) / 5_000_000);
+            waits.push((now - begun) / HOLD_OFF_US);
         }
-        assert_eq!(waits, [1, 2, 4, 8, 16, 16]);
+        assert_eq!(waits, [1, 2, 4, 8, 16, MAX_HOLD_OFF_US / HOLD_OFF_US]);
         let (o, _) = run(&mut p, 500_000, 1e8, 0, now);
         assert!(o.reached && p.start(1, Duration::ZERO, 0, now + 1_000_000), "a success ends that");
     }

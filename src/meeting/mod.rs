@@ -30,4 +30,5 @@ pub use event::{ConferenceKey, Event, EventKind, ParticipantKey, TrackKey};
 pub use io::{ConnectionKey, Input, Output, SocketsKey};
 pub use machine::{MAX_READERS, Meeting};
 pub use options::{ClientOptions, ReaderOptions, TrackOptions};
+pub use rejoin::MAX_REJOINS;
 pub use tracks::{MAX_LOCAL_TRACKS, MAX_REMOTE_TRACKS};
