@@ -144,6 +144,22 @@ impl Colibri for Bridge {
         };
         None
     }
+
+    fn videobridge(&mut self) -> Option<&mut Bridge> {
+        Some(self)
+    }
+
+    fn handle_timeout(&mut self, now: Time) {
+        Bridge::handle_timeout(self, now);
+    }
+
+    fn next_deadline(&self) -> Option<Time> {
+        Bridge::next_deadline(self)
+    }
+
+    fn poll_output(&mut self) -> Option<super::Output> {
+        Bridge::poll_output(self)
+    }
 }
 
 #[cfg(test)]

@@ -21,7 +21,6 @@ mod signal;
 pub mod sources;
 #[cfg(test)]
 mod tests;
-mod videobridge;
 
 pub use dry_bridge::DryBridge;
 pub use limits::{RESTART_INTERVAL, RESTART_WINDOW, RESTARTS_PER_WINDOW};
