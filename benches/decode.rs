@@ -58,7 +58,7 @@ fn offer(sources: SourceMap) -> String {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/captures/57-real-session-xml-sources.txt");
     let capture = std::fs::read_to_string(path).expect("the capture");
     let frame = capture.lines().find(|l| l.contains("session-initiate") && l.contains("focus")).expect("an offer");
-    let document = Document::parse(&frame[frame.find('<').expect("a stanza")..][1..].trim_start()).expect("XML");
+    let document = Document::parse(frame[frame.find('<').expect("a stanza")..][1..].trim_start()).expect("XML");
     let mut jingle = document.root().children().find_map(Jingle::read).expect("jingle");
     jingle.sources = sources;
     jingle.to_xml()

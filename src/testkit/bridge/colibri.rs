@@ -100,6 +100,7 @@ impl Colibri for Bridge {
                     ssrc_rewriting: a.rewriting,
                     mid_demux: a.mid_demux,
                     sctp: a.sctp,
+                    rtx: a.rtx,
                     ..EndpointOptions::default()
                 };
                 let _none_before = self.expire(&a.endpoint, now);
@@ -178,6 +179,7 @@ mod tests {
             sctp: true,
             rewriting: true,
             mid_demux: true,
+            rtx: true,
         })
     }
 
