@@ -3,10 +3,10 @@
 use jmeet::media::{Codec, MediaType, OutgoingFrame};
 use jmeet::meeting::event::{BridgeChannel, EventKind, MediaPath, MediaState};
 use jmeet::meeting::{ClientOptions, Command, ReaderKey, ReaderOptions, TrackKey, TrackOptions};
-use jmeet::testkit::World;
 use jmeet::testkit::bridge::BridgeConfig;
 use jmeet::testkit::focus::SessionOptions;
 use jmeet::testkit::media_files::{self, Clip};
+use jmeet::testkit::{BRIDGE, World};
 use std::time::Duration;
 
 const AUDIO: TrackKey = TrackKey(1 << 63);
@@ -113,4 +113,132 @@ fn the_channel_may_be_a_web_socket() {
     let mut w = three(3, SessionOptions { sctp: false, ..SessionOptions::default() }, config, |_| {});
     assert_eq!(channel(&w, 0), Some(BridgeChannel::WebSocket));
     everybody_is_heard_and_seen(&mut w);
+}
+
+fn p2p_up(w: &World, who: usize) -> bool {
+    let last = |e: &EventKind| match e {
+        EventKind::Media(MediaPath::PeerToPeer, s) => Some(matches!(s, MediaState::Connected { .. })),
+        _ => None,
+    };
+    w.peers[who].kinds().filter_map(last).last().unwrap_or(false)
+}
+
+#[test]
+fn two_speak_directly_beside_the_bridge_and_the_tracks_are_the_same_through_every_switch() {
+    let mut w = World::with_bridge(4, SessionOptions::default(), BridgeConfig::default()).unwrap();
+    for name in &NAMES[..2] {
+        join(&mut w, name, |_| {});
+    }
+    let both = |w: &World, up: bool| (0..2).all(|who| p2p_up(w, who) == up);
+    assert!(w.run_until(20 * SECOND, |w| both(w, true) && (0..2).all(|who| connected(w, who, MediaPath::Bridge) > 0)));
+    w.run(2 * SECOND);
+    talk(&mut w, &[0, 1], 60);
+    for (who, of) in [(0, NAMES[1]), (1, NAMES[0])] {
+        assert_eq!(heard(&w, who, of, MediaType::Audio), 60, "none twice, none missing");
+        assert_eq!(heard(&w, who, of, MediaType::Video), 60);
+    }
+    let third = join(&mut w, NAMES[2], |_| {});
+    assert!(w.run_until(20 * SECOND, |w| both(w, false) && connected(w, third, MediaPath::Bridge) > 0));
+    w.run(3 * SECOND);
+    everybody_is_heard_and_seen(&mut w);
+    w.command(third, Command::Leave { tag: 0 });
+    assert!(w.run_until(30 * SECOND, |w| both(w, true)));
+    let before = heard(&w, 0, NAMES[1], MediaType::Audio);
+    talk(&mut w, &[0, 1], 60);
+    assert!(heard(&w, 0, NAMES[1], MediaType::Audio) >= before + 55);
+    // Through all of that nobody's track went and came, and time restarted with each switch.
+    for (who, of) in [(0, NAMES[1]), (1, NAMES[0])] {
+        let gone = |e: &EventKind| matches!(e, EventKind::TrackRemoved(t) if t.endpoint_id == of);
+        assert!(!w.peers[who].saw(gone), "{who}");
+        let added = w.peers[who].kinds().filter(|e| matches!(e, EventKind::TrackAdded(t) if t.endpoint_id == of));
+        assert_eq!(added.count(), 2, "a microphone and a camera");
+        let frames = w.peers[who].frames.iter().filter(|f| *f.1.endpoint_id == *of && f.1.media == MediaType::Audio);
+        let times: Vec<u32> = frames.map(|f| f.1.timeline).collect();
+        assert!(times.is_sorted() && times.last() > times.first(), "{times:?}");
+    }
+}
+
+#[test]
+fn a_bridge_that_dies_is_replaced_and_the_meeting_goes_on_with_the_same_tracks() {
+    let mut w = three(5, SessionOptions::default(), BridgeConfig::default(), |_| {});
+    everybody_is_heard_and_seen(&mut w);
+    w.kill_bridge();
+    w.run(5 * SECOND);
+    let ended = |e: &EventKind| matches!(e, EventKind::Media(MediaPath::Bridge, MediaState::Ended { .. }));
+    assert!((0..3).all(|who| w.peers[who].saw(ended)));
+    w.start_bridge(BridgeConfig::default()).unwrap();
+    assert!(w.run_until(30 * SECOND, |w| (0..3).all(|who| connected(w, who, MediaPath::Bridge) > 1)));
+    w.run(3 * SECOND);
+    w.peers.iter_mut().for_each(|p| p.frames.clear());
+    everybody_is_heard_and_seen(&mut w);
+    for p in &w.peers {
+        assert!(
+            !p.saw(|e| matches!(e, EventKind::TrackRemoved(_) | EventKind::ParticipantLeft(_) | EventKind::Closed(_)))
+        );
+    }
+}
+
+#[test]
+fn a_path_that_is_lost_for_a_while_is_found_again() {
+    let mut w = three(6, SessionOptions::default(), BridgeConfig::default(), |_| {});
+    for (from, to) in [(0, BRIDGE), (BRIDGE, 0)] {
+        w.link_mut(from, to).options.loss = 1.0;
+    }
+    let recovering = |e: &EventKind| {
+        matches!(e, EventKind::Media(MediaPath::Bridge, MediaState::Recovering { .. } | MediaState::Ended { .. }))
+    };
+    assert!(w.run_until(60 * SECOND, |w| w.peers[0].saw(recovering)));
+    for (from, to) in [(0, BRIDGE), (BRIDGE, 0)] {
+        w.link_mut(from, to).options.loss = 0.0;
+    }
+    assert!(w.run_until(120 * SECOND, |w| connected(w, 0, MediaPath::Bridge) > 1));
+    w.run(3 * SECOND);
+    w.peers.iter_mut().for_each(|p| p.frames.clear());
+    everybody_is_heard_and_seen(&mut w);
+}
+
+#[test]
+fn a_short_outage_is_mended_by_a_restart_in_place_and_the_session_goes_on() {
+    let mut w = three(8, SessionOptions::default(), BridgeConfig::default(), |_| {});
+    for (from, to) in [(0, BRIDGE), (BRIDGE, 0)] {
+        w.link_mut(from, to).options.loss = 1.0;
+    }
+    w.run(12 * SECOND);
+    for (from, to) in [(0, BRIDGE), (BRIDGE, 0)] {
+        w.link_mut(from, to).options.loss = 0.0;
+    }
+    w.run(10 * SECOND);
+    assert!(w.heard_by_server("ice-restart"));
+    assert!(!w.peers[0].saw(|e| matches!(e, EventKind::Media(MediaPath::Bridge, MediaState::Ended { .. }))));
+    w.peers.iter_mut().for_each(|p| p.frames.clear());
+    everybody_is_heard_and_seen(&mut w);
+}
+
+#[test]
+fn mutes_speakers_and_application_messages_pass_through_the_bridge() {
+    let mut w = three(7, SessionOptions::default(), BridgeConfig::default(), |_| {});
+    everybody_is_heard_and_seen(&mut w);
+    assert!(w.peers[1].saw(|e| matches!(e, EventKind::Speaker(_))));
+    w.command(0, Command::SendEndpointMessage { to: String::new(), payload: r#"{"hello":"all"}"#.into(), tag: 9 });
+    w.command(0, Command::SendEndpointMessage { to: NAMES[2].into(), payload: r#"{"hello":"c"}"#.into(), tag: 0 });
+    w.run(SECOND);
+    assert!(w.peers[0].events.iter().any(|e| e.1.tag == 9 && matches!(e.1.kind, EventKind::RequestDone(None))));
+    let got = |w: &World, who: usize, private: bool| {
+        w.peers[who]
+            .kinds()
+            .filter(|e| matches!(e, EventKind::EndpointMessage(m) if m.private == private && m.endpoint_id == NAMES[0]))
+            .count()
+    };
+    assert_eq!([got(&w, 1, false), got(&w, 1, true), got(&w, 2, false), got(&w, 2, true)], [1, 0, 1, 1]);
+    w.command(0, Command::SetMuted { track: VIDEO, muted: true, tag: 0 });
+    w.run(SECOND);
+    let muted = |e: &EventKind| matches!(e, EventKind::TrackUpdated(t) if t.muted && t.endpoint_id == NAMES[0]);
+    assert!((1..3).all(|who| w.peers[who].saw(muted)));
+    w.peers.iter_mut().for_each(|p| p.frames.clear());
+    talk(&mut w, &[0, 1, 2], 15);
+    assert_eq!(heard(&w, 1, NAMES[0], MediaType::Video), 0);
+    w.command(0, Command::SetMuted { track: VIDEO, muted: false, tag: 0 });
+    w.run(SECOND);
+    talk(&mut w, &[0, 1, 2], 60);
+    assert!(heard(&w, 1, NAMES[0], MediaType::Video) > 20);
 }

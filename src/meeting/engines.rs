@@ -194,6 +194,11 @@ impl Meeting {
                 self.reach(TimelineStage::IceConnected, now);
                 self.jingle.ice_connected(session, now);
             }
+            // The bridge gives an endpoint up after 20 s of silence: a new path is sought while it still knows us. Refused without a
+            // word when that is not possible now; a path that fails for good is a matter of its own.
+            peer::Event::Ice(IceState::Disconnected) if path == MediaPath::Bridge => {
+                drop(self.jingle.request_ice_restart(session, now));
+            }
             peer::Event::Ice(_) | peer::Event::Bye(_) => {}
             peer::Event::Secure => {
                 m.secure = true;

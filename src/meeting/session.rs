@@ -99,6 +99,8 @@ pub struct MediaSession {
     pub peer: String,
     /// DTLS is done.
     pub secure: bool,
+    /// The path is lost, and another is sought.
+    pub recovering: bool,
     /// The peer wants our video (docs/protocol/02 §13).
     pub video_wanted: bool,
     /// The peer closed the connection; the session is given up then, unless signalling ends it first.
@@ -144,6 +146,7 @@ impl MediaSession {
             engine,
             peer,
             secure: false,
+            recovering: false,
             video_wanted: true,
             silent_until: None,
             restart: None,

@@ -2,7 +2,7 @@
 
 use super::event::{EventKind, MediaPath, MediaState, TimelineStage};
 use super::machine::{Asker, Meeting};
-use super::session::Source;
+use super::session::{MediaSession, Source};
 use super::tracks::{self, Origin};
 use crate::jingle::{self, BridgeState, EndReason, IceCandidate, P2pState, RejoinReason, Removal};
 use crate::media::kind::MediaType;
@@ -122,12 +122,18 @@ impl Meeting {
                     BridgeState::Starting => {
                         self.emit(EventKind::Media(MediaPath::Bridge, MediaState::Connecting { endpoint_id }));
                     }
-                    // At first told when DTLS is done too: only then frames flow.
-                    BridgeState::Active if self.medias.get_mut(session).is_none_or(|m| !m.secure) => {}
+                    // At first told when DTLS is done: only then frames flow.
                     BridgeState::Active => {
+                        let back = |m: &mut MediaSession| m.secure && std::mem::take(&mut m.recovering);
+                        if !self.medias.get_mut(session).is_some_and(back) {
+                            return;
+                        }
                         self.emit(EventKind::Media(MediaPath::Bridge, MediaState::Connected { endpoint_id }));
                     }
                     BridgeState::Recovering => {
+                        if let Some(m) = self.medias.get_mut(session) {
+                            m.recovering = true;
+                        }
                         self.emit(EventKind::Media(MediaPath::Bridge, MediaState::Recovering { endpoint_id }));
                     }
                     BridgeState::Ended(reason) => {

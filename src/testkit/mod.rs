@@ -25,7 +25,7 @@ pub use link::{Link, LinkOptions};
 pub use media_proxy::MediaCounts;
 pub use server::ServerOptions;
 pub use server::sasl::User;
-pub use world::World;
+pub use world::{BRIDGE, World};
 
 use crate::time::Time;
 use std::sync::OnceLock;
