@@ -215,6 +215,42 @@ fn a_short_outage_is_mended_by_a_restart_in_place_and_the_session_goes_on() {
 }
 
 #[test]
+fn of_three_encodings_each_receiver_gets_one_and_the_sender_hears_what_is_wanted() {
+    const SCREEN: TrackKey = TrackKey((1 << 63) + 9);
+    let mut w = three(9, SessionOptions::default(), BridgeConfig::default(), |_| {});
+    let options = TrackOptions { encodings: 3, height: 720, ..TrackOptions::new(Codec::Vp8) };
+    w.command(0, Command::AddTrack { track: SCREEN, options, tag: 0 });
+    w.run(2 * SECOND);
+    let named = |t: &jmeet::meeting::event::Track| t.source_name == "aaaaaaaa-v1";
+    assert!((1..3).all(|who| w.peers[who].saw(|e| matches!(e, EventKind::TrackAdded(t) if named(t)))));
+    let small = ReaderOptions { height: 180, ..ReaderOptions::default() };
+    w.command(2, Command::RemoveReader { reader: READER });
+    w.command(2, Command::AddReader { reader: ReaderKey(READER.0 + 1), track: None, options: small });
+    let clip = clip();
+    for i in 0..120 {
+        for encoding in 0..3 {
+            let f = OutgoingFrame::video(clip.frames[i % 60].data.clone(), clip.frame_duration());
+            w.frame(0, SCREEN, OutgoingFrame { encoding, ..f });
+        }
+        w.run(clip.frame_duration());
+    }
+    w.run(SECOND);
+    for who in 1..3 {
+        let got = w.peers[who].frames.iter().filter(|f| *f.1.source_name == *"aaaaaaaa-v1").count();
+        // One encoding at a time; where the bridge changes to another it may show a picture again.
+        assert!((60..=128).contains(&got), "{who} saw {got}");
+    }
+    // Each encoding was told its share, and asked for key frames.
+    for encoding in 0..3 {
+        let told =
+            |e: &EventKind| matches!(e, EventKind::TargetBitrate { track: SCREEN, encoding: n, .. } if *n == encoding);
+        let asked =
+            |e: &EventKind| matches!(e, EventKind::KeyFrameWanted { track: SCREEN, encoding: n } if *n == encoding);
+        assert!(w.peers[0].saw(told) && w.peers[0].saw(asked), "{encoding}");
+    }
+}
+
+#[test]
 fn mutes_speakers_and_application_messages_pass_through_the_bridge() {
     let mut w = three(7, SessionOptions::default(), BridgeConfig::default(), |_| {});
     everybody_is_heard_and_seen(&mut w);

@@ -197,7 +197,7 @@ impl Meeting {
             // The bridge gives an endpoint up after 20 s of silence: a new path is sought while it still knows us. Refused without a
             // word when that is not possible now; a path that fails for good is a matter of its own.
             peer::Event::Ice(IceState::Disconnected) if path == MediaPath::Bridge => {
-                drop(self.jingle.request_ice_restart(session, now));
+                let _refused = self.jingle.request_ice_restart(session, now);
             }
             peer::Event::Ice(_) | peer::Event::Bye(_) => {}
             peer::Event::Secure => {

@@ -62,21 +62,20 @@ struct Outgoing {
     media: MediaType,
     /// The encodings that the program makes.
     made: u32,
-    /// Those that go out here, by their index: all of them to the bridge, to a peer the largest alone.
-    senders: Vec<Sender>,
+    /// Of those that go out here: all of them to the bridge, to a peer the largest alone.
+    sender: Sender,
 }
 
 impl Outgoing {
-    /// Which of the senders an encoding of the program goes to.
-    fn place(&self, encoding: u32) -> Option<usize> {
-        let first = self.made.saturating_sub(self.senders.len() as u32);
-        encoding.checked_sub(first).map(|n| n as usize).filter(|n| *n < self.senders.len())
-    }
-
     /// The program's encoding that goes out with this SSRC.
     fn encoding(&self, ssrc: u32) -> Option<u32> {
-        let at = self.senders.iter().position(|s| s.ssrc() == ssrc)?;
-        Some(self.made.saturating_sub(self.senders.len() as u32) + at as u32)
+        let at = self.sender.ssrcs().position(|s| s == ssrc)?;
+        Some(self.first() + at as u32)
+    }
+
+    /// The smallest encoding that goes out here.
+    fn first(&self) -> u32 {
+        self.made.saturating_sub(self.sender.ssrcs().count() as u32)
     }
 }
 
@@ -178,29 +177,31 @@ impl MediaSession {
     /// Makes the send pipelines follow the local tracks.
     pub fn sync_senders(&mut self, tracks: &Tracks, env: &mut Env, now: Time) {
         let Some(negotiated) = &self.negotiated else { return };
-        let ours = |o: &Outgoing| tracks.sources().any(|t| o.senders.first().is_some_and(|s| s.ssrc() == t.ssrc()));
+        let ours = |o: &Outgoing| tracks.sources().any(|t| o.sender.ssrc() == t.ssrc());
         for gone in self.outgoing.extract_if(.., |o| !ours(o)) {
-            for s in gone.senders {
-                self.engine.handle_command(Command::RemoveSender(s.ssrc()), now);
+            for ssrc in gone.sender.ssrcs() {
+                self.engine.handle_command(Command::RemoveSender(ssrc), now);
             }
         }
         for t in tracks.sources() {
             let Some(p) = payload(negotiated, t.options.codec) else { continue };
-            if let Some(o) = self.outgoing.iter_mut().find(|o| o.senders.first().is_some_and(|s| s.ssrc() == t.ssrc()))
-            {
+            if let Some(o) = self.outgoing.iter_mut().find(|o| o.sender.ssrc() == t.ssrc()) {
                 // The same source under a new track.
                 o.track = t.key;
                 continue;
             }
             let here = if self.path == MediaPath::Bridge { t.encodings.len() } else { 1 };
-            let mut senders = Vec::new();
+            let mut ssrcs = Vec::new();
             for (ssrc, rtx) in t.encodings.iter().take(here).copied() {
                 let rtx = rtx.zip(p.rtx);
                 self.engine.handle_command(Command::AddSender(EngineSender { ssrc, rtx, pt: p.pt }), now);
-                senders.push(Sender::new(t.options.codec, ssrc, p.pt, env));
+                ssrcs.push(ssrc);
             }
+            let Some((primary, larger)) = ssrcs.split_first() else { continue };
+            let mut sender = Sender::simulcast(t.options.codec, *primary, larger, p.pt, env);
+            sender.set_dependency_descriptor(negotiated.extensions.dependency_descriptor);
             let (track, media, made) = (t.key, t.options.codec.media_type(), t.options.encodings());
-            self.outgoing.push(Outgoing { track, media, made, senders });
+            self.outgoing.push(Outgoing { track, media, made, sender });
         }
     }
 
@@ -223,7 +224,7 @@ impl MediaSession {
     /// Our tracks of video that go out, each with its encodings that do.
     pub fn video_tracks(&self) -> impl Iterator<Item = (TrackKey, std::ops::Range<u32>)> {
         let video = self.outgoing.iter().filter(|o| o.media == MediaType::Video);
-        video.map(|o| (o.track, o.made.saturating_sub(o.senders.len() as u32)..o.made))
+        video.map(|o| (o.track, o.first()..o.made))
     }
 
     /// Sends a frame; `true` when it was the first of its track here.
@@ -232,8 +233,10 @@ impl MediaSession {
             return Ok(false);
         }
         let Some(o) = self.outgoing.iter_mut().find(|o| o.track == track) else { return Ok(false) };
-        let Some(at) = o.place(frame.encoding) else { return Ok(false) };
-        let (engine, sender) = (&mut self.engine, &mut o.senders[at]);
+        if frame.encoding < o.first() || frame.encoding >= o.made {
+            return Ok(false);
+        }
+        let (engine, sender) = (&mut self.engine, &mut o.sender);
         sender.frame(frame, now, |p| engine.send_rtp(&p, now))?;
         Ok(sender.frames() == 1)
     }
