@@ -8,6 +8,9 @@ use bytes::Bytes;
 pub(super) const MAX_GAP: u64 = 256;
 /// How often one packet is asked for.
 pub(super) const MAX_TRIES: u8 = 10;
+/// One packet is sent again this often at most: some peers do not see that a repair came and ask for ever, which would leave no
+/// room for the repairs of others.
+pub(super) const MAX_RESENT: u8 = 10;
 /// A reordered packet may still arrive in this time, µs.
 pub(super) const REORDER_WAIT_US: u64 = 10_000;
 /// Never ask for the same packet again sooner, µs.
@@ -96,6 +99,8 @@ pub(super) struct Sent {
     pub payload: Bytes,
     at_us: u64,
     resent_us: Option<u64>,
+    /// How often that was.
+    resent: u8,
 }
 
 /// The last packets of one stream.
@@ -124,7 +129,8 @@ impl History {
             self.sent.pop_front();
         }
         let (extra, payload) = (extra.clone(), payload.clone());
-        self.sent.push_back(Sent { seq, ts, pt, marker, extra, payload, at_us: now_us, resent_us: None });
+        let (at_us, resent_us, resent) = (now_us, None, 0);
+        self.sent.push_back(Sent { seq, ts, pt, marker, extra, payload, at_us, resent_us, resent });
     }
 
     /// One of the newest packets; a number past the oldest begins again with the newest.
@@ -133,14 +139,15 @@ impl History {
         self.sent.get(self.sent.len() - 1 - i)
     }
 
-    /// A packet to send again. `None` if it is gone, or was sent again less than a round trip ago.
+    /// A packet to send again. `None` if it is gone, was sent again less than a round trip ago, or [`MAX_RESENT`] times.
     pub fn again(&mut self, now_us: u64, seq: u16, rtt_us: u64) -> Option<Sent> {
         let i = usize::from(seq.wrapping_sub(self.sent.front()?.seq));
         let s = self.sent.get_mut(i)?;
-        if s.resent_us.is_some_and(|t| now_us.saturating_sub(t) < rtt_us * 9 / 10) {
+        if s.resent >= MAX_RESENT || s.resent_us.is_some_and(|t| now_us.saturating_sub(t) < rtt_us * 9 / 10) {
             return None;
         }
         s.resent_us = Some(now_us);
+        s.resent += 1;
         Some(s.clone())
     }
 }
@@ -162,6 +169,16 @@ mod tests {
         out.clear();
         m.due(REORDER_WAIT_US + MIN_REPEAT_US, 0, &mut out);
         assert_eq!(out, [65535, 1]);
+    }
+
+    #[test]
+    fn a_packet_is_sent_again_a_few_times_and_no_more() {
+        let mut h = History::default();
+        h.push(0, (7, 0, 96, true), &None, &Bytes::from_static(b"x"));
+        for n in 0..u64::from(MAX_RESENT) {
+            assert!(h.again(n * 1000, 7, 1000).is_some(), "{n}");
+        }
+        assert!(h.again(1_000_000, 7, 1000).is_none());
     }
 
     #[test]
