@@ -1101,7 +1101,7 @@ typedef struct {
     uint64_t oversized_frames;
     /** Answers to nothing that was asked, or from another than was asked. */
     uint64_t stray_answers;
-    /** Stanzas of other rooms and strangers, and requests that were answered with an error. */
+    /** Stanzas of other rooms and strangers, requests that were answered with an error, and messages of the bridge that are not known. */
     uint64_t unhandled_stanzas;
 } jmeet_client_stats;
 

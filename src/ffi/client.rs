@@ -105,7 +105,7 @@ pub struct jmeet_client_stats {
     pub oversized_frames: u64,
     /// Answers to nothing that was asked, or from another than was asked.
     pub stray_answers: u64,
-    /// Stanzas of other rooms and strangers, and requests that were answered with an error.
+    /// Stanzas of other rooms and strangers, requests that were answered with an error, and messages of the bridge that are not known.
     pub unhandled_stanzas: u64,
 }
 

@@ -138,12 +138,6 @@ impl Receiver {
         }
     }
 
-    /// The last timeline of this track in an earlier session: the next one is greater (design §5.6).
-    pub fn after_timeline(mut self, timeline: u32) -> Receiver {
-        self.timeline = timeline;
-        self
-    }
-
     /// What the payload types mean, from the negotiation.
     pub fn set_payload_types(&mut self, payload_types: Vec<(u8, Codec)>) {
         self.payload_types = payload_types;

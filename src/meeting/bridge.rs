@@ -43,7 +43,10 @@ impl Meeting {
     /// A bridge session began with this offer; one that ran before is replaced.
     pub(super) fn link_bridge(&mut self, session: SessionKey, offer: &BridgeOffer) {
         self.unlink_bridge();
-        let offer = Offer { sctp: offer.sctp_port.is_some(), websockets: offer.websockets.clone() };
+        // The URL holds a secret of the bridge's: it never goes over less than what the stream itself was allowed.
+        let safe = |url: &&String| url.starts_with("wss://") || self.options.url.starts_with("ws://");
+        let websockets = offer.websockets.iter().filter(safe).cloned().collect();
+        let offer = Offer { sctp: offer.sctp_port.is_some(), websockets };
         self.link = Some(Link {
             session,
             channel: Channel::new(offer, self.env.fork()),
@@ -63,38 +66,40 @@ impl Meeting {
     pub(super) fn unlink_bridge(&mut self) {
         let Some(mut l) = self.link.take() else { return };
         l.channel.close();
+        // What its maps had told waits for the next session, as signalled sources do.
+        for slot in l.maps.iter() {
+            self.tracks.hold(&slot.owner, &slot.source, l.session);
+        }
         if let Some((_, connection)) = l.socket {
             self.out.push_back(Output::CloseConnection(connection));
         }
         self.emit(EventKind::BridgeChannel(BridgeChannel::None));
     }
 
-    /// A WebSocket of the channel opened; `false` when it is not the channel's.
-    pub(super) fn channel_opened(&mut self, connection: ConnectionKey, now: Time) -> bool {
-        let Some((l, attempt)) = self.channel_socket(connection) else { return false };
-        l.channel.socket_opened(attempt, now);
-        true
+    /// A WebSocket opened. One that is not the channel's now is late.
+    pub(super) fn channel_opened(&mut self, connection: ConnectionKey, now: Time) {
+        if let Some((l, attempt)) = self.channel_socket(connection) {
+            l.channel.socket_opened(attempt, now);
+        }
     }
 
-    /// A WebSocket of the channel is lost; `false` when it is not the channel's.
-    pub(super) fn channel_lost(&mut self, connection: ConnectionKey, e: &Error, now: Time) -> bool {
+    /// A WebSocket is lost.
+    pub(super) fn channel_lost(&mut self, connection: ConnectionKey, e: &Error, now: Time) {
         let alone = self.roster.is_empty();
-        let Some((l, attempt)) = self.channel_socket(connection) else { return false };
+        let Some((l, attempt)) = self.channel_socket(connection) else { return };
         let number = e.condition.parse().ok();
         let status = number.filter(|_| e.code == Code::Upgrade);
         let code = number.filter(|_| e.code == Code::Disconnected);
         l.socket = None;
         l.channel.socket_lost(attempt, status, code, alone, now);
-        true
     }
 
-    /// A text came on this connection; `false` when it is not the channel's.
-    pub(super) fn channel_text(&mut self, connection: ConnectionKey, text: &str, now: Time) -> bool {
-        let Some((l, attempt)) = self.channel_socket(connection) else { return false };
+    /// A text came on this connection.
+    pub(super) fn channel_text(&mut self, connection: ConnectionKey, text: &str, now: Time) {
+        let Some((l, attempt)) = self.channel_socket(connection) else { return };
         let session = l.session;
         l.channel.heard(attempt, now);
         self.on_bridge_text(session, text, now);
-        true
     }
 
     fn channel_socket(&mut self, connection: ConnectionKey) -> Option<(&mut Link, Attempt)> {
@@ -192,7 +197,7 @@ impl Meeting {
     pub(super) fn on_bridge_text(&mut self, session: SessionKey, text: &str, now: Time) {
         let Some(l) = self.link.as_mut().filter(|l| l.session == session) else { return };
         let Ok(message) = FromBridge::parse(text) else {
-            self.ignored_messages += 1;
+            self.unhandled += 1;
             return;
         };
         match message {
@@ -236,7 +241,7 @@ impl Meeting {
             | FromBridge::EndpointStats { .. }
             | FromBridge::EndpointConnectivity { .. }
             | FromBridge::SyntheticSourceSending { .. } => {}
-            FromBridge::Unknown(_) => self.ignored_messages += 1,
+            FromBridge::Unknown(_) => self.unhandled += 1,
         }
     }
 
@@ -282,7 +287,7 @@ impl Meeting {
 
     /// With SSRC rewriting nobody signals a source before it is asked for: presence names it (docs/protocol/02 §17).
     pub(super) fn presence_tracks(&mut self, endpoint: &str) {
-        if self.link.is_none() || !self.roster.contains_key(endpoint) {
+        if !self.roster.contains_key(endpoint) {
             return;
         }
         let named: Vec<(String, SourceKind)> =
@@ -291,6 +296,10 @@ impl Meeting {
             if named.iter().all(|n| n.0 != name) {
                 self.track_forgotten(endpoint, &name, Origin::Presence);
             }
+        }
+        // Without the bridge every source is signalled; what was announced before goes all the same when it is named no more.
+        if self.link.is_none() {
+            return;
         }
         for (name, kind) in named {
             self.track_known(endpoint, &name, media(kind), Origin::Presence);

@@ -203,6 +203,8 @@ impl Meeting {
             peer::Event::Secure => {
                 m.secure = true;
                 let endpoint_id = m.peer.clone();
+                // That of another path: what this one carries is not known yet.
+                self.estimate = None;
                 self.bridge_secure(session, now);
                 self.reach(TimelineStage::DtlsConnected, now);
                 self.tell_writers();

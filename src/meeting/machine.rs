@@ -90,8 +90,6 @@ pub struct Meeting {
     pub(super) explicit: Option<AllConstraints>,
     /// What the path carries, bit/s, once that is known.
     pub(super) estimate: Option<u64>,
-    /// Messages on the bridge channel that were not understood.
-    pub(super) ignored_messages: u64,
     /// The time of the input that is being handled.
     pub(super) clock: Time,
     pub(super) next_sockets: u64,
@@ -116,7 +114,7 @@ pub struct Meeting {
     pub(super) transform: Option<Box<dyn FrameTransform>>,
     /// Endpoint id of the newest session's other side.
     pub(super) last_peer: String,
-    /// Stanzas that nobody took.
+    /// Stanzas and messages of the bridge that nobody took.
     pub(super) unhandled: u64,
     /// Counters of the stream that ended.
     pub(super) last_stream: StreamStats,
@@ -193,7 +191,6 @@ impl Meeting {
             link: None,
             explicit: None,
             estimate: None,
-            ignored_messages: 0,
             clock: Time::default(),
             next_sockets: 0,
             stun: Vec::new(),
@@ -253,9 +250,9 @@ impl Meeting {
             Input::Text(key, text) if key == self.connection => self.frame_of_text(text, now),
             Input::Lost(key, e) if key == self.connection => self.transport_lost(e, now),
             // Of the bridge channel, or late.
-            Input::Opened(key) => drop(self.channel_opened(key, now)),
-            Input::Text(key, text) => drop(self.channel_text(key, &text, now)),
-            Input::Lost(key, e) => drop(self.channel_lost(key, &e, now)),
+            Input::Opened(key) => self.channel_opened(key, now),
+            Input::Text(key, text) => self.channel_text(key, &text, now),
+            Input::Lost(key, e) => self.channel_lost(key, &e, now),
             Input::Resolved(found) => {
                 self.stun.extend(found);
                 self.stun.truncate(MAX_STUN_SERVERS);
