@@ -176,3 +176,29 @@ fn many_clients_share_a_runtime_and_a_queue() {
     }
     assert!(kit.wait_for_endpoints("many", 0, Duration::from_secs(10)));
 }
+
+#[test]
+fn a_track_that_is_not_taken_leaves_a_writer_that_says_so() {
+    let (kit, runtime, queue) =
+        (Deployment::start(Default::default()).unwrap(), Runtime::new(1).unwrap(), Queue::new().unwrap());
+    let client = joined(&kit, &runtime, &queue, "many-tracks");
+    let room = client.conference();
+    let kept: Vec<_> =
+        (0..jmeet::meeting::MAX_LOCAL_TRACKS).map(|_| room.send_track(track(Codec::Opus), 0).unwrap()).collect();
+    let one_more = room.send_track(track(Codec::Opus), 9).unwrap();
+    let refused = wait(&queue, |e| matches!(e, EventKind::RequestDone(Some(_))));
+    assert!(matches!(refused, EventKind::RequestDone(Some(e)) if e.code == Code::Resources));
+    assert_eq!(code(one_more.write(OutgoingFrame::audio(vec![8, 0]))), Code::Closed);
+    assert_eq!(code(kept[0].write(OutgoingFrame::audio(vec![8, 0]))), Code::NotReady);
+}
+
+#[test]
+fn the_longest_wait_of_all_is_a_wait() {
+    let queue = Queue::new().unwrap();
+    let o = ClientOptions { url: "ws://127.0.0.1:9/x".into(), room: "r".into(), ..Default::default() };
+    let client = Client::new(None, &queue, o).unwrap();
+    let reader = client.conference().reader(None, ReaderOptions::default()).unwrap();
+    let waits = std::thread::spawn(move || code(reader.next(Some(Duration::MAX))));
+    client.close(Duration::MAX).unwrap();
+    assert_eq!(waits.join().unwrap(), Code::Closed);
+}

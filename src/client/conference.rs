@@ -135,8 +135,8 @@ impl Conference {
     pub fn send_track(&self, options: TrackOptions, tag: u64) -> Result<Writer, Error> {
         let track = TrackKey(self.shared.key());
         let state = Arc::new(WriterShared::new(&options));
-        self.shared.send(ToDriver::NewWriter(track, state.clone()))?;
-        self.shared.request(Command::AddTrack { track, options, tag })?;
+        let new = ToDriver::NewWriter(track, state.clone());
+        self.shared.request_after(new, Command::AddTrack { track, options, tag })?;
         Ok(Writer::new(track, state, self.shared.clone()))
     }
 

@@ -320,6 +320,7 @@ impl Driver {
                         r.end();
                     }
                 }
+                Output::WriterEnded(track) => self.end_writer(track),
                 Output::Writer { track, muted, ready, refused } => {
                     if let Some(w) = self.writers.get(&track) {
                         w.muted.store(muted, Ordering::Release);
@@ -336,15 +337,17 @@ impl Driver {
 
     fn on_event(&mut self, event: Event) {
         match &event.kind {
-            EventKind::TrackRemoved(t) => {
-                if let Some(w) = self.writers.remove(&t.key) {
-                    w.closed.store(true, Ordering::Release);
-                }
-            }
+            EventKind::TrackRemoved(t) => self.end_writer(t.key),
             EventKind::Closed(_) => self.closed = true,
             _ => {}
         }
         self.shared.publish(event);
+    }
+
+    fn end_writer(&mut self, track: TrackKey) {
+        if let Some(w) = self.writers.remove(&track) {
+            w.closed.store(true, Ordering::Release);
+        }
     }
 
     /// The connection is done with: a task of its own says good-bye.

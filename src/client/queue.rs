@@ -14,7 +14,7 @@ use std::thread::{JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
 
 /// Longer waits than this are cut: ten years, so that the sum with now can be named.
-const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+pub(super) const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 /// An event, whose it is, and the value that its client was made with.
 #[derive(Clone, Debug)]

@@ -1,5 +1,6 @@
 //! The receiving end: frames of one track, or of everybody. A pull call; the queue behind it is bounded and counts what it drops.
 
+use super::queue::FOR_EVER;
 use super::shared::{Shared, ToDriver};
 use super::wake::Wake;
 use crate::error::{Code, Error, Stage};
@@ -70,7 +71,7 @@ impl Reader {
         Reader(Arc::new(Inner { key, state, shared, taking: Mutex::new(()) }))
     }
 
-    /// The next frame. `None` waits for ever.
+    /// The next frame. `None` waits for ever, more than ten years as long.
     ///
     /// # Errors
     /// `Timeout`: none came in time. `Closed`: none will come, after the last was given. `Busy`: another thread is in this call.
@@ -78,7 +79,7 @@ impl Reader {
         let Some(_taking) = self.0.taking.try_lock() else {
             return Err(Error::new(Code::Busy, Stage::None, "another thread reads here"));
         };
-        let deadline = timeout.map(|t| Instant::now() + t);
+        let deadline = timeout.map(|t| Instant::now() + t.min(FOR_EVER));
         let mut s = self.0.state.state.lock();
         loop {
             if let Some(frame) = s.queue.pop() {

@@ -1,7 +1,7 @@
 //! What the driver and the API handles of one client share: the snapshot that getters read, the request slots, and the way
 //! in. No lock here is held while user code runs.
 
-use super::queue::Queue;
+use super::queue::{FOR_EVER, Queue};
 use super::reader::ReaderShared;
 use super::writer::WriterShared;
 use crate::error::{Code, Error, Stage};
@@ -84,6 +84,11 @@ impl Shared {
 
     /// Sends a request that will be completed, with its slot reserved.
     pub fn request(&self, command: Command) -> Result<(), Error> {
+        self.reserve()?;
+        self.send(ToDriver::Command(command))
+    }
+
+    fn reserve(&self) -> Result<(), Error> {
         if self.state() == ClientState::Closed {
             return Err(self.closed_error());
         }
@@ -93,6 +98,14 @@ impl Shared {
             self.requests.fetch_sub(1, Ordering::AcqRel);
             return Err(Error::new(Code::Busy, Stage::None, "too many requests are outstanding"));
         }
+        Ok(())
+    }
+
+    /// The same with something that the driver must have before the command: it comes only with a slot, so that a refused
+    /// request leaves nothing behind.
+    pub fn request_after(&self, before: ToDriver, command: Command) -> Result<(), Error> {
+        self.reserve()?;
+        self.send(before)?;
         self.send(ToDriver::Command(command))
     }
 
@@ -115,7 +128,7 @@ impl Shared {
 
     /// Waits for the end; `false` when the time is over first.
     pub fn wait_closed(&self, timeout: Duration) -> bool {
-        let deadline = Instant::now() + timeout;
+        let deadline = Instant::now() + timeout.min(FOR_EVER);
         let mut snapshot = self.snapshot.lock();
         while snapshot.state != ClientState::Closed {
             if self.closed.wait_until(&mut snapshot, deadline).timed_out() {
@@ -171,3 +184,26 @@ impl Shared {
 
 /// First key of objects that the program makes.
 pub(crate) const LOCAL_KEYS: u64 = 1 << 63;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::Codec;
+    use crate::meeting::TrackOptions;
+
+    #[test]
+    fn a_track_past_the_limit_of_requests_leaves_nothing_with_the_driver() {
+        let (tx, mut rx) = mpsc::unbounded_channel();
+        let shared = Shared::new(1, 0, Queue::new().expect("a queue"), tx);
+        let options = TrackOptions::new(Codec::Opus);
+        let add = || {
+            let writer = Arc::new(WriterShared::new(&options));
+            let command = Command::AddTrack { track: TrackKey(1), options: options.clone(), tag: 0 };
+            shared.request_after(ToDriver::NewWriter(TrackKey(1), writer), command)
+        };
+        assert!((0..MAX_REQUESTS).all(|_| add().is_ok()));
+        while rx.try_recv().is_ok() {}
+        assert_eq!(add().map_err(|e| e.code), Err(Code::Busy));
+        assert!(rx.try_recv().is_err());
+    }
+}

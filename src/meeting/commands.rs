@@ -96,6 +96,7 @@ impl Meeting {
 
     fn add_track(&mut self, key: TrackKey, options: TrackOptions, tag: u64, now: Time) {
         if self.tracks.add_local(key, options, &mut self.env).is_none() {
+            self.out.push_back(Output::WriterEnded(key));
             let text = format!("at most {MAX_LOCAL_TRACKS} local tracks");
             self.done(tag, Some(Error::new(Code::Resources, self.stage, text)));
             return;
@@ -154,6 +155,7 @@ impl Meeting {
             }
             self.signal_local_tracks(now);
         }
+        self.out.push_back(Output::WriterEnded(key));
         if let Some(t) = track {
             self.emit(EventKind::TrackRemoved(t));
         }

@@ -94,6 +94,8 @@ pub enum Output {
         ready: bool,
         refused: bool,
     },
+    /// The writer's track is gone, or was never taken.
+    WriterEnded(TrackKey),
 }
 
 impl fmt::Debug for Output {
@@ -112,6 +114,7 @@ impl fmt::Debug for Output {
             Output::Frame(..) => "Frame",
             Output::ReaderEnded(_) => "ReaderEnded",
             Output::Writer { .. } => "Writer",
+            Output::WriterEnded(_) => "WriterEnded",
         })
     }
 }

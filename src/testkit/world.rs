@@ -532,6 +532,7 @@ impl World {
             Output::Event(e) => p.events.push((self.now, e)),
             Output::Frame(reader, frame) => p.frames.push((reader, frame)),
             Output::ReaderEnded(r) => p.ended_readers.push(r),
+            Output::WriterEnded(track) => drop(p.writers.remove(&track)),
             Output::Writer { track, muted, ready, .. } => {
                 p.writers.insert(track, (muted, ready));
             }
