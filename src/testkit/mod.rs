@@ -17,6 +17,7 @@ mod stanza;
 pub mod world;
 pub mod xml_stream;
 
+pub use bridge::{BridgeConfig, BridgePlace};
 pub use candidates::MapCandidate;
 pub use deployment::Deployment;
 pub use faults::{Faults, JoinRefusal, Step};
