@@ -81,7 +81,10 @@ fn main() -> ExitCode {
     let args = match args() {
         Ok(a) => a,
         Err(e) => {
-            eprintln!("{e}\nusage: focus [--host 127.0.0.1] [--port 5347] --domain focus.DOMAIN --secret SECRET {}", BridgeArgs::USAGE);
+            eprintln!(
+                "{e}\nusage: focus [--host 127.0.0.1] [--port 5347] --domain focus.DOMAIN --secret SECRET {}",
+                BridgeArgs::USAGE
+            );
             return ExitCode::from(2);
         }
     };

@@ -66,7 +66,9 @@ impl FocusComponent {
         // The stream element stays open for the whole connection.
         let header = opened.trim_end_matches("</stream:stream>");
         self.tcp.write_all(header.as_bytes()).await?;
-        let Piece::Header(header) = read(&mut self.tcp, &mut self.stream).await? else { return Err(broken("no stream header")) };
+        let Piece::Header(header) = read(&mut self.tcp, &mut self.stream).await? else {
+            return Err(broken("no stream header"));
+        };
         let id = header_attr(&header, "id").ok_or_else(|| broken("a stream header without id"))?;
         let digest = Sha1::digest(format!("{id}{secret}"));
         let hex: String = digest.iter().map(|b| format!("{b:02x}")).collect();

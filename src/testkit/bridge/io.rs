@@ -276,8 +276,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     // By hand, because whether the upgrade is answered well is the machine's decision.
-    let (request, rest) =
-        tokio::time::timeout(HANDSHAKE_TIMEOUT, request(&mut stream)).await.map_err(|_| gone())??;
+    let (request, rest) = tokio::time::timeout(HANDSHAKE_TIMEOUT, request(&mut stream)).await.map_err(|_| gone())??;
     let mut response = create_response(&request).map_err(io::Error::other)?;
     let (ask, answer) = oneshot::channel();
     let path = request.uri().path_and_query().map_or_else(String::new, |p| p.as_str().to_owned());
