@@ -254,7 +254,7 @@ impl Deployment {
         self.with(session).flatten()
     }
 
-    /// Puts a bad link between participants that meet from now on: their peer-to-peer media passes through it, in both
+    /// Puts a bad link between participants that meet from now on, and between them and the bridge: their media passes through it, in both
     /// directions. Called again it changes the link, also for media under way. It hides real candidates, so server-reflexive
     /// and relayed ones lead through it too.
     pub fn set_media_link(&self, link: LinkOptions) {
