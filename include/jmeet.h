@@ -407,6 +407,12 @@ enum jmeet_event_kind
     JMEET_EVENT_DOWNLINK = 27,
     /** The focus has no videobridge for the room, or has one again: `jmeet_event_bridge`. A state, not an end. */
     JMEET_EVENT_BRIDGE = 28,
+    /** A remote video track does otherwise than before: `jmeet_event_track_streaming`. The newest of each track counts. */
+    JMEET_EVENT_TRACK_STREAMING = 29,
+    /** The bridge hears nothing of an endpoint any more, or hears it again: `jmeet_event_connectivity`. The newest of each counts. */
+    JMEET_EVENT_CONNECTIVITY = 30,
+    /** How far another endpoint is, once for each: `jmeet_event_round_trip`. Only with `jmeet_client_options.measure_round_trips`. */
+    JMEET_EVENT_ROUND_TRIP = 31,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -578,6 +584,57 @@ enum jmeet_bridge_channel
 typedef enum jmeet_bridge_channel jmeet_bridge_channel;
 #else
 typedef uint32_t jmeet_bridge_channel;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/** How a remote video track does. */
+enum jmeet_streaming
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    JMEET_STREAMING_UNSPECIFIED = 0,
+    /** Frames come, or none are to be expected: it is muted, or no video is wanted at all. */
+    JMEET_STREAMING_ACTIVE = 1,
+    /** The bridge does not forward it: last-N, bandwidth, or nobody reads it. */
+    JMEET_STREAMING_INACTIVE = 2,
+    /** It should come and does not: for 10 s through the bridge, for 2.5 s from a peer. */
+    JMEET_STREAMING_INTERRUPTED = 3,
+    /** The bridge forwards it again; it has 10 s to begin. */
+    JMEET_STREAMING_RESTORING = 4,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum jmeet_streaming jmeet_streaming;
+#else
+typedef uint32_t jmeet_streaming;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/** Why the bridge does not forward a video track. It does not say so itself: this follows from what we know. */
+enum jmeet_suspended
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /** It is forwarded, or never was. */
+    JMEET_SUSPENDED_NONE = 0,
+    /** It is not there any more. */
+    JMEET_SUSPENDED_GONE = 1,
+    /** Its owner has muted it. */
+    JMEET_SUSPENDED_MUTED = 2,
+    /** We ask for none of it, or for no video at all. */
+    JMEET_SUSPENDED_NOT_WANTED = 3,
+    /** Others come first, and no more than our last-N are sent. */
+    JMEET_SUSPENDED_LAST_N = 4,
+    /** It does not fit into the bandwidth that the bridge sees. */
+    JMEET_SUSPENDED_BANDWIDTH = 5,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum jmeet_suspended jmeet_suspended;
+#else
+typedef uint32_t jmeet_suspended;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -1085,6 +1142,13 @@ typedef struct {
     uint32_t disable_bridge;
     /** Not 0: the bridge does not choose the SSRCs of what we receive; sources are then all signalled by the focus. */
     uint32_t disable_ssrc_rewriting;
+    /**
+     * Not 0: measures how far the other endpoints are, by a few messages to each through the bridge; ROUND_TRIP tells. Of two who do,
+     * the one with the greater endpoint id asks; in meetings of more than 200 nobody does.
+     */
+    uint32_t measure_round_trips;
+    /** 0. */
+    uint32_t reserved;
 } jmeet_client_options;
 
 /**
@@ -1154,6 +1218,8 @@ typedef struct {
     uint32_t struct_size;
     /** Nobody speaks any more, where the bridge looks for that. */
     bool silence;
+    /** Only `previous` is news: the dominant speaker and the silence are as before. */
+    bool only_previous;
     /** Who, while they are in the room; NULL for ourselves. */
     jmeet_participant *participant;
     /** The dominant speaker's endpoint id; may be ours. */
@@ -1178,8 +1244,10 @@ typedef struct {
 /** Of TRACK_FORWARDED. */
 typedef struct {
     uint32_t struct_size;
-    /** The bridge sends it to us now. Not: it does not fit into the bandwidth or the last-N, or nobody reads it. */
+    /** The bridge sends it to us now. */
     bool forwarded;
+    /** A `jmeet_suspended`: why it does so no more; NONE while it does. */
+    uint32_t suspended;
     /** The remote track; NULL once it is removed. */
     jmeet_track *track;
 } jmeet_track_forwarded_info;
@@ -1212,6 +1280,70 @@ typedef struct {
     /** Greatest height of single sources: "1a2b3c4d-v0=720 5e6f7a8b-v0=180". May be NULL. */
     const char *sources;
 } jmeet_receive_options;
+
+/** Of TRACK_STREAMING. */
+typedef struct {
+    uint32_t struct_size;
+    /** A `jmeet_streaming`. */
+    uint32_t streaming;
+    /** The remote track; NULL once it is removed. */
+    jmeet_track *track;
+} jmeet_track_streaming_info;
+
+/** Of CONNECTIVITY. */
+typedef struct {
+    uint32_t struct_size;
+    /** The bridge hears the endpoint again. Not: it has heard nothing of it for some seconds. */
+    bool active;
+    /** Who, while they are in the room; NULL for ourselves. */
+    jmeet_participant *participant;
+    /** Whose connection it is; may be ours. */
+    jmeet_str endpoint_id;
+} jmeet_connectivity_info;
+
+/** Of ROUND_TRIP. */
+typedef struct {
+    uint32_t struct_size;
+    /** Must not be read; 0. */
+    uint32_t reserved;
+    /** To whom, while they are in the room; else NULL. */
+    jmeet_participant *participant;
+    /** To whom. */
+    jmeet_str endpoint_id;
+    /** The shortest of five, through the bridge and back, in microseconds. */
+    uint64_t round_trip_us;
+} jmeet_round_trip_info;
+
+/** Who speaks now; see `jmeet_conference_get_speaking`. */
+typedef struct {
+    uint32_t struct_size;
+    /** Nobody speaks any more, where the bridge looks for that; the rest is then about who spoke last. */
+    bool silence;
+    /** We are the dominant speaker ourselves. */
+    bool ours;
+    /** The dominant speaker; NULL for ourselves, for one who has left, and before anybody spoke. */
+    jmeet_participant *participant;
+} jmeet_speaking;
+
+/** How a remote track does now; see `jmeet_track_get_status`. */
+typedef struct {
+    uint32_t struct_size;
+    /** A `jmeet_streaming`. */
+    uint32_t streaming;
+    /** The bridge has said that it forwards the track to us. Never of audio, and not of what comes straight from a peer. */
+    bool forwarded;
+    /** A `jmeet_suspended`: why the bridge does so no more; NONE while it does, and before it ever did. */
+    uint32_t suspended;
+} jmeet_track_status;
+
+/** How a participant's connection does now; see `jmeet_participant_get_status`. */
+typedef struct {
+    uint32_t struct_size;
+    /** The bridge hears something of them; true until it says otherwise. */
+    bool active;
+    /** Through the bridge to them and back, in microseconds; 0: not measured (yet). `jmeet_client_options.measure_round_trips`. */
+    uint64_t round_trip_us;
+} jmeet_participant_status;
 
 /** How a writer is made. No choices yet. */
 typedef struct {
@@ -1897,6 +2029,72 @@ jmeet_status jmeet_conference_send_endpoint_message(jmeet_conference *room,
                                                     uint64_t tag,
                                                     jmeet_error **error);
 
+/** Reads a TRACK_STREAMING. */
+jmeet_status jmeet_event_track_streaming(const jmeet_event *event, jmeet_track_streaming_info *info);
+
+/** Reads a CONNECTIVITY. */
+jmeet_status jmeet_event_connectivity(const jmeet_event *event, jmeet_connectivity_info *info);
+
+/** Reads a ROUND_TRIP. */
+jmeet_status jmeet_event_round_trip(const jmeet_event *event, jmeet_round_trip_info *info);
+
+/**
+ * Who speaks now, as the bridge hears it, which may be ahead of the queue. Any thread; does not block.
+ *
+ * Errors: `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_INVALID_ARGUMENT` (struct_size).
+ */
+jmeet_status jmeet_conference_get_speaking(const jmeet_conference *room, jmeet_speaking *speaking);
+
+/**
+ * Who spoke last, the dominant speaker first and then the earlier ones, the latest first: those of the others who are still here.
+ * The list is the caller's, freed with `jmeet_participant_list_free`. Any thread; does not block.
+ *
+ * Errors: `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_RESOURCES`.
+ */
+jmeet_status jmeet_conference_list_speakers(const jmeet_conference *room,
+                                            jmeet_participant_list **list);
+
+/**
+ * How a remote track does now, which may be ahead of the queue. Any thread; does not block.
+ *
+ * Errors: `JMEET_ERR_GONE`: it was removed. `JMEET_ERR_INVALID_ARGUMENT`: it is ours, or struct_size. `JMEET_ERR_NULL`,
+ * `JMEET_ERR_INVALID_HANDLE`.
+ */
+jmeet_status jmeet_track_get_status(const jmeet_track *track,
+                                    jmeet_track_status *status);
+
+/**
+ * How a participant's connection does now, which may be ahead of the queue. Any thread; does not block.
+ *
+ * Errors: `JMEET_ERR_GONE`: they have left. `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_INVALID_ARGUMENT` (struct_size).
+ */
+jmeet_status jmeet_participant_get_status(const jmeet_participant *participant,
+                                          jmeet_participant_status *status);
+
+/** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
+jmeet_status jmeet_speaking_init(jmeet_speaking *speaking,
+                                 size_t size);
+
+/** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
+jmeet_status jmeet_track_streaming_info_init(jmeet_track_streaming_info *info,
+                                             size_t size);
+
+/** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
+jmeet_status jmeet_connectivity_info_init(jmeet_connectivity_info *info,
+                                          size_t size);
+
+/** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
+jmeet_status jmeet_round_trip_info_init(jmeet_round_trip_info *info,
+                                        size_t size);
+
+/** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
+jmeet_status jmeet_track_status_init(jmeet_track_status *status,
+                                     size_t size);
+
+/** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
+jmeet_status jmeet_participant_status_init(jmeet_participant_status *status,
+                                           size_t size);
+
 /** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
 jmeet_status jmeet_participant_info_init(jmeet_participant_info *info,
                                          size_t size);
@@ -2227,7 +2425,7 @@ jmeet_status jmeet_frame_release(jmeet_frame_ref *frame);
 
 /** A `jmeet_client_options` with every field at its default. */
 #define JMEET_CLIENT_OPTIONS_INIT \
-    { (uint32_t)sizeof(jmeet_client_options), 0, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0 }
+    { (uint32_t)sizeof(jmeet_client_options), 0, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /** A `jmeet_client_stats` with every field at its default. */
 #define JMEET_CLIENT_STATS_INIT \
@@ -2247,7 +2445,7 @@ jmeet_status jmeet_frame_release(jmeet_frame_ref *frame);
 
 /** A `jmeet_speaker_info` with every field at its default. */
 #define JMEET_SPEAKER_INFO_INIT \
-    { (uint32_t)sizeof(jmeet_speaker_info), false, NULL, { NULL, 0 }, { NULL, 0 } }
+    { (uint32_t)sizeof(jmeet_speaker_info), false, false, NULL, { NULL, 0 }, { NULL, 0 } }
 
 /** A `jmeet_endpoint_message_info` with every field at its default. */
 #define JMEET_ENDPOINT_MESSAGE_INFO_INIT \
@@ -2255,7 +2453,7 @@ jmeet_status jmeet_frame_release(jmeet_frame_ref *frame);
 
 /** A `jmeet_track_forwarded_info` with every field at its default. */
 #define JMEET_TRACK_FORWARDED_INFO_INIT \
-    { (uint32_t)sizeof(jmeet_track_forwarded_info), false, NULL }
+    { (uint32_t)sizeof(jmeet_track_forwarded_info), false, 0, NULL }
 
 /** A `jmeet_downlink_info` with every field at its default. */
 #define JMEET_DOWNLINK_INFO_INIT \
@@ -2264,6 +2462,30 @@ jmeet_status jmeet_frame_release(jmeet_frame_ref *frame);
 /** A `jmeet_receive_options` with every field at its default. */
 #define JMEET_RECEIVE_OPTIONS_INIT \
     { (uint32_t)sizeof(jmeet_receive_options), 0, 0, 0, NULL, NULL, NULL }
+
+/** A `jmeet_track_streaming_info` with every field at its default. */
+#define JMEET_TRACK_STREAMING_INFO_INIT \
+    { (uint32_t)sizeof(jmeet_track_streaming_info), 0, NULL }
+
+/** A `jmeet_connectivity_info` with every field at its default. */
+#define JMEET_CONNECTIVITY_INFO_INIT \
+    { (uint32_t)sizeof(jmeet_connectivity_info), false, NULL, { NULL, 0 } }
+
+/** A `jmeet_round_trip_info` with every field at its default. */
+#define JMEET_ROUND_TRIP_INFO_INIT \
+    { (uint32_t)sizeof(jmeet_round_trip_info), 0, NULL, { NULL, 0 }, 0 }
+
+/** A `jmeet_speaking` with every field at its default. */
+#define JMEET_SPEAKING_INIT \
+    { (uint32_t)sizeof(jmeet_speaking), false, false, NULL }
+
+/** A `jmeet_track_status` with every field at its default. */
+#define JMEET_TRACK_STATUS_INIT \
+    { (uint32_t)sizeof(jmeet_track_status), 0, false, 0 }
+
+/** A `jmeet_participant_status` with every field at its default. */
+#define JMEET_PARTICIPANT_STATUS_INIT \
+    { (uint32_t)sizeof(jmeet_participant_status), false, 0 }
 
 /** A `jmeet_writer_options` with every field at its default. */
 #define JMEET_WRITER_OPTIONS_INIT \

@@ -139,6 +139,12 @@ public:
         jmeet_str out = {nullptr, 0};
         return jmeet_participant_endpoint_id(handle_, &out) == JMEET_OK ? std::string(detail::view(out)) : std::string();
     }
+    /** How their connection does now; all at rest once they have left. */
+    jmeet_participant_status status() const noexcept {
+        jmeet_participant_status out = JMEET_PARTICIPANT_STATUS_INIT;
+        jmeet_participant_get_status(handle_, &out);
+        return out;
+    }
     friend bool operator==(participant a, participant b) noexcept { return a.handle_ == b.handle_; }
     friend bool operator!=(participant a, participant b) noexcept { return a.handle_ != b.handle_; }
 
@@ -160,6 +166,12 @@ public:
     }
     result<void> remove() const { return detail::done(jmeet_track_remove(handle_)); }
     result<void> request_key_frame() const { return detail::done(jmeet_track_request_key_frame(handle_)); }
+    /** How somebody's track does now; all at rest of our own and of one that is gone. */
+    jmeet_track_status status() const noexcept {
+        jmeet_track_status out = JMEET_TRACK_STATUS_INIT;
+        jmeet_track_get_status(handle_, &out);
+        return out;
+    }
     friend bool operator==(track a, track b) noexcept { return a.handle_ == b.handle_; }
     friend bool operator!=(track a, track b) noexcept { return a.handle_ != b.handle_; }
 
@@ -208,9 +220,12 @@ struct media_changed { jmeet_media_path path; jmeet_media_state state; bool by_p
 struct bridge_offered {};
 struct bridge_channel { jmeet_bridge_channel state; };
 /** Endpoint ids of earlier speakers, the latest first, with a space between them. */
-struct speaker { jmeet::participant participant; std::string_view endpoint_id, previous; bool silence; };
+struct speaker { jmeet::participant participant; std::string_view endpoint_id, previous; bool silence, only_previous; };
 struct endpoint_message { jmeet::participant participant; std::string_view endpoint_id, payload; bool is_private; };
-struct track_forwarded { jmeet::track track; bool forwarded; };
+struct track_forwarded { jmeet::track track; bool forwarded; jmeet_suspended suspended; };
+struct track_streaming { jmeet::track track; jmeet_streaming streaming; };
+struct connectivity { jmeet::participant participant; std::string_view endpoint_id; bool active; };
+struct round_trip { jmeet::participant participant; std::string_view endpoint_id; std::uint64_t round_trip_us; };
 struct downlink { std::uint64_t bits_per_second; };
 struct bridge_changed { bool available; };
 struct key_frame_wanted { jmeet::track track; std::uint32_t encoding; };
@@ -288,10 +303,17 @@ JMEET_HPP_READS(media_changed, JMEET_EVENT_MEDIA, jmeet_event_media, jmeet_media
 JMEET_HPP_READS(bridge_channel, JMEET_EVENT_BRIDGE_CHANNEL, jmeet_event_bridge_channel, jmeet_bridge_channel_info,
                 {static_cast<jmeet_bridge_channel>(i.state)})
 JMEET_HPP_READS(speaker, JMEET_EVENT_SPEAKER, jmeet_event_speaker, jmeet_speaker_info,
-                {i.participant, view(i.endpoint_id), view(i.previous), i.silence})
+                {i.participant, view(i.endpoint_id), view(i.previous), i.silence, i.only_previous})
 JMEET_HPP_READS(endpoint_message, JMEET_EVENT_ENDPOINT_MESSAGE, jmeet_event_endpoint_message, jmeet_endpoint_message_info,
                 {i.participant, view(i.endpoint_id), view(i.payload), i.is_private})
-JMEET_HPP_READS(track_forwarded, JMEET_EVENT_TRACK_FORWARDED, jmeet_event_track_forwarded, jmeet_track_forwarded_info, {i.track, i.forwarded})
+JMEET_HPP_READS(track_forwarded, JMEET_EVENT_TRACK_FORWARDED, jmeet_event_track_forwarded, jmeet_track_forwarded_info,
+                {i.track, i.forwarded, static_cast<jmeet_suspended>(i.suspended)})
+JMEET_HPP_READS(track_streaming, JMEET_EVENT_TRACK_STREAMING, jmeet_event_track_streaming, jmeet_track_streaming_info,
+                {i.track, static_cast<jmeet_streaming>(i.streaming)})
+JMEET_HPP_READS(connectivity, JMEET_EVENT_CONNECTIVITY, jmeet_event_connectivity, jmeet_connectivity_info,
+                {i.participant, view(i.endpoint_id), i.active})
+JMEET_HPP_READS(round_trip, JMEET_EVENT_ROUND_TRIP, jmeet_event_round_trip, jmeet_round_trip_info,
+                {i.participant, view(i.endpoint_id), i.round_trip_us})
 JMEET_HPP_READS(downlink, JMEET_EVENT_DOWNLINK, jmeet_event_downlink, jmeet_downlink_info, {i.bits_per_second})
 JMEET_HPP_READS(key_frame_wanted, JMEET_EVENT_KEY_FRAME_WANTED, jmeet_event_key_frame_wanted, jmeet_key_frame_wanted_info, {i.track, i.encoding})
 JMEET_HPP_READS(target_bitrate, JMEET_EVENT_TARGET_BITRATE, jmeet_event_target_bitrate, jmeet_target_bitrate_info,
@@ -469,16 +491,13 @@ public:
         return jmeet_conference_endpoint_id(handle_, &out) == JMEET_OK ? std::string(detail::view(out)) : std::string();
     }
     /** Everybody else now. */
-    result<std::vector<participant>> participants() const {
-        jmeet_participant_list *list = nullptr;
-        const jmeet_status status = jmeet_conference_list_participants(handle_, &list);
-        if (status != JMEET_OK) return detail::failure(status, nullptr);
-        detail::owned<jmeet_participant_list, jmeet_participant_list_free> keep(list);
-        std::vector<participant> out;
-        for (std::size_t n = 0; n < jmeet_participant_list_size(list); n++) {
-            jmeet_participant_info info = JMEET_PARTICIPANT_INFO_INIT;
-            if (jmeet_participant_list_get(list, n, &info) == JMEET_OK && info.participant) out.emplace_back(info.participant);
-        }
+    result<std::vector<participant>> participants() const { return people(jmeet_conference_list_participants); }
+    /** Those of the others who spoke, the latest first. */
+    result<std::vector<participant>> speakers() const { return people(jmeet_conference_list_speakers); }
+    /** Who speaks now. */
+    jmeet_speaking speaking() const noexcept {
+        jmeet_speaking out = JMEET_SPEAKING_INIT;
+        jmeet_conference_get_speaking(handle_, &out);
         return out;
     }
     /** By its endpoint id, or by the key that frames and infos carry. */
@@ -536,6 +555,18 @@ public:
     }
 
 private:
+    result<std::vector<participant>> people(jmeet_status (*list_of)(const jmeet_conference *, jmeet_participant_list **)) const {
+        jmeet_participant_list *list = nullptr;
+        const jmeet_status status = list_of(handle_, &list);
+        if (status != JMEET_OK) return detail::failure(status, nullptr);
+        detail::owned<jmeet_participant_list, jmeet_participant_list_free> keep(list);
+        std::vector<participant> out;
+        for (std::size_t n = 0; n < jmeet_participant_list_size(list); n++) {
+            jmeet_participant_info info = JMEET_PARTICIPANT_INFO_INIT;
+            if (jmeet_participant_list_get(list, n, &info) == JMEET_OK && info.participant) out.emplace_back(info.participant);
+        }
+        return out;
+    }
     result<track> send(jmeet_media media, std::uint64_t tag) const {
         jmeet_track_options options = JMEET_TRACK_OPTIONS_INIT;
         options.media = media;

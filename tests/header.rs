@@ -24,6 +24,7 @@ fn sources() -> Vec<PathBuf> {
         "client",
         "conference",
         "bridge_info",
+        "bridge_states",
         "participant",
         "track",
         "writer",

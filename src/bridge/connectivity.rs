@@ -42,6 +42,11 @@ impl Connectivity {
         !self.silent.contains_key(endpoint)
     }
 
+    /// Who is silent.
+    pub fn silent(&self) -> Vec<String> {
+        self.silent.keys().cloned().collect()
+    }
+
     /// Somebody left.
     pub fn remove(&mut self, endpoint: &str) {
         self.silent.remove(endpoint);

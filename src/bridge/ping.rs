@@ -35,14 +35,14 @@ impl Ping {
         };
         ToBridge::EndpointMessage { to: to.to_owned(), payload: json!({ "type": kind, "id": id }) }
     }
-}
 
-/// The answer to an application message, if it is a ping. `Some(None)`: one that wants no answer, and is nothing else either.
-pub fn answer(from: &str, payload: &str) -> Option<Option<ToBridge>> {
-    Some(match Ping::read(payload)? {
-        Ping::Request(id) if id != 0 => Some(Ping::Response(id).message(from)),
-        Ping::Request(_) | Ping::Response(_) => None,
-    })
+    /// What it is answered with to its sender, if it wants that.
+    pub fn answer(self, from: &str) -> Option<ToBridge> {
+        match self {
+            Ping::Request(id) if id != 0 => Some(Ping::Response(id).message(from)),
+            Ping::Request(_) | Ping::Response(_) => None,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -51,13 +51,16 @@ mod tests {
 
     #[test]
     fn requests_with_an_id_are_answered_to_the_sender_and_other_messages_left_alone() {
-        let pong = answer("bb", r#"{"type":"e2e-ping-request","id":3}"#);
+        let answer = |payload: &str| Ping::read(payload).map(|p| p.answer("bb"));
         let payload = json!({"type": "e2e-ping-response", "id": 3});
-        assert_eq!(pong, Some(Some(ToBridge::EndpointMessage { to: "bb".into(), payload })));
+        assert_eq!(
+            answer(r#"{"type":"e2e-ping-request","id":3}"#),
+            Some(Some(ToBridge::EndpointMessage { to: "bb".into(), payload }))
+        );
         for odd in [r#"{"type":"e2e-ping-request","id":0}"#, r#"{"type":"e2e-ping-request","id":"x"}"#] {
-            assert_eq!(answer("bb", odd), Some(None));
+            assert_eq!(answer(odd), Some(None));
         }
-        assert_eq!(answer("bb", r#"{"type":"e2e-ping-response","id":3}"#), Some(None));
+        assert_eq!(answer(r#"{"type":"e2e-ping-response","id":3}"#), Some(None));
         for other in [
             r#"{"type":"other"}"#,
             r#"{"type":"e2e-ping-reply"}"#,
@@ -65,7 +68,7 @@ mod tests {
             "{}",
             "e2e-ping-request",
         ] {
-            assert_eq!(answer("bb", other), None, "{other}");
+            assert_eq!(answer(other), None, "{other}");
         }
     }
 }

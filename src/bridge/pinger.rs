@@ -60,20 +60,31 @@ impl Pinger {
         self.peers.remove(endpoint);
     }
 
-    /// When [`Pinger::handle_timeout`] is wanted.
+    /// The channel opened: what was due meanwhile does not go out all at once.
+    pub fn opened(&mut self, now: Time) {
+        let due: Vec<String> = self.peers.iter().filter(|(_, p)| p.next.is_some()).map(|p| p.0.clone()).collect();
+        for endpoint in due {
+            let next = now + self.pause();
+            if let Some(p) = self.peers.get_mut(&endpoint) {
+                p.next = Some(next);
+            }
+        }
+    }
+
+    /// When [`Pinger::handle_timeout`] is wanted, while the channel is open.
     pub fn next_deadline(&self) -> Option<Time> {
         self.peers.values().filter_map(|p| p.next).min()
     }
 
-    /// The requests to send now; none while the channel is not open, or the meeting too large.
-    pub fn handle_timeout(&mut self, open: bool, now: Time) -> Vec<ToBridge> {
+    /// The requests to send now; none while the meeting is too large.
+    pub fn handle_timeout(&mut self, now: Time) -> Vec<ToBridge> {
         let due: Vec<String> = self
             .peers
             .iter()
             .filter(|(_, p)| p.next.is_some_and(|t| t.mono_us <= now.mono_us))
             .map(|p| p.0.clone())
             .collect();
-        let ask = open && self.others < MAX_PINGED_MEETING;
+        let ask = self.others < MAX_PINGED_MEETING;
         let mut requests = Vec::new();
         for endpoint in due {
             let pause = self.pause();
@@ -130,7 +141,7 @@ mod tests {
     /// Lets time pass to the next deadline.
     fn next(p: &mut Pinger, now: &mut Time) -> Vec<ToBridge> {
         *now = *now + p.next_deadline().expect("a deadline").since(*now);
-        p.handle_timeout(true, *now)
+        p.handle_timeout(*now)
     }
 
     #[test]
@@ -169,16 +180,22 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_asked_in_a_meeting_past_the_bound_or_without_a_channel() {
+    fn nobody_is_asked_in_a_meeting_past_the_bound() {
         for (others, asked) in [(MAX_PINGED_MEETING - 1, true), (MAX_PINGED_MEETING, false)] {
             let mut p = room("f", others);
             let mut now = T0;
             assert_eq!(!next(&mut p, &mut now).is_empty(), asked);
         }
-        let mut p = room("f", 1);
-        let t = p.next_deadline().unwrap();
-        assert!(p.handle_timeout(false, t).is_empty());
-        assert_eq!(p.handle_timeout(true, t + Duration::from_secs(2)).len(), 1, "what was not asked does not count");
+    }
+
+    #[test]
+    fn what_was_due_while_the_channel_was_closed_is_spread_out_when_it_opens() {
+        let mut p = room("f", 50);
+        let now = T0 + Duration::from_secs(100);
+        assert!(p.next_deadline().is_some_and(|t| t.mono_us < now.mono_us));
+        p.opened(now);
+        assert!(p.handle_timeout(now).is_empty());
+        assert!(p.next_deadline().is_some_and(|t| t.mono_us > now.mono_us));
     }
 
     #[test]

@@ -4,8 +4,6 @@ use crate::wire::colibri::Speakers as Said;
 
 /// Earlier speakers that are kept; the bridge tells ten with the dominant one.
 pub const MAX_PREVIOUS_SPEAKERS: usize = 32;
-/// Participants whose audio levels are worth asking for.
-pub const MAX_HEARD: usize = 5;
 
 /// What changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,12 +31,14 @@ impl Speakers {
         news
     }
 
-    /// Somebody left. The bridge says the same later, with who speaks now.
-    pub fn remove(&mut self, endpoint: &str) {
+    /// Somebody left. Who speaks in the place of a dominant one, the bridge says later.
+    pub fn remove(&mut self, endpoint: &str) -> Option<SpeakerChange> {
+        let before = self.0.previous.len();
         self.0.previous.retain(|p| p != endpoint);
         if self.0.dominant == endpoint {
             self.0.dominant.clear();
         }
+        (self.0.previous.len() < before).then_some(SpeakerChange::Previous)
     }
 
     /// The dominant speaker, in silence the last one; may be ourselves.
@@ -54,12 +54,6 @@ impl Speakers {
     /// Nobody speaks, where the bridge looks for that.
     pub fn silence(&self) -> bool {
         self.0.silence
-    }
-
-    /// Whose audio levels are worth asking for, the latest speaker first.
-    pub fn heard<'a>(&'a self, own: &'a str) -> impl Iterator<Item = &'a str> {
-        let all = self.dominant().into_iter().chain(self.0.previous.iter().map(String::as_str));
-        all.filter(move |e| *e != own).take(MAX_HEARD)
     }
 }
 
@@ -84,15 +78,13 @@ mod tests {
     }
 
     #[test]
-    fn who_leaves_is_forgotten_and_we_are_not_heard() {
+    fn who_leaves_is_forgotten() {
         let mut s = Speakers::default();
-        s.set(said("me", &["a", "b", "c", "d", "e", "f"], false));
-        assert_eq!(s.heard("me").collect::<Vec<_>>(), ["a", "b", "c", "d", "e"]);
-        assert_eq!(s.heard("x").count(), MAX_HEARD);
-        s.remove("b");
-        assert_eq!(s.heard("me").collect::<Vec<_>>(), ["a", "c", "d", "e", "f"]);
-        s.remove("me");
-        assert_eq!(s.dominant(), None);
+        s.set(said("me", &["a", "b", "c"], false));
+        assert_eq!(s.remove("b"), Some(SpeakerChange::Previous));
+        assert_eq!(s.previous(), ["a", "c"]);
+        assert_eq!(s.remove("b"), None);
+        assert_eq!((s.remove("me"), s.dominant()), (None, None));
     }
 
     #[test]

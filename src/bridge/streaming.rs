@@ -42,8 +42,8 @@ pub struct Facts {
     pub session_active: bool,
     /// The bridge forwards it, as far as it has said.
     pub forwarded: bool,
-    /// Frames that came of it, from whatever start; none before it has an SSRC.
-    pub frames: Option<u64>,
+    /// Packets or frames that came of it, from whatever start, and when the last one did; none before the first.
+    pub frames: Option<(u64, Time)>,
 }
 
 /// The status of one track.
@@ -64,6 +64,11 @@ impl TrackStreaming {
     /// How it does.
     pub fn status(&self) -> Streaming {
         self.status
+    }
+
+    /// Nothing comes of it now: [`TrackStreaming::update`] is wanted with its next frame.
+    pub fn is_frozen(&self) -> bool {
+        self.frozen
     }
 
     /// When [`TrackStreaming::update`] is wanted, if nothing changes before. A frozen track wants it with its next frame.
@@ -104,13 +109,14 @@ impl TrackStreaming {
     fn look(&mut self, facts: &Facts, now: Time) {
         if facts.muted || !facts.session_active {
             // Nothing is to be expected; it has all of its time again when that ends.
-            (self.frames, self.since, self.frozen) = (facts.frames, None, false);
-        } else if facts.frames.is_some() && facts.frames != self.frames {
-            (self.frames, self.since, self.frozen) = (facts.frames, Some(now), false);
-        } else {
-            let since = *self.since.get_or_insert(now);
-            self.frozen |= now.since(since) >= pause(facts);
+            (self.frames, self.since, self.frozen) = (facts.frames.map(|f| f.0), None, false);
+            return;
         }
+        if let Some((count, at)) = facts.frames.filter(|f| Some(f.0) != self.frames) {
+            (self.frames, self.since, self.frozen) = (Some(count), Some(at), false);
+        }
+        let since = *self.since.get_or_insert(now);
+        self.frozen |= now.since(since) >= pause(facts);
     }
 }
 
@@ -127,8 +133,14 @@ mod tests {
     use super::*;
 
     const T0: Time = Time { mono_us: 1_000_000, unix_us: 0 };
-    const GOOD: Facts =
-        Facts { muted: false, none_wanted: false, peer: false, session_active: true, forwarded: true, frames: Some(0) };
+    const GOOD: Facts = Facts {
+        muted: false,
+        none_wanted: false,
+        peer: false,
+        session_active: true,
+        forwarded: true,
+        frames: Some((0, T0)),
+    };
 
     /// Lets time pass to the deadline; how long that was and what came of it.
     fn wait(s: &mut TrackStreaming, f: &Facts, now: &mut Time) -> (Duration, Option<Streaming>) {
@@ -142,7 +154,7 @@ mod tests {
     fn frames_that_come_are_active_also_the_very_first() {
         let (mut s, mut now) = (TrackStreaming::default(), T0);
         for n in 0..100 {
-            assert_eq!(s.update(&Facts { frames: Some(n), ..GOOD }, now), None);
+            assert_eq!(s.update(&Facts { frames: Some((n, now)), ..GOOD }, now), None);
             assert_eq!(s.next_deadline(), Some(now + FORWARDED_PAUSE));
             now = now + Duration::from_millis(9_999);
         }
@@ -159,7 +171,7 @@ mod tests {
         // Forwarded again, it has ten seconds to begin.
         assert_eq!(s.update(&GOOD, now), Some(Streaming::Restoring));
         assert_eq!(wait(&mut s, &GOOD, &mut now), (RESTORING, Some(Streaming::Interrupted)));
-        assert_eq!(s.update(&Facts { frames: Some(1), ..GOOD }, now), Some(Streaming::Active));
+        assert_eq!(s.update(&Facts { frames: Some((1, now)), ..GOOD }, now), Some(Streaming::Active));
     }
 
     #[test]
@@ -186,9 +198,9 @@ mod tests {
         let peer = Facts { peer: true, forwarded: false, ..GOOD };
         s.update(&peer, now);
         assert_eq!(wait(&mut s, &peer, &mut now), (PEER_PAUSE, Some(Streaming::Interrupted)));
-        assert_eq!(s.update(&Facts { frames: Some(1), ..peer }, now), Some(Streaming::Active));
+        assert_eq!(s.update(&Facts { frames: Some((1, now)), ..peer }, now), Some(Streaming::Active));
         // Our last-N is a matter of the bridge.
-        let none_wanted = Facts { none_wanted: true, frames: Some(1), ..peer };
+        let none_wanted = Facts { none_wanted: true, frames: Some((1, now)), ..peer };
         s.update(&none_wanted, now);
         assert_eq!(wait(&mut s, &none_wanted, &mut now).1, Some(Streaming::Interrupted));
     }
@@ -221,9 +233,9 @@ mod tests {
     #[test]
     fn a_count_that_begins_anew_on_another_ssrc_is_progress() {
         let mut s = TrackStreaming::default();
-        s.update(&Facts { frames: Some(500), ..GOOD }, T0);
+        s.update(&Facts { frames: Some((500, T0)), ..GOOD }, T0);
         let now = T0 + FORWARDED_PAUSE;
-        assert_eq!(s.update(&Facts { frames: Some(3), ..GOOD }, now), None);
+        assert_eq!(s.update(&Facts { frames: Some((3, now)), ..GOOD }, now), None);
         assert_eq!(s.next_deadline(), Some(now + FORWARDED_PAUSE));
     }
 }

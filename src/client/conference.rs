@@ -2,12 +2,15 @@
 
 use super::reader::{Reader, ReaderShared};
 use super::shared::{LOCAL_KEYS, Shared, ToDriver};
+use super::status::{EndpointStatus, TrackStatus};
 use super::writer::{Writer, WriterShared};
 use crate::bridge::AllConstraints;
 use crate::error::{Code, Error, Stage};
 use crate::media::peer::Stats;
 use crate::media::reader_queue::ReaderQueue;
-use crate::meeting::event::{ClientState, ConferenceKey, MAIN_ROOM, Participant, ParticipantKey, Track, TrackKey};
+use crate::meeting::event::{
+    ClientState, ConferenceKey, MAIN_ROOM, Participant, ParticipantKey, Speaker, Track, TrackKey,
+};
 use crate::meeting::options::{MAX_DISPLAY_NAME_BYTES, TrackOptions};
 use crate::meeting::{Command, ReaderKey, ReaderOptions};
 use std::sync::Arc;
@@ -66,6 +69,46 @@ impl Conference {
     /// The track with this key.
     pub fn track(&self, key: TrackKey) -> Option<Arc<Track>> {
         self.shared.snapshot.lock().tracks.get(&key).cloned()
+    }
+
+    /// Who speaks, as the bridge heard it last.
+    pub fn speaker(&self) -> Option<Speaker> {
+        self.shared.snapshot.lock().statuses.speaker.clone()
+    }
+
+    /// Those of the others who spoke, the latest first.
+    pub fn speakers(&self) -> Vec<Arc<Participant>> {
+        let s = self.shared.snapshot.lock();
+        let Some(said) = &s.statuses.speaker else { return Vec::new() };
+        let who = |id: &String| s.participants.values().find(|p| p.endpoint_id == *id).cloned();
+        std::iter::once(&said.endpoint_id).chain(&said.previous).filter_map(who).collect()
+    }
+
+    /// How a remote track does.
+    ///
+    /// # Errors
+    /// `Gone`; `InvalidArgument`: it is ours.
+    pub fn track_status(&self, track: TrackKey) -> Result<TrackStatus, Error> {
+        if track.0 >= LOCAL_KEYS {
+            return Err(Error::new(Code::InvalidArgument, Stage::None, "the track is ours"));
+        }
+        let s = self.shared.snapshot.lock();
+        if !s.tracks.contains_key(&track) {
+            return Err(Error::new(Code::Gone, Stage::None, "the track is gone"));
+        }
+        Ok(s.statuses.tracks.get(&track).copied().unwrap_or_default())
+    }
+
+    /// How a participant's connection does.
+    ///
+    /// # Errors
+    /// `Gone`: they have left.
+    pub fn endpoint_status(&self, participant: ParticipantKey) -> Result<EndpointStatus, Error> {
+        let s = self.shared.snapshot.lock();
+        if !s.participants.contains_key(&participant) {
+            return Err(Error::new(Code::Gone, Stage::None, "the participant has left"));
+        }
+        Ok(s.statuses.endpoints.get(&participant).cloned().unwrap_or_default())
     }
 
     fn joined(&self) -> Result<(), Error> {

@@ -36,6 +36,9 @@ enum Key {
     Speaker,
     Downlink,
     Forwarded(u64),
+    Streaming(u64),
+    Connectivity(u64),
+    RoundTrip(u64),
     BridgeAvailable,
     Overrun,
     Timeline(u32),
@@ -83,6 +86,10 @@ fn rule(event: &Event) -> Rule {
         EventKind::Speaker(_) => Rule::Newest(Key::Speaker),
         EventKind::EndpointMessage(m) => Rule::Message(m.payload.len()),
         EventKind::TrackForwarded { track, .. } => Rule::Newest(Key::Forwarded(track.0)),
+        EventKind::TrackStreaming { track, .. } => Rule::Newest(Key::Streaming(track.0)),
+        // Ourselves are 0, which no participant is.
+        EventKind::Connectivity(c) => Rule::Newest(Key::Connectivity(c.participant.map_or(0, |p| p.0))),
+        EventKind::RoundTrip(r) => Rule::Newest(Key::RoundTrip(r.participant.0)),
         EventKind::Downlink { .. } => Rule::Level(Key::Downlink),
         EventKind::BridgeOffered => Rule::Newest(Key::BridgeOffered),
         EventKind::BridgeAvailable(_) => Rule::Newest(Key::BridgeAvailable),
@@ -194,7 +201,9 @@ impl Pending {
                 self.append(event);
             }
             Rule::ParticipantLeft(p) => {
-                self.cancel(id, Key::ParticipantUpdated(p));
+                for key in [Key::ParticipantUpdated(p), Key::Connectivity(p), Key::RoundTrip(p)] {
+                    self.cancel(id, key);
+                }
                 if self.pinned.remove(&(id, Key::ParticipantJoined(p))) || !self.cancel(id, Key::ParticipantJoined(p)) {
                     self.append(event);
                 }
@@ -203,6 +212,7 @@ impl Pending {
                 self.cancel(id, Key::TrackUpdated(t));
                 self.cancel(id, Key::CodecWanted(t));
                 self.cancel(id, Key::Forwarded(t));
+                self.cancel(id, Key::Streaming(t));
                 for encoding in 0..MAX_ENCODINGS {
                     self.cancel(id, Key::Refresh(t, encoding));
                     self.cancel(id, Key::Bitrate(t, encoding));

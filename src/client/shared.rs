@@ -3,6 +3,7 @@
 
 use super::queue::{FOR_EVER, Queue};
 use super::reader::ReaderShared;
+use super::status::Statuses;
 use super::writer::WriterShared;
 use crate::error::{Code, Error, Stage};
 use crate::media::OutgoingFrame;
@@ -41,6 +42,7 @@ pub(crate) struct Snapshot {
     pub endpoint_id: Option<String>,
     pub participants: BTreeMap<ParticipantKey, Arc<Participant>>,
     pub tracks: BTreeMap<TrackKey, Arc<Track>>,
+    pub statuses: Statuses,
     pub timeline: Vec<(TimelineStage, u64)>,
     /// What came and was passed over.
     pub ignored: IgnoredStats,
@@ -143,6 +145,7 @@ impl Shared {
         let mut done = false;
         {
             let mut s = self.snapshot.lock();
+            s.statuses.follow(&event.kind);
             match &event.kind {
                 EventKind::State(state) => s.state = *state,
                 EventKind::Joined(j) => s.endpoint_id = Some(j.endpoint_id.clone()),

@@ -8,7 +8,7 @@ use super::event::{asked, jmeet_event, wrong_event};
 use super::participant::jmeet_participant;
 use super::status::jmeet_status;
 use super::track::jmeet_track;
-use crate::bridge::AllConstraints;
+use crate::bridge::{AllConstraints, SpeakerChange};
 use crate::error::{Code, Error, Stage};
 use crate::meeting::event::EventKind;
 use std::ffi::c_char;
@@ -29,6 +29,8 @@ pub struct jmeet_speaker_info {
     pub struct_size: u32,
     /// Nobody speaks any more, where the bridge looks for that.
     pub silence: bool,
+    /// Only `previous` is news: the dominant speaker and the silence are as before.
+    pub only_previous: bool,
     /// Who, while they are in the room; NULL for ourselves.
     pub participant: *mut jmeet_participant,
     /// The dominant speaker's endpoint id; may be ours.
@@ -57,8 +59,10 @@ pub struct jmeet_endpoint_message_info {
 #[derive(Clone, Copy)]
 pub struct jmeet_track_forwarded_info {
     pub struct_size: u32,
-    /// The bridge sends it to us now. Not: it does not fit into the bandwidth or the last-N, or nobody reads it.
+    /// The bridge sends it to us now.
     pub forwarded: bool,
+    /// A `jmeet_suspended`: why it does so no more; NONE while it does.
+    pub suspended: u32,
     /// The remote track; NULL once it is removed.
     pub track: *mut jmeet_track,
 }
@@ -150,7 +154,8 @@ pub unsafe extern "C" fn jmeet_event_speaker(event: *const jmeet_event, info: *m
         let EventKind::Speaker(s) = &e.event.kind else { return Err(wrong_event()) };
         let participant = s.participant.and_then(|key| e.client.participant(key)).unwrap_or(std::ptr::null_mut());
         let [endpoint_id, previous] = e.texts.get([s.endpoint_id.as_str(), &s.previous.join(" ")]);
-        fill(info, jmeet_speaker_info { struct_size: 0, silence: s.silence, participant, endpoint_id, previous })
+        let (silence, only_previous) = (s.silence, s.change == SpeakerChange::Previous);
+        fill(info, jmeet_speaker_info { struct_size: 0, silence, only_previous, participant, endpoint_id, previous })
     })
 }
 
@@ -178,9 +183,10 @@ pub unsafe extern "C" fn jmeet_event_track_forwarded(
 ) -> jmeet_status {
     entry!({
         let e = asked(event, info)?;
-        let EventKind::TrackForwarded { track, forwarded } = e.event.kind else { return Err(wrong_event()) };
+        let EventKind::TrackForwarded { track, suspended } = e.event.kind else { return Err(wrong_event()) };
         let track = e.client.track_or_null(track);
-        fill(info, jmeet_track_forwarded_info { struct_size: 0, forwarded, track })
+        let (forwarded, suspended) = (suspended.is_none(), suspended.map_or(0, |why| why as u32));
+        fill(info, jmeet_track_forwarded_info { struct_size: 0, forwarded, suspended, track })
     })
 }
 

@@ -25,7 +25,7 @@ pub struct jmeet_conference {
 }
 
 pub(super) struct Room {
-    client: Arc<Client>,
+    pub client: Arc<Client>,
     kept: Kept,
 }
 

@@ -17,6 +17,7 @@ compile_error!("the C ABI catches panics at its border: build it with panic = \"
 pub mod alone;
 pub mod args;
 pub mod bridge_info;
+pub mod bridge_states;
 pub mod client;
 pub mod conference;
 mod entry;

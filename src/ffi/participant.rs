@@ -5,6 +5,7 @@ use super::client::Client;
 use super::entry::{about, entry};
 use super::handle::{Object, Table, get, make, take};
 use super::status::jmeet_status;
+use crate::client::Conference;
 use crate::error::{Code, Error, Stage};
 use crate::meeting::event::{Participant, ParticipantKey};
 use std::sync::Arc;
@@ -128,6 +129,13 @@ pub(super) fn info(
         reserved: 0,
     };
     (info, more)
+}
+
+/// A participant handle of C: its room and its key.
+pub(super) fn participant(handle: *const jmeet_participant) -> Result<(Conference, ParticipantKey), Error> {
+    let p = get::<Person>(handle)?;
+    about(p.client.handle());
+    Ok((p.client.conference()?, p.key))
 }
 
 fn gone() -> Error {

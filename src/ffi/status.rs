@@ -314,6 +314,45 @@ pub enum jmeet_event_kind {
     JMEET_EVENT_DOWNLINK = 27,
     /// The focus has no videobridge for the room, or has one again: `jmeet_event_bridge`. A state, not an end.
     JMEET_EVENT_BRIDGE = 28,
+    /// A remote video track does otherwise than before: `jmeet_event_track_streaming`. The newest of each track counts.
+    JMEET_EVENT_TRACK_STREAMING = 29,
+    /// The bridge hears nothing of an endpoint any more, or hears it again: `jmeet_event_connectivity`. The newest of each counts.
+    JMEET_EVENT_CONNECTIVITY = 30,
+    /// How far another endpoint is, once for each: `jmeet_event_round_trip`. Only with `jmeet_client_options.measure_round_trips`.
+    JMEET_EVENT_ROUND_TRIP = 31,
+}
+
+/// How a remote video track does.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum jmeet_streaming {
+    JMEET_STREAMING_UNSPECIFIED = 0,
+    /// Frames come, or none are to be expected: it is muted, or no video is wanted at all.
+    JMEET_STREAMING_ACTIVE = 1,
+    /// The bridge does not forward it: last-N, bandwidth, or nobody reads it.
+    JMEET_STREAMING_INACTIVE = 2,
+    /// It should come and does not: for 10 s through the bridge, for 2.5 s from a peer.
+    JMEET_STREAMING_INTERRUPTED = 3,
+    /// The bridge forwards it again; it has 10 s to begin.
+    JMEET_STREAMING_RESTORING = 4,
+}
+
+/// Why the bridge does not forward a video track. It does not say so itself: this follows from what we know.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum jmeet_suspended {
+    /// It is forwarded, or never was.
+    JMEET_SUSPENDED_NONE = 0,
+    /// It is not there any more.
+    JMEET_SUSPENDED_GONE = 1,
+    /// Its owner has muted it.
+    JMEET_SUSPENDED_MUTED = 2,
+    /// We ask for none of it, or for no video at all.
+    JMEET_SUSPENDED_NOT_WANTED = 3,
+    /// Others come first, and no more than our last-N are sent.
+    JMEET_SUSPENDED_LAST_N = 4,
+    /// It does not fit into the bandwidth that the bridge sees.
+    JMEET_SUSPENDED_BANDWIDTH = 5,
 }
 
 /// Where a client stands.
@@ -572,6 +611,7 @@ static NAMES: &[(Code, &std::ffi::CStr)] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bridge::{Streaming, Suspended};
     use crate::error::Stage;
     use crate::log::Level;
     use crate::media::kind::{Codec, MediaType, VideoType};
@@ -616,6 +656,10 @@ mod tests {
                 jmeet_timeline_stage::JMEET_TIMELINE_FIRST_VIDEO_RECEIVED as u32,
                 TimelineStage::FirstVideoReceived as u32,
             ),
+            (jmeet_streaming::JMEET_STREAMING_ACTIVE as u32, Streaming::Active as u32),
+            (jmeet_streaming::JMEET_STREAMING_RESTORING as u32, Streaming::Restoring as u32),
+            (jmeet_suspended::JMEET_SUSPENDED_GONE as u32, Suspended::Gone as u32),
+            (jmeet_suspended::JMEET_SUSPENDED_BANDWIDTH as u32, Suspended::Bandwidth as u32),
             (jmeet_log_level::JMEET_LOG_ERROR as u32, Level::Error as u32),
             (jmeet_log_level::JMEET_LOG_TRACE as u32, Level::Trace as u32),
             (JMEET_CHANGED_DISPLAY_NAME, changed::DISPLAY_NAME),

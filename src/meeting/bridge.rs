@@ -1,22 +1,23 @@
 //! The channel to the bridge within a meeting: what is asked for on it, and what it says becomes events, tracks and wishes
 //! (docs/protocol/04 §1–§4, §10).
 
-use super::event::{BridgeChannel, EndpointMessage, EventKind, Speaker, TrackKey};
+use super::event::{BridgeChannel, EventKind};
 use super::io::{ConnectionKey, Output, Purpose};
 use super::machine::{Meeting, Phase};
 use super::session::Source;
 use super::tracks::Origin;
 use crate::bridge::channel::{self, Attempt, Channel, ChannelState, Offer, Transport};
+use crate::bridge::connectivity::Connectivity;
 use crate::bridge::constraints::{AllConstraints, Receive, SenderHeights};
 use crate::bridge::forwarded::Forwarded;
-use crate::bridge::ping;
+use crate::bridge::pinger::Pinger;
 use crate::bridge::source_maps::{MapChange, Slot, SourceMaps};
 use crate::error::{Code, Error, Stage};
 use crate::jingle::{BridgeOffer, SessionKey};
 use crate::media::kind::{MediaType, VideoType};
 use crate::media::peer::Command;
-use crate::time::Time;
-use crate::wire::colibri::{AudioSubscription, BridgeVideoType, FromBridge, MAX_PAYLOAD_BYTES, MappedSource, ToBridge};
+use crate::time::{Time, earliest};
+use crate::wire::colibri::{AudioSubscription, BridgeVideoType, MAX_PAYLOAD_BYTES, MappedSource, ToBridge};
 use crate::wire::source_info::SourceKind;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,16 +27,27 @@ pub struct Link {
     channel: Channel,
     /// The WebSocket of an attempt.
     socket: Option<(Attempt, ConnectionKey)>,
-    receive: Receive,
+    pub(super) receive: Receive,
     pub senders: SenderHeights,
     maps: SourceMaps,
-    forwarded: Forwarded,
+    pub(super) forwarded: Forwarded,
+    pub(super) connectivity: Connectivity,
 }
 
 impl Link {
     /// Whether it belongs to this session.
     pub fn is_of(&self, session: SessionKey) -> bool {
         self.session == session
+    }
+
+    /// Says something while the channel is open; it does not wait for that.
+    pub fn say(&mut self, message: &ToBridge, now: Time) {
+        self.channel.send(message.to_text(), false, now);
+    }
+
+    /// Whether the channel is open.
+    pub fn is_open(&self) -> bool {
+        matches!(self.channel.state(), ChannelState::Open(_))
     }
 }
 
@@ -55,6 +67,7 @@ impl Meeting {
             senders: SenderHeights::default(),
             maps: SourceMaps::default(),
             forwarded: Forwarded::default(),
+            connectivity: Connectivity::default(),
         });
         self.signal_bridge();
         for endpoint in self.roster.keys().cloned().collect::<Vec<_>>() {
@@ -72,6 +85,9 @@ impl Meeting {
         }
         if let Some((_, connection)) = l.socket {
             self.out.push_back(Output::CloseConnection(connection));
+        }
+        for endpoint in l.connectivity.silent() {
+            self.connectivity(endpoint, true);
         }
         self.emit(EventKind::BridgeChannel(BridgeChannel::None));
     }
@@ -179,8 +195,15 @@ impl Meeting {
                     for text in waiting {
                         l.channel.send(text, true, now);
                     }
+                    l.connectivity.opened(now);
+                    if let Some(p) = &mut self.pinger {
+                        p.opened(now);
+                    }
                 }
-                _ => l.receive.closed(),
+                _ => {
+                    l.receive.closed();
+                    l.connectivity.closed();
+                }
             }
         }
         self.emit(EventKind::BridgeChannel(match state {
@@ -193,65 +216,8 @@ impl Meeting {
         }));
     }
 
-    /// A message of the bridge.
-    pub(super) fn on_bridge_text(&mut self, session: SessionKey, text: &str, now: Time) {
-        let Some(l) = self.link.as_mut().filter(|l| l.session == session) else { return };
-        let Ok(message) = FromBridge::parse(text) else {
-            self.unhandled += 1;
-            return;
-        };
-        match message {
-            FromBridge::VideoSourcesMap(map) => self.on_map(SourceKind::Video, &map, now),
-            FromBridge::AudioSourcesMap(map) => self.on_map(SourceKind::Audio, &map, now),
-            FromBridge::SenderSourceConstraints { source, max_height } => {
-                if l.senders.set(source, max_height) {
-                    self.share_bandwidth();
-                    self.tell_writers();
-                }
-            }
-            FromBridge::ForwardedSources(sources) => {
-                let (came, went) = l.forwarded.set(sources);
-                for (names, forwarded) in [(went, false), (came, true)] {
-                    for key in names.iter().filter_map(|n| self.track_named(n)).collect::<Vec<_>>() {
-                        self.emit(EventKind::TrackForwarded { track: key, forwarded });
-                    }
-                }
-            }
-            FromBridge::DominantSpeaker(s) => {
-                let participant = self.roster.get(&s.dominant).map(|p| p.key);
-                let (endpoint_id, previous, silence) = (s.dominant, s.previous, s.silence);
-                self.emit(EventKind::Speaker(Speaker { participant, endpoint_id, previous, silence }));
-            }
-            FromBridge::EndpointMessage { from, to, payload } => match ping::answer(&from, &payload) {
-                Some(Some(pong)) => {
-                    l.channel.send(pong.to_text(), false, now);
-                }
-                Some(None) => {}
-                None => {
-                    let participant = self.roster.get(&from).map(|p| p.key);
-                    let (private, payload) = (!to.is_empty(), payload.to_string());
-                    let m = EndpointMessage { participant, endpoint_id: from, private, payload };
-                    self.emit(EventKind::EndpointMessage(m));
-                }
-            },
-            FromBridge::ConnectionStats { downlink } => {
-                self.emit(EventKind::Downlink { bits_per_second: downlink });
-            }
-            FromBridge::ServerHello { .. }
-            | FromBridge::EndpointStats { .. }
-            | FromBridge::EndpointConnectivity { .. }
-            | FromBridge::SyntheticSourceSending { .. } => {}
-            FromBridge::Unknown(_) => self.unhandled += 1,
-        }
-    }
-
-    fn track_named(&self, source: &str) -> Option<TrackKey> {
-        let (owner, _) = crate::wire::source_info::parse_name(source)?;
-        self.tracks.remote(owner, source).map(|t| t.key)
-    }
-
     /// The bridge says which SSRCs carry which sources from now on.
-    fn on_map(&mut self, kind: SourceKind, map: &[MappedSource], now: Time) {
+    pub(super) fn on_map(&mut self, kind: SourceKind, map: &[MappedSource], now: Time) {
         let own = self.endpoint_id().unwrap_or_default();
         let Some(l) = &mut self.link else { return };
         let changes = l.maps.apply(kind, map, &own);
@@ -319,8 +285,9 @@ impl Meeting {
         let messages = l.receive.set_video(wanted).into_iter().chain(l.receive.set_audio(audio));
         let messages = messages.chain(l.receive.set_types(types));
         for m in messages.collect::<Vec<_>>() {
-            l.channel.send(m.to_text(), false, self.clock);
+            l.say(&m, self.clock);
         }
+        self.watch_streaming(self.clock);
     }
 
     /// Bandwidth follows readers (design §5.5): whoever reads everybody sets the default, the others name their source.
@@ -386,14 +353,22 @@ impl Meeting {
         self.done(tag, error);
     }
 
-    /// When the channel wants to be told of the time.
+    /// When the channel, or what is said on it, wants to be told of the time.
     pub(super) fn channel_deadline(&self) -> Option<Time> {
-        self.link.as_ref().and_then(|l| l.channel.next_deadline())
+        let l = self.link.as_ref()?;
+        let pings = self.pinger.as_ref().filter(|_| l.is_open()).and_then(Pinger::next_deadline);
+        earliest(earliest(l.channel.next_deadline(), l.connectivity.next_deadline()), pings)
     }
 
     pub(super) fn channel_timeout(&mut self, now: Time) {
-        if let Some(l) = &mut self.link {
-            l.channel.handle_timeout(now);
+        let Some(l) = &mut self.link else { return };
+        l.channel.handle_timeout(now);
+        let back = l.connectivity.handle_timeout(now);
+        if let Some(p) = self.pinger.as_mut().filter(|_| l.is_open()) {
+            p.handle_timeout(now).iter().for_each(|m| l.say(m, now));
+        }
+        for endpoint in back {
+            self.connectivity(endpoint, true);
         }
     }
 }

@@ -4,6 +4,7 @@ use super::event::{ClientState, EventKind, ParticipantLeft, TimelineStage};
 use super::io::{Output, Purpose};
 use super::machine::{Asker, LEAVE_TIMEOUT, MAX_STUN_SERVERS, Meeting, Phase};
 use super::url;
+use crate::bridge::Pinger;
 use crate::conference::{self, IqFailure, Room, RoomConfig};
 use crate::error::{Code, Error, Stage};
 use crate::jingle;
@@ -116,6 +117,9 @@ impl Meeting {
         } else {
             self.env.hex(8)
         };
+        if o.measure_round_trips && self.pinger.is_none() {
+            self.pinger = Some(Pinger::new(&endpoint_id, self.env.fork()));
+        }
         let config = RoomConfig {
             room: self.names.room.clone(),
             focus: self.names.focus.clone(),

@@ -120,6 +120,7 @@ impl Meeting {
         self.close_session(m, now);
         self.forget_retired(now);
         self.tell_writers();
+        self.watch_streaming(now);
     }
 
     fn close_session(&mut self, mut m: MediaSession, now: Time) {
@@ -157,6 +158,9 @@ impl Meeting {
         }
         while let Some((key, frame)) = self.medias.poll_frame() {
             self.deliver(key, frame);
+        }
+        if self.medias.iter_mut().any(MediaSession::take_resumed) {
+            self.watch_streaming(now);
         }
         moved
     }
@@ -210,6 +214,7 @@ impl Meeting {
                 self.tell_writers();
                 self.emit(EventKind::Media(path, MediaState::Connected { endpoint_id }));
                 self.refresh_video();
+                self.watch_streaming(now);
             }
             // A session that does not carry our frames now wants nothing that a program could give.
             peer::Event::KeyFrameWanted(_) | peer::Event::Bandwidth(_) if !active => {}

@@ -3,10 +3,12 @@
 //!
 //! Each event carries what is needed to act on it; getters may be ahead of it.
 
+use crate::bridge::{SpeakerChange, Streaming, Suspended};
 use crate::error::Error;
 use crate::media::kind::{Codec, MediaType, VideoType};
 pub use crate::media::kind::{ParticipantKey, TrackKey};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A conference of one client: the main room is 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -59,12 +61,20 @@ pub enum EventKind {
     Speaker(Speaker),
     /// An application message of another endpoint, through the bridge.
     EndpointMessage(EndpointMessage),
-    /// The bridge began to forward this remote video track to us, or suspended it: last-N, bandwidth, or nobody reads it.
-    /// Coalesced.
+    /// The bridge began to forward this remote video track to us, or suspended it, for this reason. Coalesced.
     TrackForwarded {
         track: TrackKey,
-        forwarded: bool,
+        suspended: Option<Suspended>,
     },
+    /// A remote video track does otherwise than before (docs/protocol/04 §17.4). Coalesced.
+    TrackStreaming {
+        track: TrackKey,
+        status: Streaming,
+    },
+    /// The bridge hears nothing of an endpoint any more, or hears it again. Coalesced.
+    Connectivity(Connectivity),
+    /// How far another endpoint is, through the bridge and back (docs/protocol/04 §3).
+    RoundTrip(RoundTrip),
     /// What the bridge thinks that our downlink carries, bit/s. Coalesced.
     Downlink {
         bits_per_second: u64,
@@ -248,6 +258,26 @@ pub struct Speaker {
     pub previous: Vec<String>,
     /// Nobody speaks any more, where the bridge looks for that.
     pub silence: bool,
+    /// What is new in it.
+    pub change: SpeakerChange,
+}
+
+/// Whether the bridge hears an endpoint (docs/protocol/04 §2.12).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Connectivity {
+    /// Who, while they are in the room; none for ourselves.
+    pub participant: Option<ParticipantKey>,
+    pub endpoint_id: String,
+    /// It is heard again.
+    pub active: bool,
+}
+
+/// The shortest of the measured round trips to an endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoundTrip {
+    pub participant: ParticipantKey,
+    pub endpoint_id: String,
+    pub round_trip: Duration,
 }
 
 /// An application message (docs/protocol/04 §2.3).

@@ -7,9 +7,10 @@ use super::medias::Medias;
 use super::options::{ClientOptions, DEFAULT_JITTER, DEFAULT_JOIN_TIMEOUT};
 use super::provenance::Provenance;
 use super::rejoin::Rejoining;
+use super::streaming::Streams;
 use super::tracks::Tracks;
 use super::{ReaderKey, ReaderOptions};
-use crate::bridge::AllConstraints;
+use crate::bridge::{AllConstraints, Pinger, Speakers};
 use crate::conference::{Room, RoomConfig};
 use crate::env::Env;
 use crate::error::{Code, Error, Stage};
@@ -111,6 +112,11 @@ pub struct Meeting {
     pub(super) reached: BTreeSet<TimelineStage>,
     pub(super) visitors: bool,
     pub(super) provenance: Provenance,
+    /// Who speaks, and who spoke before.
+    pub(super) speakers: Speakers,
+    /// How far the others are, where that is to be measured.
+    pub(super) pinger: Option<Pinger>,
+    pub(super) streaming: Streams,
     pub(super) transform: Option<Box<dyn FrameTransform>>,
     /// Endpoint id of the newest session's other side.
     pub(super) last_peer: String,
@@ -209,6 +215,9 @@ impl Meeting {
             reached: BTreeSet::new(),
             visitors: false,
             provenance: Provenance::default(),
+            speakers: Speakers::default(),
+            pinger: None,
+            streaming: Streams::default(),
             transform: None,
             last_peer: String::new(),
             unhandled: 0,
@@ -291,8 +300,8 @@ impl Meeting {
         let stream = self.stream.as_ref().and_then(Stream::next_deadline);
         let room = self.room.as_ref().and_then(Room::next_deadline);
         let media = self.medias.next_deadline();
-        let channel = self.channel_deadline();
-        [stream, room, self.jingle.next_deadline(), media, channel].into_iter().fold(own, earliest)
+        let bridge = earliest(self.channel_deadline(), self.streaming.next_deadline());
+        [stream, room, self.jingle.next_deadline(), media, bridge].into_iter().fold(own, earliest)
     }
 
     fn timer_due(&self, now: Time) -> bool {
@@ -319,6 +328,9 @@ impl Meeting {
         }
         if due(self.channel_deadline()) {
             self.channel_timeout(now);
+        }
+        if due(self.streaming.next_deadline()) {
+            self.watch_streaming(now);
         }
         for m in self.medias.iter_mut().filter(|m| due(m.next_deadline())) {
             m.handle_timeout(now);

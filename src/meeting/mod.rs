@@ -6,6 +6,7 @@
 
 mod bandwidth;
 mod bridge;
+mod bridge_messages;
 pub mod command;
 mod commands;
 mod connection;
@@ -22,6 +23,7 @@ mod room;
 mod session;
 mod sessions;
 pub mod stats;
+mod streaming;
 mod tracks;
 mod url;
 

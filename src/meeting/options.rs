@@ -53,6 +53,8 @@ pub struct ClientOptions {
     /// Do not let the bridge choose the SSRCs of what we receive: sources are then all signalled by the focus
     /// (docs/protocol/02 §17).
     pub disable_ssrc_rewriting: bool,
+    /// Measure how far the other endpoints are, through the bridge and back (docs/protocol/04 §3): a few messages to each.
+    pub measure_round_trips: bool,
     /// Use loopback addresses as ICE candidates: for tests on one machine.
     pub allow_loopback: bool,
     /// Given back with every event of this client.

@@ -80,10 +80,9 @@ impl Meeting {
         let gone: Vec<String> = self.roster.keys().filter(|id| !here(id)).cloned().collect();
         for id in gone {
             let Some(participant) = self.roster.remove(&id) else { continue };
-            self.provenance.forget(&id);
+            self.forget_endpoint(&id);
             for t in self.tracks.remove_endpoint(&id) {
-                self.end_readers_of(t.key);
-                self.emit(EventKind::TrackRemoved(t));
+                self.tell_removed(t);
             }
             let left = ParticipantLeft { participant, reason: String::new(), kicked: false, vanished: false };
             self.emit(EventKind::ParticipantLeft(left));

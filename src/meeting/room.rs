@@ -61,6 +61,7 @@ impl Meeting {
                 let p = Arc::new(participant(&m, key));
                 self.roster.insert(m.endpoint_id.clone(), p.clone());
                 self.emit(EventKind::ParticipantJoined(p));
+                self.meet_endpoint(&m.endpoint_id, now);
                 self.tell_jingle(now);
             }
             RoomEvent::MemberUpdated(m, what) => {
@@ -80,10 +81,9 @@ impl Meeting {
                     self.on_jingle(o, now);
                 }
                 self.forget_slots_of(&member.endpoint_id, now);
-                self.provenance.forget(&member.endpoint_id);
+                self.forget_endpoint(&member.endpoint_id);
                 for t in self.tracks.remove_endpoint(&member.endpoint_id) {
-                    self.end_readers_of(t.key);
-                    self.emit(EventKind::TrackRemoved(t));
+                    self.tell_removed(t);
                 }
                 self.emit(EventKind::ParticipantLeft(ParticipantLeft { participant, reason, kicked, vanished }));
             }
@@ -91,6 +91,7 @@ impl Meeting {
             RoomEvent::Sources { endpoint_id } => {
                 self.source_states(&endpoint_id);
                 self.presence_tracks(&endpoint_id);
+                self.watch_streaming(now);
             }
             RoomEvent::Message { endpoint_id, display_name, text, id, private, delayed, sent_ms } => {
                 let participant = self.roster.get(&endpoint_id).map(|p| p.key);

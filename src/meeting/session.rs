@@ -54,6 +54,11 @@ struct Incoming {
     media: MediaType,
     receiver: Receiver,
     ssrcs: Vec<u32>,
+    /// Packets that came, and when the last one did.
+    packets: u64,
+    last: Option<Time>,
+    /// The next packet is to be told of at once.
+    awaited: bool,
 }
 
 /// A local source of this session.
@@ -120,6 +125,8 @@ pub struct MediaSession {
     outgoing: Vec<Outgoing>,
     early: Early,
     wait: Duration,
+    /// A packet came that was awaited.
+    resumed: bool,
 }
 
 /// Whether the first packet of a kind came, for the timeline.
@@ -160,6 +167,7 @@ impl MediaSession {
             outgoing: Vec::new(),
             early: Early::default(),
             wait,
+            resumed: false,
         }
     }
 
@@ -298,7 +306,8 @@ impl MediaSession {
                     self.incoming.len() - 1
                 });
                 self.by_name.insert(name.clone(), at);
-                self.incoming[at] = Some(Incoming { owner, name, media, receiver, ssrcs: Vec::new() });
+                let (ssrcs, packets, last, awaited) = (Vec::new(), 0, None, false);
+                self.incoming[at] = Some(Incoming { owner, name, media, receiver, ssrcs, packets, last, awaited });
                 at
             }
         };
@@ -342,7 +351,9 @@ impl MediaSession {
             self.early.push(p, now);
             return Heard::Nothing;
         };
-        let Some(i) = &self.incoming[at] else { return Heard::Nothing };
+        let Some(i) = &mut self.incoming[at] else { return Heard::Nothing };
+        (i.packets, i.last) = (i.packets + 1, Some(now));
+        self.resumed |= std::mem::take(&mut i.awaited);
         let media = i.media;
         if wanted(&i.owner, &i.name, media) {
             self.deliver(at, p, now);
@@ -373,6 +384,24 @@ impl MediaSession {
         if let Some(i) = self.by_ssrc.get(&sr.ssrc).and_then(|at| self.incoming[*at].as_mut()) {
             i.receiver.sender_report(sr);
         }
+    }
+
+    /// Packets that came of a source, and when the last one did.
+    pub fn heard_of(&self, name: &str) -> Option<(u64, Time)> {
+        let i = self.by_name.get(name).and_then(|at| self.incoming[*at].as_ref())?;
+        Some((i.packets, i.last?))
+    }
+
+    /// Whether the next packet of a source is to be told of; [`MediaSession::take_resumed`].
+    pub fn await_packet(&mut self, name: &str, awaited: bool) {
+        if let Some(i) = self.by_name.get(name).and_then(|at| self.incoming[*at].as_mut()) {
+            i.awaited = awaited;
+        }
+    }
+
+    /// Whether a packet came that was awaited.
+    pub fn take_resumed(&mut self) -> bool {
+        std::mem::take(&mut self.resumed)
     }
 
     /// Asks the sender of a source for a key frame.

@@ -1,6 +1,6 @@
 //! What Jingle wants done: answers and requests out, engines made and told, tracks come and gone.
 
-use super::event::{EventKind, MediaPath, MediaState, TimelineStage};
+use super::event::{EventKind, MediaPath, MediaState, TimelineStage, Track};
 use super::machine::{Asker, Meeting};
 use super::session::{MediaSession, Source};
 use super::tracks::{self, Origin};
@@ -10,6 +10,7 @@ use crate::media::peer::{Candidate, CandidateKind, Command, DtlsRole, Fingerprin
 use crate::time::Time;
 use crate::wire::jingle::CandidateType;
 use crate::wire::stanza::IqType;
+use std::sync::Arc;
 
 impl Meeting {
     pub(super) fn on_jingle(&mut self, output: jingle::Output, now: Time) {
@@ -114,8 +115,7 @@ impl Meeting {
                 let endpoint_id = String::new();
                 if state == BridgeState::Active {
                     for t in self.tracks.release_held() {
-                        self.end_readers_of(t.key);
-                        self.emit(EventKind::TrackRemoved(t));
+                        self.tell_removed(t);
                     }
                 }
                 match state {
@@ -164,15 +164,22 @@ impl Meeting {
         let t = tracks::remote(Some(participant), owner, name, media, video_type, muted);
         if let Some(t) = self.tracks.add_remote(t, origin) {
             self.emit(EventKind::TrackAdded(t));
+            self.tell_forwarded_before(name);
         }
     }
 
     /// `origin` knows the source no more.
     pub(super) fn track_forgotten(&mut self, owner: &str, name: &str, origin: Origin) {
         if let Some(t) = self.tracks.remove_remote(owner, name, origin) {
-            self.end_readers_of(t.key);
-            self.emit(EventKind::TrackRemoved(t));
+            self.tell_removed(t);
         }
+    }
+
+    /// A remote track is gone, and its readers with it.
+    pub(super) fn tell_removed(&mut self, t: Arc<Track>) {
+        self.end_readers_of(t.key);
+        self.streaming.remove(t.key);
+        self.emit(EventKind::TrackRemoved(t));
     }
 }
 

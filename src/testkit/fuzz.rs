@@ -2,9 +2,10 @@
 //! libFuzzer (`fuzz/`). None may panic, loop or grow without bound, whatever it gets; some promise more and check it.
 
 use super::World;
+use crate::bridge::ping::Ping;
 use crate::bridge::source_maps::{MAX_EMPTY_SLOTS, MAX_SLOTS};
 use crate::bridge::stats::of_message;
-use crate::bridge::{Connectivity, Forwarded, RemoteStats, SourceMaps, Speakers, ping};
+use crate::bridge::{Connectivity, Forwarded, RemoteStats, SourceMaps, Speakers};
 use crate::engine::{Engine, identity};
 use crate::env::Env;
 use crate::jingle::{self, Conference, JingleConfig, Participant};
@@ -135,7 +136,7 @@ pub fn colibri(data: &[u8]) {
             FromBridge::EndpointStats { from, stats: said } => _ = stats.set(&from, &said),
             FromBridge::EndpointMessage { from, payload, .. } => {
                 assert!(serde_json::from_str::<serde_json::Value>(&payload).is_ok_and(|v| v.is_object()), "{payload}");
-                let _ = (ping::answer(&from, &payload), of_message(&payload));
+                let _ = (Ping::read(&payload).map(|p| p.answer(&from)), of_message(&payload));
             }
             _ => {}
         }
@@ -143,7 +144,7 @@ pub fn colibri(data: &[u8]) {
         assert!(maps.iter().all(|s| maps.by_source(&s.source) == Some(s)), "two slots with one source");
     }
     connectivity.opened(now);
-    let _ = (connectivity.handle_timeout(now + LONG), speakers.heard("me").count());
+    let _ = (connectivity.handle_timeout(now + LONG), speakers.previous().len());
     assert!(maps.clear().len() <= MAX_SLOTS && maps.iter().next().is_none());
 }
 

@@ -14,10 +14,10 @@ pub mod media_files;
 mod media_proxy;
 pub mod server;
 mod stanza;
+pub mod three;
 pub mod world;
 pub mod xml_stream;
 
-pub use bridge::{BridgeConfig, BridgePlace};
 pub use candidates::MapCandidate;
 pub use deployment::Deployment;
 pub use faults::{Faults, JoinRefusal, Step};

@@ -23,6 +23,7 @@ class Abi(unittest.TestCase):
             (events.Role, "role", "ROLE_"), (events.Media, "media", "MEDIA_"), (events.VideoType, "video_type", "VIDEO_TYPE_"),
             (events.Codec, "codec", "CODEC_"), (events.MediaState, "media_state", "MEDIA_STATE_"),
             (events.MediaPath, "media_path", "MEDIA_PATH_"), (events.BridgeChannel, "bridge_channel", "BRIDGE_CHANNEL_"),
+            (events.Streaming, "streaming", "STREAMING_"), (events.Suspended, "suspended", "SUSPENDED_"),
             (events.TimelineStage, "timeline_stage", "TIMELINE_"),
         ]:
             self.assertEqual({m.name: m.value for m in kind}, members(enum, f"JMEET_{prefix}"), enum)

@@ -11,21 +11,23 @@ from ._errors import Error, Stage, Status
 from ._media import Frame, LocalTrack, Reader, ReaderStats
 from ._meeting import Meeting, join, now
 from .events import (
-    Bandwidth, BridgeChanged, BridgeChannel, BridgeChannelChanged, BridgeOffered, Changed, Codec, CodecWanted, Downlink,
-    EndpointMessage, Event, FocusChanged, Ignored, Joined, KeyFrameWanted, Media, MediaChanged, MediaPath, MediaState,
-    Message, Overrun, Participant, ParticipantJoined, ParticipantLeft, ParticipantUpdated, Role, RoleChanged,
-    Speaker, State, StateChanged, SubjectChanged, TargetBitrate, Timeline, TimelineStage, Track, TrackAdded,
-    TrackForwarded, TrackRemoved, TrackUpdated, VideoType,
+    Bandwidth, BridgeChanged, BridgeChannel, BridgeChannelChanged, BridgeOffered, Changed, Codec, CodecWanted,
+    Connectivity, Downlink, EndpointMessage, Event, FocusChanged, Ignored, Joined, KeyFrameWanted, Media,
+    MediaChanged, MediaPath, MediaState, Message, Overrun, Participant, ParticipantJoined, ParticipantLeft,
+    ParticipantStatus, ParticipantUpdated, Role, RoleChanged, RoundTrip, Speaker, State, StateChanged, Streaming,
+    SubjectChanged, Suspended, TargetBitrate, Timeline, TimelineStage, Track, TrackAdded, TrackForwarded,
+    TrackRemoved, TrackStatus, TrackStreaming, TrackUpdated, VideoType,
 )
 
 __version__: str = _lib.jmeet_version().decode()
 
 __all__ = [
-    "Bandwidth", "BridgeChanged", "BridgeChannel", "BridgeChannelChanged", "BridgeOffered", "Changed", "Codec", "CodecWanted",
-    "Downlink", "EndpointMessage", "Error", "Event", "FocusChanged", "Frame", "Ignored", "Joined", "KeyFrameWanted",
-    "LocalTrack", "Media", "MediaChanged", "MediaPath", "MediaState", "Meeting", "Message", "Overrun",
-    "Participant", "ParticipantJoined", "ParticipantLeft", "ParticipantUpdated", "Reader", "ReaderStats", "Role",
-    "RoleChanged", "Speaker", "Stage", "State", "StateChanged", "Status", "SubjectChanged", "TargetBitrate",
-    "Timeline", "TimelineStage", "Track", "TrackAdded", "TrackForwarded", "TrackRemoved", "TrackUpdated",
-    "VideoType", "join", "now",
+    "Bandwidth", "BridgeChanged", "BridgeChannel", "BridgeChannelChanged", "BridgeOffered", "Changed", "Codec",
+    "CodecWanted", "Connectivity", "Downlink", "EndpointMessage", "Error", "Event", "FocusChanged", "Frame",
+    "Ignored", "Joined", "KeyFrameWanted", "LocalTrack", "Media", "MediaChanged", "MediaPath", "MediaState",
+    "Meeting", "Message", "Overrun", "Participant", "ParticipantJoined", "ParticipantLeft", "ParticipantStatus",
+    "ParticipantUpdated", "Reader", "ReaderStats", "Role", "RoleChanged", "RoundTrip", "Speaker", "Stage", "State",
+    "StateChanged", "Status", "Streaming", "SubjectChanged", "Suspended", "TargetBitrate", "Timeline",
+    "TimelineStage", "Track", "TrackAdded", "TrackForwarded", "TrackRemoved", "TrackStatus", "TrackStreaming",
+    "TrackUpdated", "VideoType", "join", "now",
 ]

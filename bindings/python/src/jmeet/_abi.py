@@ -177,6 +177,7 @@ class BridgeChannelInfo(Sized):
 class SpeakerInfo(Sized):
     struct_size: u32
     silence: flag
+    only_previous: flag
     participant: handle
     endpoint_id: Str
     previous: Str
@@ -195,7 +196,55 @@ class EndpointMessageInfo(Sized):
 class TrackForwardedInfo(Sized):
     struct_size: u32
     forwarded: flag
+    suspended: u32
     track: handle
+
+
+@struct
+class TrackStreamingInfo(Sized):
+    struct_size: u32
+    streaming: u32
+    track: handle
+
+
+@struct
+class ConnectivityInfo(Sized):
+    struct_size: u32
+    active: flag
+    participant: handle
+    endpoint_id: Str
+
+
+@struct
+class RoundTripInfo(Sized):
+    struct_size: u32
+    reserved: u32
+    participant: handle
+    endpoint_id: Str
+    round_trip_us: u64
+
+
+@struct
+class Speaking(Sized):
+    struct_size: u32
+    silence: flag
+    ours: flag
+    participant: handle
+
+
+@struct
+class TrackStatus(Sized):
+    struct_size: u32
+    streaming: u32
+    forwarded: flag
+    suspended: u32
+
+
+@struct
+class ParticipantStatus(Sized):
+    struct_size: u32
+    active: flag
+    round_trip_us: u64
 
 
 @struct
@@ -284,6 +333,8 @@ class ClientOptions(Sized):
     allow_loopback: u32
     disable_bridge: u32
     disable_ssrc_rewriting: u32
+    measure_round_trips: u32
+    reserved: u32
 
 
 @struct
@@ -407,6 +458,13 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "jmeet_event_speaker": (I32, [H, _to(SpeakerInfo)]),
     "jmeet_event_endpoint_message": (I32, [H, _to(EndpointMessageInfo)]),
     "jmeet_event_track_forwarded": (I32, [H, _to(TrackForwardedInfo)]),
+    "jmeet_event_track_streaming": (I32, [H, _to(TrackStreamingInfo)]),
+    "jmeet_event_connectivity": (I32, [H, _to(ConnectivityInfo)]),
+    "jmeet_event_round_trip": (I32, [H, _to(RoundTripInfo)]),
+    "jmeet_conference_get_speaking": (I32, [H, _to(Speaking)]),
+    "jmeet_conference_list_speakers": (I32, [H, OUT]),
+    "jmeet_track_get_status": (I32, [H, _to(TrackStatus)]),
+    "jmeet_participant_get_status": (I32, [H, _to(ParticipantStatus)]),
     "jmeet_event_downlink": (I32, [H, _to(DownlinkInfo)]),
     "jmeet_event_key_frame_wanted": (I32, [H, _to(KeyFrameWantedInfo)]),
     "jmeet_event_target_bitrate": (I32, [H, _to(TargetBitrateInfo)]),

@@ -111,7 +111,9 @@ def convert(
         return e.BridgeChannelChanged(e.BridgeChannel(read(event, "bridge_channel", _abi.BridgeChannelInfo).state))
     if kind == 24:
         speaker = read(event, "speaker", _abi.SpeakerInfo)
-        return e.Speaker(find(str(speaker.endpoint_id)), tuple(str(speaker.previous).split()), speaker.silence)
+        return e.Speaker(
+            find(str(speaker.endpoint_id)), tuple(str(speaker.previous).split()), speaker.silence, speaker.only_previous,
+        )
     if kind == 25:
         said = read(event, "endpoint_message", _abi.EndpointMessageInfo)
         return e.EndpointMessage(find(str(said.endpoint_id)), json.loads(str(said.payload)), said.is_private)
@@ -120,7 +122,19 @@ def convert(
         known = _abi.TrackInfo()
         if not forwarded.track or lib.jmeet_track_get(forwarded.track, ctypes.byref(known)):
             return None
-        return e.TrackForwarded(track(known), forwarded.forwarded)
+        return e.TrackForwarded(track(known), forwarded.forwarded, e.Suspended(forwarded.suspended))
+    if kind == 29:
+        streams = read(event, "track_streaming", _abi.TrackStreamingInfo)
+        known = _abi.TrackInfo()
+        if not streams.track or lib.jmeet_track_get(streams.track, ctypes.byref(known)):
+            return None
+        return e.TrackStreaming(track(known), e.Streaming(streams.streaming))
+    if kind == 30:
+        heard = read(event, "connectivity", _abi.ConnectivityInfo)
+        return e.Connectivity(find(str(heard.endpoint_id)), heard.active)
+    if kind == 31:
+        trip = read(event, "round_trip", _abi.RoundTripInfo)
+        return e.RoundTrip(find(str(trip.endpoint_id)), trip.round_trip_us / 1e6)
     if kind == 27:
         return e.Downlink(read(event, "downlink", _abi.DownlinkInfo).bits_per_second)
     return None

@@ -15,7 +15,10 @@ from ._abi import lib
 from ._convert import CLOSED, REQUEST_DONE, convert, participant, read, track
 from ._errors import Error, Status, check, from_info
 from ._media import LocalTrack, Reader
-from .events import Codec, Event, Ignored, Media, Overrun, Participant, TimelineStage, Track, VideoType
+from .events import (
+    Codec, Event, Ignored, Media, Overrun, Participant, ParticipantStatus, Streaming, Suspended, TimelineStage, Track,
+    TrackStatus, VideoType,
+)
 
 # Events that wait here at most before the library's queue, which folds what is outdated, keeps the rest.
 WAITING = 256
@@ -339,6 +342,33 @@ class Meeting:
         finally:
             lib.jmeet_track_list_free(found)
 
+    @property
+    def speakers(self) -> list[Participant]:
+        """Those of the others who spoke, the latest first, as the bridge hears it."""
+        found = ctypes.c_void_p()
+        check(lib.jmeet_conference_list_speakers(self._room, ctypes.byref(found)))
+        return self._people(found)
+
+    @property
+    def silence(self) -> bool:
+        """Nobody speaks any more, where the bridge looks for that."""
+        out = _abi.Speaking()
+        check(lib.jmeet_conference_get_speaking(self._room, ctypes.byref(out)))
+        return bool(out.silence)
+
+    def track_status(self, track: Track) -> TrackStatus:
+        """How a remote track does now, which may be ahead of the events."""
+        out = _abi.TrackStatus()
+        check(lib.jmeet_track_get_status(self._handle(track), ctypes.byref(out)))
+        return TrackStatus(Streaming(out.streaming), out.forwarded, Suspended(out.suspended))
+
+    def participant_status(self, who: Participant) -> ParticipantStatus:
+        """How a participant's connection does now, which may be ahead of the events."""
+        handle, out = ctypes.c_void_p(), _abi.ParticipantStatus()
+        check(lib.jmeet_conference_find_participant(self._room, _bytes(who.id), ctypes.byref(handle)))
+        check(lib.jmeet_participant_get_status(handle, ctypes.byref(out)))
+        return ParticipantStatus(out.active, out.round_trip_us / 1e6 if out.round_trip_us else None)
+
     def _people(self, found: ctypes.c_void_p) -> list[Participant]:
         try:
             out, info = [], _abi.ParticipantInfo()
@@ -417,7 +447,8 @@ def join(
     focus_users: str | None = None, token: str | None = None, username: str | None = None, password: str | None = None,
     room_password: str | None = None, nickname: str | None = None, extra_ca_pem: str | None = None,
     insecure_skip_tls_verification: bool = False, insecure_allow_plaintext_secrets: bool = False, p2p: bool = True,
-    bridge: bool = True, ssrc_rewriting: bool = True, allow_loopback: bool = False, join_timeout: float = 30.0, leave_timeout: float = 2.0,
+    bridge: bool = True, ssrc_rewriting: bool = True, measure_round_trips: bool = False, allow_loopback: bool = False,
+    join_timeout: float = 30.0, leave_timeout: float = 2.0,
 ) -> Meeting:
     """A meeting to enter: `async with jmeet.join("wss://meet.example/xmpp-websocket", room="standup") as meeting`.
 
@@ -431,5 +462,6 @@ def join(
         "extra_ca_pem": extra_ca_pem, "insecure_skip_tls_verification": int(insecure_skip_tls_verification),
         "insecure_allow_plaintext_secrets": int(insecure_allow_plaintext_secrets), "disable_p2p": int(not p2p),
         "disable_bridge": int(not bridge), "disable_ssrc_rewriting": int(not ssrc_rewriting),
+        "measure_round_trips": int(measure_round_trips),
         "allow_loopback": int(allow_loopback), "join_timeout_ms": max(1, round(join_timeout * 1000)),
     })

@@ -70,6 +70,27 @@ class BridgeChannel(_Open):
     FAILED = 6
 
 
+class Streaming(_Open):
+    """How a remote video track does."""
+
+    UNSPECIFIED = 0
+    ACTIVE = 1
+    INACTIVE = 2
+    INTERRUPTED = 3
+    RESTORING = 4
+
+
+class Suspended(_Open):
+    """Why the bridge does not forward a video track."""
+
+    NONE = 0
+    GONE = 1
+    MUTED = 2
+    NOT_WANTED = 3
+    LAST_N = 4
+    BANDWIDTH = 5
+
+
 class MediaPath(_Open):
     """Which way media travels."""
 
@@ -255,6 +276,8 @@ class Speaker:
     #: Endpoint ids of earlier speakers, the latest first.
     previous: tuple[str, ...]
     silence: bool
+    #: Only `previous` is news.
+    only_previous: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +295,52 @@ class TrackForwarded:
 
     track: Track
     forwarded: bool
+    #: Why not.
+    suspended: Suspended = Suspended.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class TrackStreaming:
+    """A remote video track does otherwise than before."""
+
+    track: Track
+    status: Streaming
+
+
+@dataclass(frozen=True, slots=True)
+class Connectivity:
+    """The bridge hears nothing of an endpoint any more, or hears it again; may be ourselves."""
+
+    participant: Participant
+    active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RoundTrip:
+    """How far an endpoint is, through the bridge and back, in seconds; with `measure_round_trips`."""
+
+    participant: Participant
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrackStatus:
+    """How a remote track does now; `Meeting.track_status`."""
+
+    streaming: Streaming
+    #: The bridge has said that it forwards it.
+    forwarded: bool
+    suspended: Suspended
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantStatus:
+    """How a participant's connection does now; `Meeting.participant_status`."""
+
+    #: The bridge hears something of them.
+    active: bool
+    #: Through the bridge to them and back, in seconds; None: not measured.
+    round_trip: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,5 +415,5 @@ Event: TypeAlias = (
     StateChanged | Joined | ParticipantJoined | ParticipantUpdated | ParticipantLeft | RoleChanged | Message
     | SubjectChanged | TrackAdded | TrackUpdated | TrackRemoved | FocusChanged | MediaChanged | BridgeOffered
     | KeyFrameWanted | TargetBitrate | CodecWanted | Bandwidth | Timeline | Overrun | BridgeChannelChanged | Speaker
-    | EndpointMessage | TrackForwarded | Downlink | BridgeChanged
+    | EndpointMessage | TrackForwarded | Downlink | BridgeChanged | TrackStreaming | Connectivity | RoundTrip
 )

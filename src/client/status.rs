@@ -1,0 +1,63 @@
+//! What is known of speakers, endpoints and tracks by now: the part of the snapshot that the events of the bridge make.
+
+use crate::bridge::{Streaming, Suspended};
+use crate::meeting::event::{EventKind, ParticipantKey, Speaker, TrackKey};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How a remote video track does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TrackStatus {
+    pub streaming: Streaming,
+    /// The bridge forwards it, as far as it has said.
+    pub forwarded: bool,
+    /// Why it was suspended, after it was.
+    pub suspended: Option<Suspended>,
+}
+
+/// How another endpoint does.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EndpointStatus {
+    /// The bridge hears something of it, as far as it has said.
+    pub active: bool,
+    /// Through the bridge to it and back.
+    pub round_trip: Option<Duration>,
+}
+
+impl Default for EndpointStatus {
+    fn default() -> EndpointStatus {
+        EndpointStatus { active: true, round_trip: None }
+    }
+}
+
+/// All of it.
+#[derive(Default)]
+pub(crate) struct Statuses {
+    pub speaker: Option<Speaker>,
+    pub tracks: BTreeMap<TrackKey, TrackStatus>,
+    pub endpoints: BTreeMap<ParticipantKey, EndpointStatus>,
+}
+
+impl Statuses {
+    /// Follows an event.
+    pub fn follow(&mut self, event: &EventKind) {
+        match event {
+            EventKind::Speaker(s) => self.speaker = Some(s.clone()),
+            EventKind::TrackForwarded { track, suspended } => {
+                let t = self.tracks.entry(*track).or_default();
+                (t.forwarded, t.suspended) = (suspended.is_none(), *suspended);
+            }
+            EventKind::TrackStreaming { track, status } => self.tracks.entry(*track).or_default().streaming = *status,
+            EventKind::TrackRemoved(t) => drop(self.tracks.remove(&t.key)),
+            EventKind::Connectivity(c) => {
+                if let Some(p) = c.participant {
+                    self.endpoints.entry(p).or_default().active = c.active;
+                }
+            }
+            EventKind::RoundTrip(r) => self.endpoints.entry(r.participant).or_default().round_trip = Some(r.round_trip),
+            EventKind::ParticipantLeft(l) => drop(self.endpoints.remove(&l.participant.key)),
+            EventKind::Closed(_) => *self = Statuses::default(),
+            _ => {}
+        }
+    }
+}
