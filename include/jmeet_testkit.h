@@ -14,12 +14,13 @@
 #include <jmeet.h>
 
 /**
- * A Jitsi deployment in a test tube: XMPP server over WebSocket on a free port of 127.0.0.1, rooms and focus, with faults by
- * order. Clients need `allow_loopback` for media between them.
+ * A Jitsi deployment in a test tube: XMPP server over WebSocket on a free port of 127.0.0.1, rooms and focus, a videobridge where
+ * the options ask for one, with faults by order. Clients need `allow_loopback` for media.
  *
  * Functions: `jmeet_testkit_new`, `_free`, `_url`, `_domain`, `_count_endpoints`, `_endpoint`, `_wait_for_endpoints`, `_cut`, `_silence`,
  * `_inject`, `_send_as`, `_end_stream`, `_refuse_login`, `_refuse_join`, `_clear_faults`, `_focus_not_ready`, `_refuse_conference`,
- * `_focus_leaves`, `_stop_focus`, `_start_focus`, `_destroy_room`, `_set_media_link`, `_media_counts`.
+ * `_focus_leaves`, `_stop_focus`, `_start_focus`, `_destroy_room`, `_set_media_link`, `_media_counts`,
+ * `_start_bridge`, `_kill_bridge`, `_count_bridge_endpoints`.
  */
 typedef struct jmeet_testkit jmeet_testkit;
 
@@ -36,6 +37,21 @@ typedef struct {
     const char *password;
     /** Occupants of a room at most, the focus counted; 0: 512. */
     uint32_t max_occupants;
+    /**
+     * A videobridge on free ports of 127.0.0.1, over which everybody in a room gets a session as soon as so many are there, 2 as
+     * with Jicofo or more; 0: no bridge, two participants talk peer to peer. Whether two talk peer to peer beside the bridge is the
+     * clients' choice (`disable_p2p`).
+     */
+    uint32_t bridge_participants;
+    /**
+     * How clients reach the bridge's messages: `JMEET_BRIDGE_CHANNEL_DATA_CHANNEL` or `JMEET_BRIDGE_CHANNEL_WEBSOCKET`; 0: both are
+     * offered.
+     */
+    uint32_t bridge_channel;
+    /** Not 0: the SSRCs of senders are signalled to everybody, even to clients that would let the bridge choose. */
+    uint32_t no_ssrc_rewriting;
+    /** Not 0: sources are signalled as XML, even to clients that read JSON. */
+    uint32_t no_json_sources;
     /** Zero. */
     uint32_t reserved;
 } jmeet_testkit_options;
@@ -253,8 +269,8 @@ jmeet_status jmeet_testkit_destroy_room(jmeet_testkit *testkit,
                                         const char *reason);
 
 /**
- * Puts a bad link between participants that meet from now on: their peer-to-peer media passes through it. Called again it changes
- * the link, also for media under way. Any thread; returns when the server knows it, which takes microseconds.
+ * Puts a bad link between participants that meet from now on, and between them and the bridge: their media passes through it. Called
+ * again it changes the link, also for media under way. Any thread; returns when the server knows it, which takes microseconds.
  *
  * Errors: `JMEET_ERR_INVALID_ARGUMENT`, `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_UNSUPPORTED`.
  */
@@ -268,13 +284,38 @@ jmeet_status jmeet_testkit_set_media_link(jmeet_testkit *testkit,
  */
 jmeet_status jmeet_testkit_media_counts(const jmeet_testkit *testkit, uint64_t *passed, uint64_t *dropped);
 
+/**
+ * The bridge is killed: its sockets close, the focus ends everybody's session with it ("moving") and shows that it has no bridge. Any
+ * thread; returns when it is dead, which takes microseconds. Nothing happens where there is none.
+ *
+ * Errors: `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
+ */
+jmeet_status jmeet_testkit_kill_bridge(jmeet_testkit *testkit);
+
+/**
+ * A new bridge, in the place of one that was killed or that runs: everybody who is to have a session gets a new one. Any thread;
+ * returns when it listens, without waiting for any network.
+ *
+ * Errors: `JMEET_ERR_STATE`: the options asked for none. `JMEET_ERR_RESOURCES`, `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
+ */
+jmeet_status jmeet_testkit_start_bridge(jmeet_testkit *testkit);
+
+/**
+ * How many endpoints the bridge holds, of all rooms; 0 when there is no bridge. Any thread; waits for the server's thread, which takes
+ * microseconds.
+ *
+ * Errors: `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
+ */
+jmeet_status jmeet_testkit_count_bridge_endpoints(const jmeet_testkit *testkit,
+                                                  size_t *count);
+
 #ifdef __cplusplus
 }  // extern "C"
 #endif  // __cplusplus
 
 /** A `jmeet_testkit_options` with every field at its default. */
 #define JMEET_TESTKIT_OPTIONS_INIT \
-    { (uint32_t)sizeof(jmeet_testkit_options), 0, NULL, NULL, NULL, 0, 0 }
+    { (uint32_t)sizeof(jmeet_testkit_options), 0, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0 }
 
 /** A `jmeet_testkit_link` with every field at its default. */
 #define JMEET_TESTKIT_LINK_INIT \

@@ -1,41 +1,94 @@
-//! A conference focus beside a real XMPP server, as an external component (XEP-0114):
-//! `cargo run --example focus --features testkit -- --port 5347 --domain focus.meet.localhost --secret SECRET`.
-//! Prints `READY` once it is authenticated, and serves until its standard input closes: then it leaves its rooms.
+//! A conference focus beside a real XMPP server, as an external component (XEP-0114), and where it is wanted a bridge beside it:
+//! `cargo run --example focus --features testkit -- --port 5347 --domain focus.meet.localhost --secret SECRET --bridge 2`.
+//! Prints `READY` once it is authenticated, and serves until its standard input closes: then it leaves its rooms. Lines on standard
+//! input, each answered by `ok` or `no`: `kill-bridge`, `start-bridge`.
 
-use jmeet::testkit::component::FocusComponent;
+mod bridge_args;
+
+use bridge_args::BridgeArgs;
+use jmeet::testkit::component::{FocusComponent, FocusHandle};
+use std::io::{self, BufRead};
 use std::process::ExitCode;
 
-fn main() -> ExitCode {
-    let (mut host, mut port, mut domain, mut secret) = ("127.0.0.1".to_owned(), 5347, None, None);
-    let mut args = std::env::args().skip(1);
-    while let (Some(name), Some(value)) = (args.next(), args.next()) {
+struct Args {
+    host: String,
+    port: u16,
+    domain: String,
+    secret: String,
+    bridge: BridgeArgs,
+}
+
+fn args() -> io::Result<Args> {
+    let (host, bridge) = ("127.0.0.1".to_owned(), BridgeArgs::default());
+    let mut a = Args { host, port: 5347, domain: String::new(), secret: String::new(), bridge };
+    let mut words = std::env::args().skip(1);
+    while let Some(name) = words.next() {
+        if a.bridge.take(&name, &mut words)? {
+            continue;
+        }
+        let value = words.next().unwrap_or_default();
         match name.as_str() {
-            "--host" => host = value,
-            "--port" => port = value.parse().unwrap_or(0),
-            "--domain" => domain = Some(value),
-            "--secret" => secret = Some(value),
-            _ => break,
+            "--host" => a.host = value,
+            "--port" => a.port = value.parse().map_err(io::Error::other)?,
+            "--domain" => a.domain = value,
+            "--secret" => a.secret = value,
+            _ => return Err(io::Error::other(format!("unknown option {name}"))),
         }
     }
-    let (Some(domain), Some(secret)) = (domain, secret) else {
-        eprintln!("usage: focus [--host 127.0.0.1] [--port 5347] --domain focus.DOMAIN --secret SECRET");
-        return ExitCode::from(2);
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let served = runtime.and_then(|rt| {
-        rt.block_on(async {
-            let component = FocusComponent::connect(&host, port, &domain, &secret).await?;
-            println!("READY");
-            let (input_closed, stop) = tokio::sync::oneshot::channel::<()>();
-            std::thread::spawn(move || {
-                // An unreadable input is a closed one.
-                let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
-                drop(input_closed);
-            });
-            component.run(async { drop(stop.await) }).await
-        })
+    if a.domain.is_empty() || a.secret.is_empty() {
+        return Err(io::Error::other("--domain and --secret are wanted"));
+    }
+    Ok(a)
+}
+
+fn serve(a: &Args) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let sessions = a.bridge.wanted.then(|| a.bridge.sessions.clone());
+    let connect = FocusComponent::connect(&a.host, a.port, &a.domain, &a.secret, sessions);
+    let component = runtime.block_on(connect)?;
+    let (handle, bridge) = (component.handle(), a.bridge.clone());
+    std::thread::spawn(move || {
+        // An unreadable input is a closed one, and what cannot be obeyed at all ends the component.
+        if let Err(e) = obey(&handle, &bridge) {
+            eprintln!("focus: {e}");
+        }
+        handle.stop();
     });
-    match served {
+    runtime.block_on(component.run())
+}
+
+fn obey(handle: &FocusHandle, bridge: &BridgeArgs) -> io::Result<()> {
+    let start = || handle.start_bridge(bridge.config.clone(), bridge.place.clone());
+    if bridge.wanted {
+        start()?;
+    }
+    println!("READY");
+    for line in io::stdin().lock().lines() {
+        let done = match line?.as_str() {
+            "kill-bridge" => {
+                handle.kill_bridge();
+                true
+            }
+            "start-bridge" => start().is_ok(),
+            _ => false,
+        };
+        println!("{}", if done { "ok" } else { "no" });
+    }
+    Ok(())
+}
+
+fn main() -> ExitCode {
+    let args = match args() {
+        Ok(a) => a,
+        Err(e) => {
+            eprintln!(
+                "{e}\nusage: focus [--host 127.0.0.1] [--port 5347] --domain focus.DOMAIN --secret SECRET {}",
+                BridgeArgs::USAGE
+            );
+            return ExitCode::from(2);
+        }
+    };
+    match serve(&args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
             eprintln!("focus: {e}");

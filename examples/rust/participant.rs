@@ -2,14 +2,15 @@
 //! standard input.
 //!
 //! `cargo run --example participant --features testkit -- URL ROOM [--domain D] [--name N] [--nickname 8HEX] [--loopback]
-//! [--ca FILE] [--user NAME PASSWORD] [--room-password P] [--no-media]`
+//! [--ca FILE] [--user NAME PASSWORD] [--room-password P] [--no-media] [--no-p2p]`
 //!
-//! Commands: `say TEXT`, `mute audio|video`, `unmute audio|video`, `stats`, `dump FILE` (every received VP8 frame from now on, as IVF),
-//! `leave`. The end of input leaves too.
+//! Commands: `say TEXT`, `mute audio|video`, `unmute audio|video`, `share` and `unshare` (a screen as a second video), `stats`,
+//! `dump FILE [SOURCE]` (the VP8 frames received from now on, of one source or of the only one, as IVF), `leave`. The end of input leaves
+//! too.
 
 use jmeet::client::{Client, Conference, Queue, Reader, Runtime, Writer};
-use jmeet::media::{Codec, MediaType, OutgoingFrame};
-use jmeet::meeting::event::{EventKind, MediaState};
+use jmeet::media::{Codec, MediaType, OutgoingFrame, VideoType};
+use jmeet::meeting::event::{EventKind, MediaPath, MediaState};
 use jmeet::meeting::{ClientOptions, ReaderOptions, TrackOptions};
 use jmeet::testkit::media_files;
 use serde_json::{Value, json};
@@ -25,7 +26,8 @@ type Failure = Box<dyn std::error::Error>;
 struct Received {
     /// By source name: frames, bytes, key frames, packets lost.
     sources: BTreeMap<String, [u64; 4]>,
-    dump: Option<(std::fs::File, u32)>,
+    /// File, frames so far, and the source; empty: any.
+    dump: Option<(std::fs::File, u32, String)>,
 }
 
 fn print(v: &Value) {
@@ -52,6 +54,7 @@ fn options() -> Result<(ClientOptions, bool), Failure> {
             "--room-password" => o.room_password = value()?,
             "--timeout" => o.join_timeout = Duration::from_millis(value()?.parse()?),
             "--no-media" => media = false,
+            "--no-p2p" => o.disable_p2p = true,
             _ => return Err(format!("unknown option {word}").into()),
         }
     }
@@ -96,6 +99,7 @@ fn main() -> Result<(), Failure> {
 }
 
 fn obey(room: &Conference, writers: Option<&(Writer, Writer)>, received: &Mutex<Received>, client: &Client) {
+    let mut screen: Option<(Writer, Arc<AtomicBool>)> = None;
     for line in std::io::stdin().lock().lines().map_while(Result::ok) {
         let (word, rest) = line.split_once(' ').unwrap_or((&line, ""));
         let result = match (word, writers) {
@@ -103,6 +107,14 @@ fn obey(room: &Conference, writers: Option<&(Writer, Writer)>, received: &Mutex<
             ("mute" | "unmute", Some((audio, video))) => {
                 let track = if rest == "audio" { audio } else { video };
                 track.set_muted(word == "mute", 3)
+            }
+            ("share", _) => share(room).map(|s| screen = Some(s)),
+            ("unshare", _) => {
+                if let Some((writer, stop)) = screen.take() {
+                    stop.store(true, Ordering::Relaxed);
+                    writer.close();
+                }
+                Ok(())
             }
             ("stats", _) => {
                 let session = room.media_stats(Duration::from_secs(1)).map(|s| {
@@ -117,8 +129,9 @@ fn obey(room: &Conference, writers: Option<&(Writer, Writer)>, received: &Mutex<
                 Ok(())
             }
             ("dump", _) => {
-                if let (Ok(mut r), Ok(file)) = (received.lock(), std::fs::File::create(rest)) {
-                    r.dump = Some((file, 0));
+                let (file, source) = rest.split_once(' ').unwrap_or((rest, ""));
+                if let (Ok(mut r), Ok(file)) = (received.lock(), std::fs::File::create(file)) {
+                    r.dump = Some((file, 0, source.to_owned()));
                 }
                 // Senders make key frames when asked, and seldom else.
                 let mut remote = room.tracks().into_iter().filter(|t| !t.local && t.media == MediaType::Video);
@@ -167,15 +180,16 @@ fn describe(kind: &EventKind, tag: u64) -> Option<Value> {
         EventKind::TrackUpdated(t) => json!({"event": "track", "source": t.source_name, "muted": t.muted}),
         EventKind::TrackRemoved(t) => json!({"event": "track-removed", "source": t.source_name}),
         EventKind::Focus(present) => json!({"event": "focus", "present": present}),
-        EventKind::Media(_, MediaState::Connecting { endpoint_id }) => {
-            json!({"event": "p2p", "state": "connecting", "id": endpoint_id})
+        EventKind::Media(path, MediaState::Connecting { endpoint_id }) => {
+            json!({"event": path_name(*path), "state": "connecting", "id": endpoint_id})
         }
-        EventKind::Media(_, MediaState::Connected { endpoint_id }) => {
-            json!({"event": "p2p", "state": "connected", "id": endpoint_id})
+        EventKind::Media(path, MediaState::Connected { endpoint_id }) => {
+            json!({"event": path_name(*path), "state": "connected", "id": endpoint_id})
         }
-        EventKind::Media(_, MediaState::Ended { endpoint_id, reason, text, by_peer }) => {
-            json!({"event": "p2p", "state": "ended", "id": endpoint_id, "reason": reason, "text": text, "by_peer": by_peer})
+        EventKind::Media(path, MediaState::Ended { endpoint_id, reason, text, by_peer }) => {
+            json!({"event": path_name(*path), "state": "ended", "id": endpoint_id, "reason": reason, "text": text, "by_peer": by_peer})
         }
+        EventKind::BridgeChannel(c) => json!({"event": "channel", "state": format!("{c:?}")}),
         EventKind::BridgeOffered => json!({"event": "bridge-offered"}),
         EventKind::KeyFrameWanted { track, .. } => json!({"event": "key-frame-wanted", "track": track.0}),
         EventKind::Timeline(stage, at) => json!({"event": "timeline", "stage": format!("{stage:?}"), "us": at}),
@@ -197,6 +211,11 @@ fn send(audio: &Writer, video: &Writer, stop: &Arc<AtomicBool>, key_frame: &Arc<
             std::thread::sleep(due.saturating_duration_since(Instant::now()));
         }
     });
+    send_video(video, clip, stop, key_frame);
+    Ok(())
+}
+
+fn send_video(video: &Writer, clip: media_files::Clip, stop: &Arc<AtomicBool>, key_frame: &Arc<AtomicBool>) {
     let (video, stopping, wanted) = (video.clone(), stop.clone(), key_frame.clone());
     std::thread::spawn(move || {
         let (mut n, mut due, each) = (0, Instant::now(), clip.frame_duration());
@@ -211,7 +230,24 @@ fn send(audio: &Writer, video: &Writer, stop: &Arc<AtomicBool>, key_frame: &Arc<
             std::thread::sleep(due.saturating_duration_since(Instant::now()));
         }
     });
-    Ok(())
+}
+
+/// A screen as one more video, sent until it is told to stop.
+fn share(room: &Conference) -> Result<(Writer, Arc<AtomicBool>), jmeet::Error> {
+    let writer =
+        room.send_track(TrackOptions { video_type: VideoType::Desktop, ..TrackOptions::new(Codec::Vp8) }, 0)?;
+    let stop = Arc::new(AtomicBool::new(false));
+    let clip = media_files::read_ivf(include_bytes!("../../tests/fixtures/media/video.ivf"));
+    let clip = clip.map_err(|e| jmeet::Error::new(jmeet::Code::InvalidArgument, jmeet::Stage::None, e.to_string()))?;
+    send_video(&writer, clip, &stop, &Arc::new(AtomicBool::new(false)));
+    Ok((writer, stop))
+}
+
+fn path_name(path: MediaPath) -> &'static str {
+    match path {
+        MediaPath::PeerToPeer => "p2p",
+        MediaPath::Bridge => "bridge",
+    }
 }
 
 fn listen(reader: &Reader, received: &Mutex<Received>, stopping: &AtomicBool) {
@@ -220,7 +256,10 @@ fn listen(reader: &Reader, received: &Mutex<Received>, stopping: &AtomicBool) {
         let Ok(mut r) = received.lock() else { return };
         let c = r.sources.entry(f.source_name.to_string()).or_default();
         *c = [c[0] + 1, c[1] + f.data.len() as u64, c[2] + u64::from(f.key), c[3] + u64::from(f.gap)];
-        if let Some((file, n)) = r.dump.as_mut().filter(|d| f.codec == Codec::Vp8 && (f.key || d.1 > 0)) {
+        let wanted = |d: &&mut (std::fs::File, u32, String)| {
+            f.codec == Codec::Vp8 && (f.key || d.1 > 0) && (d.2.is_empty() || d.2 == *f.source_name)
+        };
+        if let Some((file, n, _)) = r.dump.as_mut().filter(wanted) {
             let (w, h) = f.size.unwrap_or((320, 180));
             // A disk that is full makes a short file, which the reader of it sees.
             let _ = write_ivf(file, *n, w, h, &f.data);

@@ -4,9 +4,13 @@
 //! Prints one JSON line with `url`, `domain` and `muc`, then obeys lines on standard input, each answered by `ok` or `no`:
 //! `cut WHO`, `silence WHO`, `speak WHO`, `inject WHO XML`, `send-as WHO XML`, `end-stream WHO CONDITION`,
 //! `not-ready N`, `stop-focus`, `start-focus`, `focus-leaves`, `destroy ROOM REASON`, `endpoints ROOM` (which answers with their
-//! ids), `media-link DELAY_MS JITTER_MS LOSS` (a bad link between participants), `media-counts` (passed and dropped). WHO is an endpoint id. Stops when its input closes. `--user NAME PASSWORD` asks
-//! for a password, `--stun PORT` announces a server, `--bind ADDRESS:PORT` listens elsewhere than on loopback.
+//! ids), `media-link DELAY_MS JITTER_MS LOSS` (a bad link between participants), `media-counts` (passed and dropped), `kill-bridge`,
+//! `start-bridge`. WHO is an endpoint id. Stops when its input closes. `--user NAME PASSWORD` asks for a password, `--stun PORT`
+//! announces a server, `--bind ADDRESS:PORT` listens elsewhere than on loopback; the options of a bridge: `bridge_args.rs`.
 
+mod bridge_args;
+
+use bridge_args::BridgeArgs;
 use jmeet::testkit::{Deployment, LinkOptions, Refusal, ServerOptions, User};
 use std::io::{self, BufRead, Write};
 use std::net::SocketAddr;
@@ -15,8 +19,12 @@ use std::time::Duration;
 fn main() -> io::Result<()> {
     let mut options = ServerOptions::default();
     let mut address = SocketAddr::from(([127, 0, 0, 1], 0));
+    let mut bridge = BridgeArgs::default();
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
+        if bridge.take(&arg, &mut args)? {
+            continue;
+        }
         match (arg.as_str(), args.next(), args.len()) {
             ("--user", Some(name), 1..) => {
                 options.users.push(User { name, password: args.next().unwrap_or_default() });
@@ -27,13 +35,20 @@ fn main() -> io::Result<()> {
             }
             ("--bind", Some(at), _) => address = at.parse().map_err(io::Error::other)?,
             _ => {
-                return Err(io::Error::other(
-                    "usage: testkit_server [--user NAME PASSWORD] [--stun PORT] [--bind ADDRESS:PORT]",
-                ));
+                return Err(io::Error::other(format!(
+                    "usage: testkit_server [--user NAME PASSWORD] [--stun PORT] [--bind ADDRESS:PORT] {}",
+                    BridgeArgs::USAGE
+                )));
             }
         }
     }
+    options.sessions = bridge.wanted.then(|| bridge.sessions.clone());
+    bridge.place.address = address.ip();
     let kit = Deployment::start_on(options, address)?;
+    let start_bridge = || kit.start_bridge_at(bridge.config.clone(), bridge.place.clone());
+    if bridge.wanted {
+        start_bridge()?;
+    }
     let values = serde_json::json!({
         "url": kit.url(), "domain": kit.domain(), "muc": format!("conference.{}", kit.domain()),
         "focus": format!("focus.{}", kit.domain()),
@@ -68,6 +83,11 @@ fn main() -> io::Result<()> {
                 kit.focus_leaves();
                 true
             }
+            "kill-bridge" => {
+                kit.kill_bridge();
+                true
+            }
+            "start-bridge" => start_bridge().is_ok(),
             "destroy" => {
                 kit.destroy_room(who, rest);
                 true

@@ -10,7 +10,10 @@ use super::error::jmeet_error;
 use super::handle::{Object, Table, get, make, take};
 use super::status::jmeet_status;
 use crate::error::{Code, Error, Stage};
-use crate::testkit::{Deployment, Faults, JoinRefusal, LinkOptions, Refusal, ServerOptions, User};
+use crate::meeting::event::BridgeChannel;
+use crate::testkit::{
+    BridgeConfig, Deployment, Faults, JoinRefusal, LinkOptions, Refusal, ServerOptions, SessionOptions, User,
+};
 use std::ffi::c_char;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,12 +23,13 @@ const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
 /// What shares of packets are counted in.
 const PERMILLE: u32 = 1000;
 
-/// A Jitsi deployment in a test tube: XMPP server over WebSocket on a free port of 127.0.0.1, rooms and focus, with faults by
-/// order. Clients need `allow_loopback` for media between them.
+/// A Jitsi deployment in a test tube: XMPP server over WebSocket on a free port of 127.0.0.1, rooms and focus, a videobridge where
+/// the options ask for one, with faults by order. Clients need `allow_loopback` for media.
 ///
 /// Functions: `jmeet_testkit_new`, `_free`, `_url`, `_domain`, `_count_endpoints`, `_endpoint`, `_wait_for_endpoints`, `_cut`, `_silence`,
 /// `_inject`, `_send_as`, `_end_stream`, `_refuse_login`, `_refuse_join`, `_clear_faults`, `_focus_not_ready`, `_refuse_conference`,
-/// `_focus_leaves`, `_stop_focus`, `_start_focus`, `_destroy_room`, `_set_media_link`, `_media_counts`.
+/// `_focus_leaves`, `_stop_focus`, `_start_focus`, `_destroy_room`, `_set_media_link`, `_media_counts`,
+/// `_start_bridge`, `_kill_bridge`, `_count_bridge_endpoints`.
 pub struct jmeet_testkit {
     _opaque: [u8; 0],
 }
@@ -45,6 +49,17 @@ pub struct jmeet_testkit_options {
     pub password: *const c_char,
     /// Occupants of a room at most, the focus counted; 0: 512.
     pub max_occupants: u32,
+    /// A videobridge on free ports of 127.0.0.1, over which everybody in a room gets a session as soon as so many are there, 2 as
+    /// with Jicofo or more; 0: no bridge, two participants talk peer to peer. Whether two talk peer to peer beside the bridge is the
+    /// clients' choice (`disable_p2p`).
+    pub bridge_participants: u32,
+    /// How clients reach the bridge's messages: `JMEET_BRIDGE_CHANNEL_DATA_CHANNEL` or `JMEET_BRIDGE_CHANNEL_WEBSOCKET`; 0: both are
+    /// offered.
+    pub bridge_channel: u32,
+    /// Not 0: the SSRCs of senders are signalled to everybody, even to clients that would let the bridge choose.
+    pub no_ssrc_rewriting: u32,
+    /// Not 0: sources are signalled as XML, even to clients that read JSON.
+    pub no_json_sources: u32,
     /// Zero.
     pub reserved: u32,
 }
@@ -72,6 +87,8 @@ unsafe impl Struct for jmeet_testkit_link {}
 
 pub(super) struct Kit {
     deployment: Deployment,
+    /// How its bridge is made; `None`: it has none.
+    bridge: Option<BridgeConfig>,
     kept: Kept,
 }
 
@@ -84,7 +101,36 @@ impl Object for Kit {
     }
 }
 
+/// The bridge that the options ask for.
+fn bridge_of(o: &jmeet_testkit_options) -> Result<Option<(SessionOptions, BridgeConfig)>, Error> {
+    let (sctp, websocket) = match o.bridge_channel {
+        0 => (true, true),
+        n if n == BridgeChannel::DataChannel as u32 => (true, false),
+        n if n == BridgeChannel::WebSocket as u32 => (false, true),
+        _ => return Err(fault(Code::InvalidArgument, "neither a data channel nor a WebSocket")),
+    };
+    let sessions = SessionOptions {
+        min_participants: o.bridge_participants as usize,
+        rewriting: !truth(o.no_ssrc_rewriting),
+        json: !truth(o.no_json_sources),
+        sctp,
+        ..SessionOptions::default()
+    };
+    let config = BridgeConfig { sctp, websocket, ..BridgeConfig::default() };
+    match o.bridge_participants {
+        0 => Ok(None),
+        1 => Err(fault(Code::InvalidArgument, "nobody needs a bridge alone")),
+        _ => Ok(Some((sessions, config))),
+    }
+}
+
 impl Kit {
+    fn start_bridge(&self) -> Result<(), Error> {
+        let config =
+            self.bridge.clone().ok_or_else(|| fault(Code::State, "the deployment was made without a bridge"))?;
+        self.deployment.start_bridge(config).map_err(|e| Error::new(Code::Resources, Stage::None, e.to_string()))
+    }
+
     fn faults(&self, change: impl FnOnce(&mut Faults) + Send + 'static) -> Result<(), Error> {
         self.deployment.with(|s, _| change(&mut s.faults)).ok_or_else(gone)
     }
@@ -164,8 +210,16 @@ pub unsafe extern "C" fn jmeet_testkit_new(
         if o.max_occupants != 0 {
             server.max_occupants = o.max_occupants as usize;
         }
+        let bridge = bridge_of(&o)?.map(|(sessions, config)| {
+            server.sessions = Some(sessions);
+            config
+        });
         let deployment = Deployment::start(server).map_err(|e| Error::new(Code::Resources, Stage::None, e.to_string()))?;
-        out(testkit, make(Arc::new(Kit { deployment, kept: Kept::default() }))?)
+        let kit = Kit { deployment, bridge, kept: Kept::default() };
+        if kit.bridge.is_some() {
+            kit.start_bridge()?;
+        }
+        out(testkit, make(Arc::new(kit))?)
     })
 }
 
@@ -443,8 +497,8 @@ pub unsafe extern "C" fn jmeet_testkit_destroy_room(
     })
 }
 
-/// Puts a bad link between participants that meet from now on: their peer-to-peer media passes through it. Called again it changes
-/// the link, also for media under way. Any thread; returns when the server knows it, which takes microseconds.
+/// Puts a bad link between participants that meet from now on, and between them and the bridge: their media passes through it. Called
+/// again it changes the link, also for media under way. Any thread; returns when the server knows it, which takes microseconds.
 ///
 /// Errors: `JMEET_ERR_INVALID_ARGUMENT`, `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_UNSUPPORTED`.
 #[unsafe(no_mangle)]
@@ -480,5 +534,41 @@ pub unsafe extern "C" fn jmeet_testkit_media_counts(
         let counts = get::<Kit>(testkit)?.deployment.media_counts();
         out(passed, counts.passed)?;
         out(dropped, counts.dropped)
+    })
+}
+
+/// The bridge is killed: its sockets close, the focus ends everybody's session with it ("moving") and shows that it has no bridge. Any
+/// thread; returns when it is dead, which takes microseconds. Nothing happens where there is none.
+///
+/// Errors: `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn jmeet_testkit_kill_bridge(testkit: *mut jmeet_testkit) -> jmeet_status {
+    entry!({
+        get::<Kit>(testkit)?.deployment.kill_bridge();
+        Ok(())
+    })
+}
+
+/// A new bridge, in the place of one that was killed or that runs: everybody who is to have a session gets a new one. Any thread;
+/// returns when it listens, without waiting for any network.
+///
+/// Errors: `JMEET_ERR_STATE`: the options asked for none. `JMEET_ERR_RESOURCES`, `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn jmeet_testkit_start_bridge(testkit: *mut jmeet_testkit) -> jmeet_status {
+    entry!({ get::<Kit>(testkit)?.start_bridge() })
+}
+
+/// How many endpoints the bridge holds, of all rooms; 0 when there is no bridge. Any thread; waits for the server's thread, which takes
+/// microseconds.
+///
+/// Errors: `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn jmeet_testkit_count_bridge_endpoints(
+    testkit: *const jmeet_testkit,
+    count: *mut usize,
+) -> jmeet_status {
+    entry!({
+        required(count)?;
+        out(count, get::<Kit>(testkit)?.deployment.with_bridge(|b, _| b.endpoints().count()).unwrap_or(0))
     })
 }

@@ -1,6 +1,7 @@
 //! A running deployment: the server on a free loopback port with a thread of its own, and the handle by which a test steers
 //! it. Calls block until the server has done them, which takes microseconds; events of clients are theirs to wait for.
 
+use super::bridge::{self, BridgeConfig, BridgePlace};
 use super::faults::Faults;
 use super::focus::colibri::Colibri;
 use super::focus::{Focus, Refusal, SessionOptions};
@@ -177,12 +178,48 @@ impl Deployment {
         self.with(move |s, _| s.configure_sessions(change));
     }
 
-    /// Gives the focus a bridge, a dead one's place too: then everybody is invited anew.
+    /// Starts a bridge on free ports of the deployment's address, a dead one's place too: then everybody is invited anew. Sessions
+    /// are made where the options have [`ServerOptions::sessions`].
+    ///
+    /// # Errors
+    /// When it cannot listen, or makes no certificate.
+    pub fn start_bridge(&self, config: BridgeConfig) -> io::Result<()> {
+        self.start_bridge_at(config, BridgePlace { address: self.address.ip(), ..BridgePlace::default() })
+    }
+
+    /// The same at another place, or with TLS.
+    ///
+    /// # Errors
+    /// As [`Deployment::start_bridge`], and when certificate or key are not readable.
+    pub fn start_bridge_at(&self, config: BridgeConfig, place: BridgePlace) -> io::Result<()> {
+        let ended = || io::Error::from(io::ErrorKind::BrokenPipe);
+        let (done, started) = mpsc::channel();
+        self.inputs.send(Input::StartBridge(Box::new((config, place)), done)).map_err(|_| ended())?;
+        started.recv().map_err(|_| ended())?
+    }
+
+    /// What the bridge that runs now told of itself, the newest last; at most [`bridge::io::KEPT_EVENTS`].
+    pub fn bridge_events(&self) -> Vec<bridge::Event> {
+        let (to, events) = mpsc::channel();
+        let asked = self.inputs.send(Input::BridgeEvents(to));
+        let events = asked.ok().and_then(|()| events.recv().ok()).unwrap_or_default();
+        events.into_iter().map(|(_, e)| e).collect()
+    }
+
+    /// Runs `f` on the bridge; `None` when there is none.
+    pub fn with_bridge<R: Send + 'static>(
+        &self,
+        f: impl FnOnce(&mut bridge::Bridge, Time) -> R + Send + 'static,
+    ) -> Option<R> {
+        self.with(move |s, now| s.bridge_mut().and_then(|b| b.videobridge()).map(|b| f(b, now))).flatten()
+    }
+
+    /// Gives the focus a bridge without sockets, a dead one's place too: then everybody is invited anew.
     pub fn set_bridge(&self, bridge: Box<dyn Colibri>) {
         self.with(move |s, now| s.set_bridge(bridge, now));
     }
 
-    /// The bridge dies: sessions end with `moving`, the focus shows `bridgeNotAvailable`.
+    /// The bridge dies: its sockets close, sessions end with `moving`, the focus shows `bridgeNotAvailable`.
     pub fn kill_bridge(&self) {
         self.with(|s, now| s.kill_bridge(now));
     }
@@ -217,7 +254,7 @@ impl Deployment {
         self.with(session).flatten()
     }
 
-    /// Puts a bad link between participants that meet from now on: their peer-to-peer media passes through it, in both
+    /// Puts a bad link between participants that meet from now on, and between them and the bridge: their media passes through it, in both
     /// directions. Called again it changes the link, also for media under way. It hides real candidates, so server-reflexive
     /// and relayed ones lead through it too.
     pub fn set_media_link(&self, link: LinkOptions) {

@@ -18,6 +18,7 @@ pub mod three;
 pub mod world;
 pub mod xml_stream;
 
+pub use bridge::{BridgeConfig, BridgePlace};
 pub use candidates::MapCandidate;
 pub use deployment::Deployment;
 pub use faults::{Faults, JoinRefusal, Step};

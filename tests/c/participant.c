@@ -2,7 +2,8 @@
  * A participant for the interop tests, on the C ABI alone: joins, sends an IVF and an Ogg Opus file, prints one JSON line per event, obeys
  * lines on standard input. It speaks the same lines as examples/rust/participant.rs, so that the same tests drive both.
  *
- * participant URL ROOM [--domain D] [--name N] [--nickname 8HEX] [--room-password P] [--loopback] [--no-media]; files from JMEET_MEDIA.
+ * participant URL ROOM [--domain D] [--name N] [--nickname 8HEX] [--room-password P] [--loopback] [--no-media]
+ * [--no-p2p]; files from JMEET_MEDIA.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <jmeet.h>
@@ -24,7 +25,7 @@ typedef struct {
 static jmeet_queue *queue;
 static jmeet_client *client;
 static jmeet_conference *room;
-static jmeet_track *audio, *video;
+static jmeet_track *audio, *video, *screen;
 static packet audio_packets[MAX_FRAMES], video_frames[MAX_FRAMES];
 static int audio_count, video_count;
 static atomic_int stopping, key_frame_wanted;
@@ -37,6 +38,7 @@ static struct {
 } sources[MAX_SOURCES];
 static int source_count;
 static FILE *dump;
+static char dump_source[64]; /* empty: any */
 static uint32_t dumped;
 
 static void text(const char *key, jmeet_str s) {
@@ -146,21 +148,23 @@ static void *send_audio(void *unused) {
     return NULL;
 }
 
-static void *send_video(void *unused) {
+static void *send_video(void *track) {
     jmeet_writer *writer = NULL;
     jmeet_outgoing_frame frame = JMEET_OUTGOING_FRAME_INIT;
     struct timespec due;
     int n = 0;
-    (void)unused;
-    if (jmeet_writer_new(video, NULL, &writer, NULL) != JMEET_OK) return NULL;
+    jmeet_status status;
+    if (jmeet_writer_new(track, NULL, &writer, NULL) != JMEET_OK) return NULL;
     clock_gettime(CLOCK_MONOTONIC, &due);
     while (!stopping) {
-        if (atomic_exchange(&key_frame_wanted, 0))
+        if (track == video && atomic_exchange(&key_frame_wanted, 0))
             while (video_frames[n % video_count].data[0] & 1) n++; /* a file jumps to its next key frame */
         frame.data = video_frames[n % video_count].data;
         frame.size = video_frames[n % video_count].size;
         frame.rtp_duration = 6000;
-        n = jmeet_writer_write(writer, &frame) == JMEET_OK ? n + 1 : 0;
+        status = jmeet_writer_write(writer, &frame);
+        if (status == JMEET_ERR_GONE || status == JMEET_ERR_CLOSED) break; /* the screen is no longer shared */
+        n = status == JMEET_OK ? n + 1 : 0;
         pause_until(&due, 66666667L);
     }
     jmeet_writer_free(writer);
@@ -202,7 +206,9 @@ static void *listen_to_all(void *unused) {
             sources[i].n[2] += f.key_frame;
             sources[i].n[3] += f.gap;
         }
-        if (dump != NULL && f.codec == JMEET_CODEC_VP8 && (f.key_frame || dumped > 0)) write_ivf(&f);
+        if (dump != NULL && f.codec == JMEET_CODEC_VP8 && (f.key_frame || dumped > 0)
+            && (dump_source[0] == 0 || strcmp(dump_source, f.source_name.data) == 0))
+            write_ivf(&f);
         pthread_mutex_unlock(&lock);
     }
     jmeet_reader_free(reader);
@@ -237,8 +243,18 @@ static void ask_key_frames(void) {
     jmeet_track_list_free(list);
 }
 
+static void share(void) {
+    jmeet_track_options options = JMEET_TRACK_OPTIONS_INIT;
+    pthread_t thread;
+    options.codec = JMEET_CODEC_VP8;
+    options.video_type = JMEET_VIDEO_TYPE_DESKTOP;
+    if (jmeet_conference_send_track(room, &options, 0, &screen, NULL) == JMEET_OK
+        && pthread_create(&thread, NULL, send_video, screen) == 0)
+        pthread_detach(thread);
+}
+
 static void *obey(void *unused) {
-    char line[4096];
+    char line[4096], *source;
     (void)unused;
     while (fgets(line, sizeof line, stdin) != NULL) {
         line[strcspn(line, "\n")] = 0;
@@ -248,10 +264,16 @@ static void *obey(void *unused) {
             jmeet_conference_send_private_message(room, line + 5, line + 14, 4, NULL);
         } else if (strncmp(line, "mute ", 5) == 0) jmeet_track_set_muted(line[5] == 'a' ? audio : video, 1, 3, NULL);
         else if (strncmp(line, "unmute ", 7) == 0) jmeet_track_set_muted(line[7] == 'a' ? audio : video, 0, 3, NULL);
+        else if (strcmp(line, "share") == 0) share();
+        else if (strcmp(line, "unshare") == 0) jmeet_track_remove(screen);
         else if (strcmp(line, "stats") == 0) print_stats();
         else if (strncmp(line, "dump ", 5) == 0) {
+            source = strchr(line + 5, ' ');
+            if (source != NULL) *source++ = 0;
             pthread_mutex_lock(&lock);
+            snprintf(dump_source, sizeof dump_source, "%s", source != NULL ? source : "");
             dump = fopen(line + 5, "wb");
+            dumped = 0;
             pthread_mutex_unlock(&lock);
             ask_key_frames();
         } else if (strcmp(line, "leave") == 0) break;
@@ -266,6 +288,8 @@ static void describe(const jmeet_event *event) {
     jmeet_message_info message = JMEET_MESSAGE_INFO_INIT;
     jmeet_track_info track = JMEET_TRACK_INFO_INIT;
     jmeet_media_info media = JMEET_MEDIA_INFO_INIT;
+    jmeet_bridge_channel_info channel = JMEET_BRIDGE_CHANNEL_INFO_INIT;
+    static const char *const channels[] = { "?", "None", "Connecting", "DataChannel", "WebSocket", "Waiting", "Failed" };
     uint32_t type = jmeet_event_type(event);
     switch (type) {
     case JMEET_EVENT_REQUEST_DONE:
@@ -307,11 +331,17 @@ static void describe(const jmeet_event *event) {
         break;
     case JMEET_EVENT_MEDIA:
         if (jmeet_event_media(event, &media) != JMEET_OK) break;
-        begin("p2p");
+        begin(media.path == JMEET_MEDIA_PATH_BRIDGE ? "bridge" : "p2p");
         printf(",\"state\":\"%s\"", media.state == JMEET_MEDIA_STATE_CONNECTING ? "connecting"
-            : media.state == JMEET_MEDIA_STATE_CONNECTED ? "connected" : "ended");
+            : media.state == JMEET_MEDIA_STATE_CONNECTED ? "connected" : media.state == JMEET_MEDIA_STATE_ENDED ? "ended" : "recovering");
         text("id", media.endpoint_id);
         text("reason", media.reason);
+        end();
+        break;
+    case JMEET_EVENT_BRIDGE_CHANNEL:
+        if (jmeet_event_bridge_channel(event, &channel) != JMEET_OK) break;
+        begin("channel");
+        printf(",\"state\":\"%s\"", channel.state < sizeof channels / sizeof *channels ? channels[channel.state] : "?");
         end();
         break;
     case JMEET_EVENT_KEY_FRAME_WANTED:
@@ -340,6 +370,7 @@ int main(int argc, char **argv) {
     for (i = 3; i < argc; i++) {
         if (strcmp(argv[i], "--loopback") == 0) options.allow_loopback = 1;
         else if (strcmp(argv[i], "--no-media") == 0) media = 0;
+        else if (strcmp(argv[i], "--no-p2p") == 0) options.disable_p2p = 1;
         else if (i + 1 == argc) return 2;
         else if (strcmp(argv[i], "--domain") == 0) options.domain = argv[++i];
         else if (strcmp(argv[i], "--name") == 0) options.display_name = argv[++i];
@@ -356,7 +387,7 @@ int main(int argc, char **argv) {
         if (jmeet_conference_send_track(room, &track, 0, &audio, NULL) != JMEET_OK) return 1;
         track.codec = JMEET_CODEC_VP8;
         if (jmeet_conference_send_track(room, &track, 0, &video, NULL) != JMEET_OK) return 1;
-        running = pthread_create(&threads[0], NULL, send_audio, NULL) == 0 && pthread_create(&threads[1], NULL, send_video, NULL) == 0
+        running = pthread_create(&threads[0], NULL, send_audio, NULL) == 0 && pthread_create(&threads[1], NULL, send_video, video) == 0
             && pthread_create(&threads[2], NULL, listen_to_all, NULL) == 0;
     }
     if (pthread_create(&input, NULL, obey, NULL) != 0) return 1;

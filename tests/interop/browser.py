@@ -43,6 +43,38 @@ class Page:
     def stats(self):
         return self.call("stats")
 
+    def remote(self):
+        """What is received of each remote track, by source name."""
+        return self.call("remote")
+
+    def share(self):
+        """Shows a screen as one more video; the name of the source."""
+        return self.call("share")
+
+    def unshare(self):
+        self.call("unshare")
+
+    def receives(self, what, sources, more=20, timeout=TIMEOUT):
+        """Waits until of each source this many frames more are decoded; of a microphone, until sound comes."""
+        before, end = self.remote(), time.monotonic() + timeout
+        while True:
+            now = self.remote()
+
+            def grew(name):
+                if name not in now:
+                    return False
+                old = before.get(name, {})
+                if now[name].get("ssrc") != old.get("ssrc"):
+                    old = {}
+                counter, least = ("energy", 0) if now[name]["kind"] == "audio" else ("frames", more)
+                return now[name][counter] > old.get(counter, 0) + least and now[name]["bytes"] > old.get("bytes", 0)
+            if all(grew(s) for s in sources):
+                return now
+            if time.monotonic() > end:
+                missing = [s for s in sources if not grew(s)]
+                raise BrowserError(f"{self.name}: {what}: nothing of {missing}: {json.dumps(now)}\nbefore: {json.dumps(before)}")
+            time.sleep(0.2)
+
     def participants(self):
         return self.call("participants")
 

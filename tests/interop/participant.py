@@ -102,6 +102,11 @@ class Participant:
         self.command("stats")
         return self.expect("stats")
 
+    def receives(self, what, sources, more=20, timeout=TIMEOUT):
+        """Waits until of each source this many frames more have come."""
+        before = self.stats()
+        return self.until(what, lambda now: all(now.get(s, [0])[0] > before.get(s, [0])[0] + more for s in sources), timeout)
+
     def until(self, what, condition, timeout=TIMEOUT):
         """Polls the counters until `condition(sources)` holds, and returns them."""
         end = time.monotonic() + timeout

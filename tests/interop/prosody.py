@@ -124,9 +124,10 @@ def example_program(name):
 class Rig:
     """Prosody and, unless `focus=False`, our focus. `limits` switches on Prosody's rate limit (10 kB/s).
     `stun_port` and `stun_host` are what extdisco announces, for a STUN and TURN server that the test starts itself.
-    `addresses`: where to listen beside loopback, for participants in other network namespaces."""
+    `addresses`: where to listen beside loopback, for participants in other network namespaces. `bridge`: the options of
+    examples/rust/bridge_args.rs, for a bridge beside the focus."""
 
-    def __init__(self, focus=True, limits=False, stun_port=3478, stun_host="127.0.0.1", addresses=(), level="info"):
+    def __init__(self, focus=True, limits=False, stun_port=3478, stun_host="127.0.0.1", addresses=(), level="info", bridge=None):
         if not shutil.which("prosody"):
             raise RuntimeError("prosody is not installed (tests/run installs it)")
         self.domain, self.muc = DOMAIN, f"conference.{DOMAIN}"
@@ -135,7 +136,7 @@ class Rig:
         self.stun_host, self.stun_port, self.turn_secret = stun_host, stun_port, "turn-secret"
         self._interfaces = ", ".join(f'"{a}"' for a in ("127.0.0.1", *addresses))
         self.tcp_port, self.component_port, self.http_port, self.https_port, self.https_other_port = free_ports(5)
-        self._with_focus, self._limits, self._level = focus, limits, level
+        self._with_focus, self._limits, self._level, self._bridge = focus, limits, level, bridge or []
         self._prosody = self._focus = None
 
     def __enter__(self):
@@ -182,10 +183,24 @@ class Rig:
     def start_focus(self):
         """Starts the focus; after `stop_focus` it is a new one that knows nothing, as a restarted Jicofo is."""
         self._focus = subprocess.Popen(
-            [example_program("focus"), "--port", str(self.component_port), "--domain", f"focus.{DOMAIN}", "--secret", SECRET],
+            [example_program("focus"), "--port", str(self.component_port), "--domain", f"focus.{DOMAIN}", "--secret", SECRET,
+             *(word.format(dir=self.dir) for word in self._bridge)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent)
         if self._focus.stdout.readline().strip() != "READY":
             raise RuntimeError(f"the focus did not start\n{self.log()}")
+
+    def tell_focus(self, order):
+        """`kill-bridge` or `start-bridge`."""
+        self._focus.stdin.write(order + "\n")
+        self._focus.stdin.flush()
+        if self._focus.stdout.readline().strip() != "ok":
+            raise RuntimeError(f"the focus does not {order}")
+
+    def kill_bridge(self):
+        self.tell_focus("kill-bridge")
+
+    def start_bridge(self):
+        self.tell_focus("start-bridge")
 
     def stop_focus(self):
         """The focus leaves all rooms and ends. (A killed component stays in its rooms: Prosody does not clear up.)"""

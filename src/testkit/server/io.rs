@@ -2,6 +2,8 @@
 //! nothing but how bytes move.
 
 use super::{ConnId, Output, Server};
+use crate::testkit::bridge::io::{BridgeSockets, Input as BridgeInput};
+use crate::testkit::bridge::{BridgeConfig, BridgePlace, Event};
 use crate::testkit::faults::Step;
 use crate::testkit::wall_clock;
 use futures_util::{SinkExt, StreamExt};
@@ -31,6 +33,9 @@ pub(crate) enum Input {
     Text(ConnId, String),
     Gone(ConnId),
     Call(Call),
+    /// A bridge in the place of what was there; answered when it listens.
+    StartBridge(Box<(BridgeConfig, BridgePlace)>, std::sync::mpsc::Sender<io::Result<()>>),
+    BridgeEvents(std::sync::mpsc::Sender<Vec<(crate::time::Time, Event)>>),
     Stop,
 }
 
@@ -58,13 +63,34 @@ pub(crate) async fn serve(
 ) {
     let accepting = tokio::spawn(accept(listener, inputs));
     let mut connections: BTreeMap<ConnId, mpsc::Sender<Frame>> = BTreeMap::new();
+    let mut bridge: Option<BridgeSockets> = None;
     loop {
         let wait = server.next_deadline().map_or(Duration::from_secs(3600), |d| d.since(wall_clock()));
-        let input = tokio::time::timeout(wait, from.recv()).await;
+        let input = tokio::select! {
+            input = from.recv() => Ok(input),
+            input = next(&mut bridge) => Err(Some(input)),
+            () = tokio::time::sleep(wait) => Err(None),
+        };
         let now = wall_clock();
         match input {
-            Err(_) => server.handle_timeout(now),
+            Err(None) => server.handle_timeout(now),
+            Err(Some(input)) => {
+                if let (Some(sockets), Some(b)) = (&mut bridge, server.bridge_mut().and_then(|b| b.videobridge())) {
+                    sockets.feed(input, b, now);
+                }
+            }
             Ok(None | Some(Input::Stop)) => break,
+            Ok(Some(Input::StartBridge(how, done))) => {
+                let started = BridgeSockets::start(how.0, &how.1).await.map(|(sockets, machine)| {
+                    bridge = Some(sockets);
+                    server.set_bridge(Box::new(machine), now);
+                });
+                // The starter waits for it.
+                let _ = done.send(started);
+            }
+            Ok(Some(Input::BridgeEvents(to))) => {
+                let _ = to.send(bridge.as_ref().map_or_else(Vec::new, BridgeSockets::events));
+            }
             Ok(Some(Input::Upgrade(answer))) => {
                 let decision = if server.faults.silent(Step::Upgrade) {
                     Upgrade::Silent
@@ -98,8 +124,25 @@ pub(crate) async fn serve(
                 server.disconnected(conn, now);
             }
         }
+        // A bridge that was killed, or replaced by one without sockets, is heard no more.
+        if server.bridge_mut().is_none_or(|b| b.videobridge().is_none()) {
+            bridge = None;
+        }
+        if let Some(sockets) = &mut bridge {
+            while let Some(output) = server.bridge_mut().and_then(|b| b.poll_output()) {
+                sockets.obey(output);
+            }
+        }
     }
     accepting.abort();
+}
+
+/// What comes to the bridge; never anything while there is none.
+async fn next(bridge: &mut Option<BridgeSockets>) -> BridgeInput {
+    match bridge {
+        Some(sockets) => sockets.next().await,
+        None => std::future::pending().await,
+    }
 }
 
 async fn accept(listener: TcpListener, inputs: mpsc::UnboundedSender<Input>) {

@@ -381,15 +381,22 @@ impl Server {
     fn deliver_text(&mut self, text: &str, now: Time) {
         let Ok(d) = Document::parse_with(text, ns::CLIENT, &XmlLimits::default()) else { return };
         let to = d.root().attr("to").unwrap_or_default();
-        if let Some(conn) = self.by_jid.get(to).copied() {
-            let text = match &mut self.candidates {
-                Some(map) if candidates::carries_candidates(d.root()) => candidates::rewrite(d.root(), map.as_mut()),
-                _ => text.to_owned(),
-            };
-            self.deliver(conn, text);
-        } else if self.focus.as_ref().is_some_and(|f| f.jid().as_str() == to) {
-            if let Some(f) = &mut self.focus {
-                f.handle(d.root(), now);
+        let conn = self.by_jid.get(to).copied();
+        let to_focus = conn.is_none() && self.focus.as_ref().is_some_and(|f| f.jid().as_str() == to);
+        if conn.is_none() && !to_focus {
+            return;
+        }
+        // The bridge learns of candidates through the focus: it, too, is shown the other ones.
+        let mapped = match &mut self.candidates {
+            Some(map) if candidates::carries_candidates(d.root()) => Some(candidates::rewrite(d.root(), map.as_mut())),
+            _ => None,
+        };
+        if let Some(conn) = conn {
+            self.deliver(conn, mapped.unwrap_or_else(|| text.to_owned()));
+        } else if let Some(f) = &mut self.focus {
+            match &mapped {
+                Some(text) => f.handle_text(text, now),
+                None => f.handle(d.root(), now),
             }
             self.run_focus(now);
         }

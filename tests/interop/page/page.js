@@ -12,6 +12,24 @@ window.RTCPeerConnection = class extends NativePeerConnection {
   }
 };
 
+// The screen of a browser without one: a picture that changes.
+navigator.mediaDevices.getDisplayMedia = async () => {
+  const canvas = document.createElement('canvas');
+  [canvas.width, canvas.height] = [320, 180];
+  const context = canvas.getContext('2d');
+  let n = 0;
+  const draw = () => {
+    context.fillStyle = `hsl(${n % 360} 60% 50%)`;
+    context.fillRect(0, 0, canvas.width, canvas.height);
+    context.fillStyle = 'black';
+    context.fillText(String(n++), 20, 20 + n % 140);
+  };
+  const timer = setInterval(draw, 66);
+  const stream = canvas.captureStream(15);
+  stream.getVideoTracks()[0].addEventListener('ended', () => clearInterval(timer));
+  return stream;
+};
+
 const report = (name, fields = {}) => window.report(name, fields);
 
 class Participant {
@@ -163,6 +181,20 @@ class Participant {
     await (muted ? track.mute() : track.unmute());
   }
 
+  async share() {
+    const [screen] = await JitsiMeetJS.createLocalTracks({ devices: ['desktop'] });
+    this.tracks.push(screen);
+    await this.conference.addTrack(screen);
+    return screen.getSourceName?.();
+  }
+
+  async unshare() {
+    const screen = this.tracks.find(t => t.videoType === 'desktop');
+    this.tracks = this.tracks.filter(t => t !== screen);
+    await this.conference.removeTrack(screen);
+    await screen.dispose();
+  }
+
   rename({ name }) {
     this.conference.setDisplayName(name);
   }
@@ -233,6 +265,28 @@ class Participant {
           };
           out.selected.push({ local: side(s.localCandidateId), remote: side(s.remoteCandidateId), rtt: s.currentRoundTripTime });
         }
+      }
+    }
+    return out;
+  }
+
+  // What is received of each remote track, by its source's name (or endpoint and kind).
+  async remote() {
+    const inbound = new Map();
+    for (const pc of connections) {
+      if (pc.connectionState !== 'closed') {
+        (await pc.getStats()).forEach(s => s.type === 'inbound-rtp' && inbound.set(`${s.trackIdentifier}`, s));
+      }
+    }
+    const out = {};
+    for (const p of this.conference.getParticipants()) {
+      for (const track of p.getTracks()) {
+        const s = inbound.get(track.getTrack().id) ?? {};
+        out[track.getSourceName?.() ?? `${p.getId()}-${track.getType()}`] = {
+          endpoint: p.getId(), kind: track.getType(), videoType: track.videoType, muted: track.isMuted(), p2p: track.isP2P,
+          ssrc: s.ssrc, bytes: s.bytesReceived ?? 0, frames: s.framesDecoded ?? 0, energy: s.totalAudioEnergy ?? 0,
+          keyFrames: s.keyFramesDecoded ?? 0, width: s.frameWidth, height: s.frameHeight, codec: s.codecId,
+        };
       }
     }
     return out;

@@ -1,0 +1,91 @@
+"""A meeting through the bridge, for the tests: pages with lib-jitsi-meet in Chromium, participants of ours, on Prosody with our focus and the
+bridge beside it, or wholly on the testkit."""
+import contextlib, subprocess, sys, tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+from browser import Browser
+from participant import Participant, c_program
+from prosody import Rig
+from testkit import Testkit
+
+
+def sources(*endpoints):
+    """The microphones and cameras of these."""
+    return [f"{e}-{kind}" for e in endpoints for kind in ("a0", "v0")]
+
+
+class Meeting:
+    """`with Meeting(server, "room") as m: m.page("a"); m.native("0000000a")`. `p2p`: whether two of them talk peer to peer."""
+
+    def __init__(self, server, room, p2p=False):
+        self.server, self.room, self.p2p = server, room, p2p
+        self.pages, self.natives = [], []
+
+    def __enter__(self):
+        self.stack = contextlib.ExitStack()
+        try:
+            self.browser = self.stack.enter_context(Browser())
+        except BaseException:
+            self.stack.close()
+            raise
+        return self
+
+    def __exit__(self, *why):
+        return self.stack.__exit__(*why)
+
+    def page(self, name):
+        page = self.browser.page(name)
+        page.join(url=self.server.url(), domain=self.server.domain, room=self.room, name=name, media=["audio", "video"], p2p=self.p2p)
+        self.pages.append(page)
+        return page
+
+    def native(self, nickname, program=None):
+        """One of ours; with `program=c_program()` through the C ABI."""
+        flags = [] if self.p2p else ["--no-p2p"]
+        native = Participant(self.server.url(), self.room, *flags, domain=self.server.domain, name=nickname, nickname=nickname,
+                             program=program)
+        self.stack.enter_context(native)
+        native.expect("joined", id=nickname)
+        self.natives.append(native)
+        return native
+
+    def four(self):
+        """Two pages, a program in C and one in Rust."""
+        return self.page("ada"), self.page("grace"), self.native("00000001", c_program()), self.native("00000002")
+
+    def everybody(self):
+        return [p.endpoint for p in (*self.pages, *self.natives)]
+
+    def all_decode_all(self, frames=20):
+        """Each page decodes the sound and the pictures of all others, and each of ours gets their frames whole."""
+        for page in self.pages:
+            page.receives("decodes everybody", sources(*(e for e in self.everybody() if e != page.endpoint)), more=frames)
+        for native in self.natives:
+            native.receives("gets everybody's frames", sources(*(e for e in self.everybody() if e != native.endpoint)), frames)
+
+
+def frames_are_decodable(test, native, source):
+    """What one of ours received of a video is one that an independent decoder takes without an error."""
+    with tempfile.NamedTemporaryFile(suffix=".ivf") as file:
+        native.command("dump", file.name, source)
+        native.receives("dumps", [source], 30)
+        # The frames that are being written meanwhile may be cut: a copy ends at a whole one.
+        data, end = Path(file.name).read_bytes(), 32
+        test.assertGreater(len(data), 32, "a key frame came")
+        while end + 12 <= len(data) and end + 12 + int.from_bytes(data[end:end + 4], "little") <= len(data):
+            end += 12 + int.from_bytes(data[end:end + 4], "little")
+        Path(file.name).write_bytes(data[:end])
+        command = ["ffmpeg", "-v", "error", "-i", file.name, "-f", "null", "-"]
+        ffmpeg = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        test.assertEqual((ffmpeg.returncode, ffmpeg.stderr), (0, ""))
+
+
+def on_prosody(*options):
+    """Prosody with our focus and the bridge. lib-jitsi-meet of 2022 has keys in its constraints that today's bridge refuses."""
+    return Rig(bridge=["--bridge", "2", "--old-constraints", *options])
+
+
+def on_the_testkit(*options):
+    """The same wholly in one process of ours."""
+    return Testkit("--bridge", "2", "--old-constraints", *options)
