@@ -380,9 +380,12 @@ enum jmeet_event_kind
     JMEET_EVENT_BRIDGE_OFFERED = 15,
     /** A receiver needs a key frame of a local track: `jmeet_event_key_frame_wanted`. */
     JMEET_EVENT_KEY_FRAME_WANTED = 16,
-    /** Send about this much on a local track: `jmeet_event_target_bitrate`. */
+    /** Send about this much, and this high, on an encoding of a local video track: `jmeet_event_target_bitrate`. */
     JMEET_EVENT_TARGET_BITRATE = 17,
-    /** The codec that the room wants on a local track: `jmeet_event_codec_wanted`. */
+    /**
+     * The codec that frames of a local track must be from now on, for everybody in the room takes it: once after its TRACK_ADDED, and
+     * with each change: `jmeet_event_codec_wanted`. The next frame must be a key frame.
+     */
     JMEET_EVENT_CODEC_WANTED = 18,
     /** The estimate of what the path carries: `jmeet_event_bandwidth`. */
     JMEET_EVENT_BANDWIDTH = 19,
@@ -1054,7 +1057,12 @@ typedef struct {
     uint32_t encoding;
     /** The local track; NULL once it is removed. */
     jmeet_track *track;
+    /** 0: send nothing of this encoding, for nobody wants it or the path does not carry it; writes answer `JMEET_ERR_NOT_READY`. */
     uint64_t bits_per_second;
+    /** Pixels that the picture is to be high, so that nobody gets more than is wanted; 0 with a rate of 0. */
+    uint32_t height;
+    /** Must not be read; 0. */
+    uint32_t reserved;
 } jmeet_target_bitrate_info;
 
 /** Of CODEC_WANTED. */
@@ -1149,6 +1157,12 @@ typedef struct {
     uint32_t measure_round_trips;
     /** 0. */
     uint32_t reserved;
+    /**
+     * Video codecs that the program can both make and show, the best first, such as "av1,vp9,vp8,h264": the others are told, and which
+     * of them each of our tracks is sent with comes as CODEC_WANTED, as people come and go. Default: those that our tracks are made
+     * with, and VP8; each track then stays with its own unless somebody in the room lacks it.
+     */
+    const char *video_codecs;
 } jmeet_client_options;
 
 /**
@@ -1174,7 +1188,7 @@ typedef struct {
     uint32_t struct_size;
     /** A `jmeet_media`; unspecified: that of `codec`. */
     uint32_t media;
-    /** A `jmeet_codec`; unspecified: Opus for audio, VP8 for video. */
+    /** A `jmeet_codec`; unspecified: Opus for audio, VP8 for video. CODEC_WANTED tells when it is to be another one. */
     uint32_t codec;
     /** A `jmeet_video_type`; unspecified: a camera. */
     uint32_t video_type;
@@ -1183,12 +1197,20 @@ typedef struct {
     /** Frames that may wait for the network; 0: 32. */
     uint32_t queue_frames;
     /**
-     * Video: how many encodings of one picture are written, smallest first (simulcast), each half as high as the next; 0: 1, at
+     * Video: how many encodings of one picture are written, smallest first (simulcast); 0: 1, at
      * most 3. `jmeet_outgoing_frame.encoding` says which one a frame is of. A single peer gets the largest alone.
      */
     uint32_t encodings;
-    /** Video: height of the largest encoding in pixels; 0: 720. */
+    /**
+     * Video: height of the largest encoding in pixels; 0: 720. TARGET_BITRATE tells what each encoding is to have: a quarter, a half
+     * and the whole of it; of 1080 and more 180, 360 and the whole.
+     */
     uint32_t height;
+    /**
+     * Video: pictures per second at most; 0: 30 of a camera, 5 of a screen. A screen of at most 5 is sent sharp and slow, in its
+     * largest encoding alone.
+     */
+    uint32_t max_frame_rate;
 } jmeet_track_options;
 
 /** What a reader delivers and how much it keeps. */
@@ -1373,8 +1395,11 @@ typedef struct {
     uint32_t voice;
     /** Which encoding of the track, 0 is the smallest; see `jmeet_track_options.encodings`. */
     uint32_t encoding;
-    /** Must be 0. */
-    uint32_t reserved;
+    /**
+     * A `jmeet_codec`: what it is, after a CODEC_WANTED; 0: what the track was made with. Another one than is wanted now is refused with
+     * `JMEET_ERR_CODEC`.
+     */
+    uint32_t codec;
 } jmeet_outgoing_frame;
 
 /** Counters of a reader. */
@@ -2226,8 +2251,10 @@ jmeet_status jmeet_writer_new(jmeet_track *track,
  * Hands a frame over; it is copied. Never blocks: pacing frames is the caller's, pacing packets ours. Any thread, one at a time per
  * track: frames go out in the order of the calls.
  *
- * Errors: `JMEET_ERR_MUTED` and `JMEET_ERR_NOT_READY` (nobody receives media yet): dropped, nothing is wrong. `JMEET_ERR_FULL`: not taken,
- * the network is behind. `JMEET_ERR_TOO_LARGE`, `JMEET_ERR_INVALID_ARGUMENT`, `JMEET_ERR_CODEC`, `JMEET_ERR_CLOSED` (the track was removed,
+ * Errors: `JMEET_ERR_MUTED` and `JMEET_ERR_NOT_READY` (nobody receives media yet, or nothing of this encoding is to be sent now:
+ * TARGET_BITRATE 0): dropped, nothing is wrong. `JMEET_ERR_FULL`: not taken,
+ * the network is behind. `JMEET_ERR_TOO_LARGE`, `JMEET_ERR_INVALID_ARGUMENT`, `JMEET_ERR_CODEC` (the other
+ * side takes none of this codec, or CODEC_WANTED named another one), `JMEET_ERR_CLOSED` (the track was removed,
  * or the meeting is over), `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_UNSUPPORTED`.
  */
 jmeet_status jmeet_writer_write(jmeet_writer *writer,
@@ -2405,7 +2432,7 @@ jmeet_status jmeet_frame_release(jmeet_frame_ref *frame);
 
 /** A `jmeet_target_bitrate_info` with every field at its default. */
 #define JMEET_TARGET_BITRATE_INFO_INIT \
-    { (uint32_t)sizeof(jmeet_target_bitrate_info), 0, NULL, 0 }
+    { (uint32_t)sizeof(jmeet_target_bitrate_info), 0, NULL, 0, 0, 0 }
 
 /** A `jmeet_codec_wanted_info` with every field at its default. */
 #define JMEET_CODEC_WANTED_INFO_INIT \
@@ -2425,7 +2452,7 @@ jmeet_status jmeet_frame_release(jmeet_frame_ref *frame);
 
 /** A `jmeet_client_options` with every field at its default. */
 #define JMEET_CLIENT_OPTIONS_INIT \
-    { (uint32_t)sizeof(jmeet_client_options), 0, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0 }
+    { (uint32_t)sizeof(jmeet_client_options), 0, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, NULL }
 
 /** A `jmeet_client_stats` with every field at its default. */
 #define JMEET_CLIENT_STATS_INIT \
@@ -2433,7 +2460,7 @@ jmeet_status jmeet_frame_release(jmeet_frame_ref *frame);
 
 /** A `jmeet_track_options` with every field at its default. */
 #define JMEET_TRACK_OPTIONS_INIT \
-    { (uint32_t)sizeof(jmeet_track_options), 0, 0, 0, 0, 0, 0, 0 }
+    { (uint32_t)sizeof(jmeet_track_options), 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /** A `jmeet_reader_options` with every field at its default. */
 #define JMEET_READER_OPTIONS_INIT \

@@ -229,7 +229,7 @@ struct round_trip { jmeet::participant participant; std::string_view endpoint_id
 struct downlink { std::uint64_t bits_per_second; };
 struct bridge_changed { bool available; };
 struct key_frame_wanted { jmeet::track track; std::uint32_t encoding; };
-struct target_bitrate { jmeet::track track; std::uint32_t encoding; std::uint64_t bits_per_second; };
+struct target_bitrate { jmeet::track track; std::uint32_t encoding; std::uint64_t bits_per_second; std::uint32_t height; };
 struct codec_wanted { jmeet::track track; jmeet_codec codec; };
 struct bandwidth { std::uint64_t bits_per_second; };
 struct timeline { jmeet_timeline_stage stage; std::uint64_t time_us; };
@@ -317,7 +317,7 @@ JMEET_HPP_READS(round_trip, JMEET_EVENT_ROUND_TRIP, jmeet_event_round_trip, jmee
 JMEET_HPP_READS(downlink, JMEET_EVENT_DOWNLINK, jmeet_event_downlink, jmeet_downlink_info, {i.bits_per_second})
 JMEET_HPP_READS(key_frame_wanted, JMEET_EVENT_KEY_FRAME_WANTED, jmeet_event_key_frame_wanted, jmeet_key_frame_wanted_info, {i.track, i.encoding})
 JMEET_HPP_READS(target_bitrate, JMEET_EVENT_TARGET_BITRATE, jmeet_event_target_bitrate, jmeet_target_bitrate_info,
-                {i.track, i.encoding, i.bits_per_second})
+                {i.track, i.encoding, i.bits_per_second, i.height})
 JMEET_HPP_READS(codec_wanted, JMEET_EVENT_CODEC_WANTED, jmeet_event_codec_wanted, jmeet_codec_wanted_info, {i.track, static_cast<jmeet_codec>(i.codec)})
 JMEET_HPP_READS(bandwidth, JMEET_EVENT_BANDWIDTH, jmeet_event_bandwidth, jmeet_bandwidth_info, {i.bits_per_second})
 JMEET_HPP_READS(timeline, JMEET_EVENT_TIMELINE, jmeet_event_timeline, jmeet_timeline_info, {static_cast<jmeet_timeline_stage>(i.stage), i.time_us})

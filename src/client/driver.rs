@@ -321,11 +321,13 @@ impl Driver {
                     }
                 }
                 Output::WriterEnded(track) => self.end_writer(track),
-                Output::Writer { track, muted, ready, refused } => {
+                Output::Writer { track, muted, ready, refused, idle, codec } => {
                     if let Some(w) = self.writers.get(&track) {
                         w.muted.store(muted, Ordering::Release);
                         w.ready.store(ready, Ordering::Release);
                         w.refused.store(refused, Ordering::Release);
+                        w.idle.store(idle, Ordering::Release);
+                        w.wanted.store(codec as u32, Ordering::Release);
                     }
                 }
             }

@@ -18,6 +18,10 @@ pub(crate) struct WriterShared {
     pub muted: AtomicBool,
     pub ready: AtomicBool,
     pub refused: AtomicBool,
+    /// A bit for each encoding that is not to be sent now.
+    pub idle: AtomicU32,
+    /// The codec that frames must be, as a number.
+    pub wanted: AtomicU32,
     pub queued: AtomicU32,
     pub closed: AtomicBool,
     bound: u32,
@@ -31,6 +35,8 @@ impl WriterShared {
             muted: AtomicBool::new(options.muted),
             ready: AtomicBool::new(false),
             refused: AtomicBool::new(false),
+            idle: AtomicU32::new(0),
+            wanted: AtomicU32::new(options.codec as u32),
             queued: AtomicU32::new(0),
             closed: AtomicBool::new(false),
             bound: if options.queue_frames == 0 { DEFAULT_WRITER_FRAMES } else { options.queue_frames },
@@ -77,7 +83,7 @@ impl Writer {
     /// Hands a frame over. Never blocks; pacing frames is the caller's, pacing packets ours.
     ///
     /// # Errors
-    /// `Muted` and `NotReady`: dropped, nothing is wrong. `Codec`: the other side takes none of this codec. `Full`: not taken, the network is behind. `TooLarge`: over
+    /// `Muted` and `NotReady`: dropped, nothing is wrong. `Codec`: the other side takes none of this codec, or another one is wanted now. `Full`: not taken, the network is behind. `TooLarge`: over
     /// [`MAX_FRAME_BYTES`], or an Opus packet over [`MAX_RTP_PAYLOAD`]. `InvalidArgument`: empty, not an Opus packet, or of an encoding that the track has not. `Closed`.
     pub fn write(&self, frame: OutgoingFrame) -> Result<(), Error> {
         let s = &self.0.state;
@@ -103,6 +109,10 @@ impl Writer {
                 return refuse(Code::InvalidArgument, "not an Opus packet");
             }
         }
+        let codec = frame.codec.unwrap_or(s.codec);
+        if codec as u32 != s.wanted.load(Ordering::Acquire) {
+            return refuse(Code::Codec, "another codec is wanted now: see the newest CodecWanted");
+        }
         if s.muted.load(Ordering::Acquire) {
             return refuse(Code::Muted, "the track is muted");
         }
@@ -111,6 +121,9 @@ impl Writer {
         }
         if !s.ready.load(Ordering::Acquire) {
             return refuse(Code::NotReady, "nobody receives media yet");
+        }
+        if s.idle.load(Ordering::Acquire) >> frame.encoding & 1 == 1 {
+            return refuse(Code::NotReady, "nobody wants this encoding now, or the path does not carry it");
         }
         if s.queued.fetch_add(1, Ordering::AcqRel) >= s.bound {
             s.queued.fetch_sub(1, Ordering::AcqRel);

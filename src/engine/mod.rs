@@ -112,6 +112,8 @@ pub struct Engine {
     early: Vec<(SocketAddr, SocketAddr, Vec<u8>)>,
     wire: Wire,
     payload_types: Box<[Option<PayloadType>; 128]>,
+    /// The payload type that repairs each one; 0: none.
+    repaired_by: Box<[u8; 128]>,
     rx: SsrcMap<Receiver>,
     tx: SsrcMap<Transmitter>,
     /// Repair SSRC to the one it repairs.
@@ -174,6 +176,7 @@ impl Engine {
             early: vec![],
             wire,
             payload_types: Box::new([None; 128]),
+            repaired_by: Box::new([0; 128]),
             rx: SsrcMap::default(),
             tx: SsrcMap::default(),
             repairs: SsrcMap::default(),
@@ -212,8 +215,12 @@ impl Engine {
     fn set_rtp(&mut self, rtp: &RtpConfig) {
         self.wire.ids = rtp.extensions;
         *self.payload_types = [None; 128];
+        *self.repaired_by = [0; 128];
         for p in rtp.payload_types.iter().filter(|p| p.pt < 128) {
             self.payload_types[usize::from(p.pt)] = Some(*p);
+            if let Some(repaired) = p.repairs.filter(|r| *r < 128) {
+                self.repaired_by[usize::from(repaired)] = p.pt;
+            }
         }
     }
 

@@ -41,6 +41,14 @@ pub(super) struct Wire {
     pub out: VecDeque<Output>,
 }
 
+/// The payload type of repairs for a packet of this one; `made`: that which the stream was made with.
+pub(super) fn rtx_pt(repaired_by: &[u8; 128], pt: u8, made: u8) -> u8 {
+    match repaired_by[usize::from(pt & 0x7f)] {
+        0 => made,
+        own => own,
+    }
+}
+
 /// NTP time, 32.32 fixed point.
 pub(super) fn ntp(now: Time) -> u64 {
     let us = (now.unix_us + NTP_UNIX_OFFSET * 1_000_000).max(0) as u64;
@@ -202,7 +210,8 @@ impl Engine {
             }
             let Some(s) = t.history.again(now.mono_us, seq, rtt) else { continue };
             let (ssrc, pt, number, original) = match t.rtx {
-                Some((ssrc, pt)) => (ssrc, pt, t.next_rtx(), Some(seq)),
+                // The stream may have changed its codec since it was made.
+                Some((ssrc, pt)) => (ssrc, rtx_pt(&self.repaired_by, s.pt, pt), t.next_rtx(), Some(seq)),
                 None => (media, s.pt, seq, None),
             };
             let (marker, ts, since_us) = (s.marker, s.ts, now.mono_us);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Engine;
+use super::outbound::rtx_pt;
 use super::probe::Outcome;
 use super::rtp::Fields;
 use crate::media::peer::{Bandwidth, Event};
@@ -89,6 +90,7 @@ impl Engine {
             let sent = match t.history.newest(self.padded % REPEATED) {
                 Some(s) => {
                     (f.ts, f.marker, f.extra) = (s.ts, s.marker, s.extra.as_ref());
+                    f.pt = rtx_pt(&self.repaired_by, s.pt, pt);
                     self.wire.rtp(now, f, Some(s.seq), &s.payload)
                 }
                 None => {

@@ -15,6 +15,7 @@ use super::writer::{Writing, jmeet_writer};
 use crate::client::{self as rust, Conference, FREE_LINGER, Queue};
 use crate::error::{Code, Error, Stage};
 use crate::log;
+use crate::media::Codec;
 use crate::meeting::ClientOptions;
 use crate::meeting::event::{Event, EventKind, Participant, ParticipantKey, Track, TrackKey};
 use parking_lot::{Mutex, RwLock};
@@ -88,6 +89,10 @@ pub struct jmeet_client_options {
     pub measure_round_trips: u32,
     /// 0.
     pub reserved: u32,
+    /// Video codecs that the program can both make and show, the best first, such as "av1,vp9,vp8,h264": the others are told, and which
+    /// of them each of our tracks is sent with comes as CODEC_WANTED, as people come and go. Default: those that our tracks are made
+    /// with, and VP8; each track then stays with its own unless somebody in the room lacks it.
+    pub video_codecs: *const c_char,
 }
 
 // SAFETY: as the trait asks.
@@ -399,10 +404,21 @@ unsafe fn read_options(o: &jmeet_client_options) -> Result<ClientOptions, Error>
             disable_bridge: truth(o.disable_bridge),
             disable_ssrc_rewriting: truth(o.disable_ssrc_rewriting),
             measure_round_trips: truth(o.measure_round_trips),
+            video_codecs: codecs(&optional(o.video_codecs)?)?,
             allow_loopback: truth(o.allow_loopback),
             user_value: 0,
         })
     }
+}
+
+/// A list of codecs by their names in presence.
+fn codecs(list: &str) -> Result<Vec<Codec>, Error> {
+    let unknown = |name: &str| {
+        let text = format!("video_codecs: {name:.16} is none that this library knows");
+        Error::new(Code::Options, Stage::None, text)
+    };
+    let names = list.split(|c: char| c == ',' || c.is_whitespace()).filter(|n| !n.is_empty());
+    names.map(|n| Codec::from_rtp_name(n).ok_or_else(|| unknown(n))).collect()
 }
 
 fn new(

@@ -26,7 +26,6 @@ infos!(
     jmeet_focus_info,
     jmeet_bridge_info,
     jmeet_key_frame_wanted_info,
-    jmeet_target_bitrate_info,
     jmeet_codec_wanted_info,
     jmeet_bandwidth_info,
     jmeet_timeline_info,
@@ -171,7 +170,18 @@ pub struct jmeet_target_bitrate_info {
     pub encoding: u32,
     /// The local track; NULL once it is removed.
     pub track: *mut jmeet_track,
+    /// 0: send nothing of this encoding, for nobody wants it or the path does not carry it; writes answer `JMEET_ERR_NOT_READY`.
     pub bits_per_second: u64,
+    /// Pixels that the picture is to be high, so that nobody gets more than is wanted; 0 with a rate of 0.
+    pub height: u32,
+    /// Must not be read; 0.
+    pub reserved: u32,
+}
+
+// SAFETY: as the trait asks.
+unsafe impl Struct for jmeet_target_bitrate_info {
+    // As in the first release.
+    const FIRST: usize = std::mem::offset_of!(jmeet_target_bitrate_info, height);
 }
 
 /// Of CODEC_WANTED.
@@ -393,11 +403,12 @@ pub unsafe extern "C" fn jmeet_event_target_bitrate(
 ) -> jmeet_status {
     entry!({
         let e = asked(event, info)?;
-        let EventKind::TargetBitrate { track, encoding, bits_per_second } = e.event.kind else {
+        let EventKind::TargetBitrate { track, encoding, bits_per_second, height } = e.event.kind else {
             return Err(wrong_event());
         };
         let track = e.client.track_or_null(track);
-        fill(info, jmeet_target_bitrate_info { struct_size: 0, encoding, track, bits_per_second })
+        let told = jmeet_target_bitrate_info { struct_size: 0, encoding, track, bits_per_second, height, reserved: 0 };
+        fill(info, told)
     })
 }
 

@@ -101,8 +101,9 @@ pub struct jmeet_outgoing_frame {
     pub voice: u32,
     /// Which encoding of the track, 0 is the smallest; see `jmeet_track_options.encodings`.
     pub encoding: u32,
-    /// Must be 0.
-    pub reserved: u32,
+    /// A `jmeet_codec`: what it is, after a CODEC_WANTED; 0: what the track was made with. Another one than is wanted now is refused with
+    /// `JMEET_ERR_CODEC`.
+    pub codec: u32,
 }
 
 // SAFETY: as the trait asks.
@@ -212,6 +213,12 @@ impl jmeet_outgoing_frame {
         }
         frame.temporal_id = temporal_id;
         frame.encoding = self.encoding;
+        if self.codec != 0 {
+            let named = Codec::ALL.into_iter().find(|c| *c as u32 == self.codec);
+            let fits = named.filter(|c| c.media_type() == codec.media_type());
+            frame.codec =
+                Some(fits.ok_or_else(|| fault(Code::InvalidArgument, "codec is unknown, or of the other media"))?);
+        }
         Ok(frame)
     }
 }

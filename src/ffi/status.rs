@@ -289,9 +289,10 @@ pub enum jmeet_event_kind {
     JMEET_EVENT_BRIDGE_OFFERED = 15,
     /// A receiver needs a key frame of a local track: `jmeet_event_key_frame_wanted`.
     JMEET_EVENT_KEY_FRAME_WANTED = 16,
-    /// Send about this much on a local track: `jmeet_event_target_bitrate`.
+    /// Send about this much, and this high, on an encoding of a local video track: `jmeet_event_target_bitrate`.
     JMEET_EVENT_TARGET_BITRATE = 17,
-    /// The codec that the room wants on a local track: `jmeet_event_codec_wanted`.
+    /// The codec that frames of a local track must be from now on, for everybody in the room takes it: once after its TRACK_ADDED, and
+    /// with each change: `jmeet_event_codec_wanted`. The next frame must be a key frame.
     JMEET_EVENT_CODEC_WANTED = 18,
     /// The estimate of what the path carries: `jmeet_event_bandwidth`.
     JMEET_EVENT_BANDWIDTH = 19,

@@ -40,7 +40,7 @@ pub struct jmeet_track_options {
     pub struct_size: u32,
     /// A `jmeet_media`; unspecified: that of `codec`.
     pub media: u32,
-    /// A `jmeet_codec`; unspecified: Opus for audio, VP8 for video.
+    /// A `jmeet_codec`; unspecified: Opus for audio, VP8 for video. CODEC_WANTED tells when it is to be another one.
     pub codec: u32,
     /// A `jmeet_video_type`; unspecified: a camera.
     pub video_type: u32,
@@ -48,11 +48,15 @@ pub struct jmeet_track_options {
     pub muted: u32,
     /// Frames that may wait for the network; 0: 32.
     pub queue_frames: u32,
-    /// Video: how many encodings of one picture are written, smallest first (simulcast), each half as high as the next; 0: 1, at
+    /// Video: how many encodings of one picture are written, smallest first (simulcast); 0: 1, at
     /// most 3. `jmeet_outgoing_frame.encoding` says which one a frame is of. A single peer gets the largest alone.
     pub encodings: u32,
-    /// Video: height of the largest encoding in pixels; 0: 720.
+    /// Video: height of the largest encoding in pixels; 0: 720. TARGET_BITRATE tells what each encoding is to have: a quarter, a half
+    /// and the whole of it; of 1080 and more 180, 360 and the whole.
     pub height: u32,
+    /// Video: pictures per second at most; 0: 30 of a camera, 5 of a screen. A screen of at most 5 is sent sharp and slow, in its
+    /// largest encoding alone.
+    pub max_frame_rate: u32,
 }
 
 // SAFETY: as the trait asks.
@@ -109,8 +113,9 @@ impl jmeet_track_options {
         if self.encodings > MAX_ENCODINGS || (self.encodings > 1 && codec.media_type() == MediaType::Audio) {
             return bad("encodings: at most 3, for video");
         }
-        let (queue_frames, encodings, height) = (self.queue_frames, self.encodings, self.height);
-        Ok(TrackOptions { codec, video_type, muted: truth(self.muted), queue_frames, encodings, height })
+        let (muted, queue_frames, max_frame_rate) = (truth(self.muted), self.queue_frames, self.max_frame_rate);
+        let (encodings, height) = (self.encodings, self.height);
+        Ok(TrackOptions { codec, video_type, muted, queue_frames, encodings, height, max_frame_rate })
     }
 }
 

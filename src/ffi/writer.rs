@@ -76,8 +76,10 @@ pub unsafe extern "C" fn jmeet_writer_new(
 /// Hands a frame over; it is copied. Never blocks: pacing frames is the caller's, pacing packets ours. Any thread, one at a time per
 /// track: frames go out in the order of the calls.
 ///
-/// Errors: `JMEET_ERR_MUTED` and `JMEET_ERR_NOT_READY` (nobody receives media yet): dropped, nothing is wrong. `JMEET_ERR_FULL`: not taken,
-/// the network is behind. `JMEET_ERR_TOO_LARGE`, `JMEET_ERR_INVALID_ARGUMENT`, `JMEET_ERR_CODEC`, `JMEET_ERR_CLOSED` (the track was removed,
+/// Errors: `JMEET_ERR_MUTED` and `JMEET_ERR_NOT_READY` (nobody receives media yet, or nothing of this encoding is to be sent now:
+/// TARGET_BITRATE 0): dropped, nothing is wrong. `JMEET_ERR_FULL`: not taken,
+/// the network is behind. `JMEET_ERR_TOO_LARGE`, `JMEET_ERR_INVALID_ARGUMENT`, `JMEET_ERR_CODEC` (the other
+/// side takes none of this codec, or CODEC_WANTED named another one), `JMEET_ERR_CLOSED` (the track was removed,
 /// or the meeting is over), `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_UNSUPPORTED`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn jmeet_writer_write(

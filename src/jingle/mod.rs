@@ -146,6 +146,11 @@ impl Jingle {
         self.leave_bridge();
     }
 
+    /// The codecs that sessions with a peer are offered and answered with from now on (see [`JingleConfig::p2p_codecs`]).
+    pub fn set_p2p_codecs(&mut self, codecs: Vec<Codec>) {
+        self.config.p2p_codecs = codecs;
+    }
+
     /// The sources that we send, in the order of their indices. The bridge is told what came and what went; a peer only
     /// what came: when one goes or changes its SSRC that session ends, because peers do not signal that
     /// (docs/protocol/02 §8.3).

@@ -82,6 +82,8 @@ struct Try {
 pub struct Allocation {
     sources: Vec<Shared>,
     estimate: u64,
+    /// The estimate is one, not the guess that it began with.
+    measured: bool,
     trying: Option<Try>,
     not_before: Option<Time>,
     failures: u32,
@@ -92,6 +94,11 @@ impl Allocation {
     /// Nothing to send, nothing known of the path.
     pub fn new() -> Allocation {
         Allocation::default()
+    }
+
+    /// Nothing is known of the path but what one may begin with: no more is tried before the first estimate.
+    pub fn starting_at(bps: u64) -> Allocation {
+        Allocation { estimate: bps, ..Allocation::default() }
     }
 
     /// What is sent and wanted now, in order of importance. A layer that was sent goes on being sent.
@@ -112,6 +119,7 @@ impl Allocation {
     /// What the path carries.
     pub fn estimate(&mut self, bps: u64, now: Time) {
         self.estimate = bps;
+        self.measured = true;
         if self.trying.is_some_and(|t| bps >= t.needed) {
             self.trying = None;
             if let Some((source, layer)) = self.next_up() {
@@ -252,7 +260,7 @@ impl Allocation {
     }
 
     fn try_next(&mut self, now: Time) {
-        if self.estimate == 0 || self.trying.is_some() || self.not_before.is_some_and(|t| now < t) {
+        if !self.measured || self.estimate == 0 || self.trying.is_some() || self.not_before.is_some_and(|t| now < t) {
             return;
         }
         for l in self.sources.iter_mut().flat_map(|s| &mut s.layers) {

@@ -90,6 +90,15 @@ impl CodecSelection {
         if self.encrypted { &[Codec::Vp8] } else { &self.own }
     }
 
+    /// Another order of ours, with what an overloaded encoder had changed of it forgotten if it is news. To be followed by
+    /// [`CodecSelection::select`].
+    pub fn set_order(&mut self, order: Vec<Codec>) {
+        if self.preference.order != order {
+            self.preference.order = order;
+            self.own = self.preference.own(&Codec::ALL);
+        }
+    }
+
     /// End-to-end encryption is on or off: with it, VP8 alone.
     pub fn set_encrypted(&mut self, on: bool) {
         self.encrypted = on;
@@ -261,6 +270,15 @@ mod tests {
         assert_eq!(share(p(Some(Vp9)), &[Vp8, Av1]), Some(Av1));
         assert_eq!(share(p(None), &ALL), Some(Av1));
         assert_eq!(share(p(None), &[Vp9, Vp8]), Some(Vp8));
+    }
+
+    #[test]
+    fn another_order_of_ours_counts_from_the_next_selection_on() {
+        let mut s = CodecSelection::new(prefers(&[Vp8]), &ALL);
+        s.select([&ALL[..]], None);
+        s.set_order(vec![H264, Vp8]);
+        assert_eq!(s.own(), [H264, Vp8]);
+        assert_eq!(s.select([&ALL[..]], None).map(|s| s.order.clone()), Some(vec![H264, Vp8]));
     }
 
     #[test]

@@ -209,6 +209,17 @@ impl Source {
         }
     }
 
+    /// The largest `n` of its encodings, at most [`LAYERS`], of which the smallest is kept for as long as anything is wanted.
+    pub fn largest(&self, n: usize, wanted: u32, suspended: bool) -> Vec<Encoding> {
+        let mut all = self.encodings(wanted, suspended);
+        let mut kept = all.split_off(all.len().saturating_sub(n));
+        if let Some(e) = kept.first_mut().filter(|_| n < LAYERS && self.structure() == Structure::Simulcast) {
+            let whole = matches!(self.track, Track::Desktop { capped: true });
+            e.active |= wanted > 0 && !suspended && !whole;
+        }
+        kept
+    }
+
     fn simulcast(&self, wanted: u32, on: bool) -> Vec<Encoding> {
         let b = self.bitrates();
         let level = Level::of(self.height);
@@ -273,6 +284,25 @@ impl Source {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_two_streams_the_smaller_is_kept_while_anything_is_wanted() {
+        let s = camera(Codec::Vp8, 720);
+        let e = |wanted, suspended| active(&s.largest(2, wanted, suspended));
+        assert_eq!(
+            [e(720, false), e(360, false), e(180, false)],
+            [vec![true, true], vec![true, false], vec![true, false]]
+        );
+        assert_eq!([e(0, false), e(720, true)], [vec![false; 2], vec![false; 2]]);
+        assert_eq!(scales(&s.largest(2, 720, false)), [2.0, 1.0]);
+        assert_eq!(s.largest(3, 180, false), s.encodings(180, false));
+        assert_eq!(active(&desktop(Codec::Vp8, true).largest(2, 720, false)), [false, true]);
+        let single = Source { simulcast_disabled: true, ..s };
+        assert_eq!(
+            single.largest(1, 360, false).iter().map(|e| (e.max_bitrate, e.scale)).collect::<Vec<_>>(),
+            [(500_000, 2.0)]
+        );
+    }
 
     fn camera(codec: Codec, height: u32) -> Source {
         Source {

@@ -51,6 +51,8 @@ pub struct OutgoingFrame {
     pub audio_level: Option<AudioLevel>,
     /// Temporal layer of this frame; `None`: no layers.
     pub temporal_id: Option<u8>,
+    /// What it is, where the track's codec has changed since it was made (`CodecWanted`); `None`: what the track was made with.
+    pub codec: Option<Codec>,
     /// Which encoding of the track it belongs to, the smallest is 0; the encodings of one picture follow each other.
     pub encoding: u32,
     /// Whether it can be decoded on its own, where the data does not tell, because it was encrypted. `None`: it tells.
@@ -70,6 +72,6 @@ impl OutgoingFrame {
     }
 
     fn new(data: Bytes, duration: Option<Duration>) -> OutgoingFrame {
-        OutgoingFrame { data, duration, audio_level: None, temporal_id: None, encoding: 0, key: None }
+        OutgoingFrame { data, duration, audio_level: None, temporal_id: None, codec: None, encoding: 0, key: None }
     }
 }

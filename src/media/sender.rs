@@ -85,6 +85,16 @@ impl Sender {
         Sender { codec, pt, next_ts, last: None, at: 0, encodings, descriptor_id: 0, frames: 0 }
     }
 
+    /// Another codec from the next frame on, which must be a key frame: SSRCs, numbers and RTP time go on.
+    pub fn set_codec(&mut self, codec: Codec, pt: u8) {
+        if self.codec != codec {
+            for e in &mut self.encodings {
+                (e.temporal, e.layers, e.h264) = (Temporal::default(), 1, h264::Packetiser::default());
+            }
+        }
+        (self.codec, self.pt) = (codec, pt);
+    }
+
     /// The dependency descriptor was negotiated with this id: AV1 and H264 frames carry one, without which a bridge knows no
     /// layers of them (docs/protocol/04 §7).
     pub fn set_dependency_descriptor(&mut self, id: u8) {

@@ -5,7 +5,7 @@ use super::event::{BridgeChannel, EventKind};
 use super::io::{ConnectionKey, Output, Purpose};
 use super::machine::{Meeting, Phase};
 use super::session::Source;
-use super::tracks::Origin;
+use super::tracks::{LocalTrack, Origin};
 use crate::bridge::channel::{self, Attempt, Channel, ChannelState, Offer, Transport};
 use crate::bridge::connectivity::Connectivity;
 use crate::bridge::constraints::{AllConstraints, Receive, SenderHeights};
@@ -14,6 +14,7 @@ use crate::bridge::pinger::Pinger;
 use crate::bridge::source_maps::{MapChange, Slot, SourceMaps};
 use crate::error::{Code, Error, Stage};
 use crate::jingle::{BridgeOffer, SessionKey};
+use crate::media::encodings::CAPPED_FPS;
 use crate::media::kind::{MediaType, VideoType};
 use crate::media::peer::Command;
 use crate::time::{Time, earliest};
@@ -326,12 +327,13 @@ impl Meeting {
     fn bridge_video_types(&self) -> BTreeMap<String, BridgeVideoType> {
         let Some(endpoint) = self.endpoint_id() else { return BTreeMap::new() };
         let video = self.tracks.local.iter().filter(|t| t.options.codec.media_type() == MediaType::Video);
-        let kind = |muted: bool, video_type: VideoType| match (muted, video_type) {
-            (true, _) => BridgeVideoType::None,
-            (false, VideoType::Camera) => BridgeVideoType::Camera,
-            (false, VideoType::Desktop) => BridgeVideoType::Desktop,
+        let kind = |t: &LocalTrack| match t.options.video_type {
+            _ if t.muted => BridgeVideoType::None,
+            VideoType::Camera => BridgeVideoType::Camera,
+            VideoType::Desktop if t.options.frame_rate() > CAPPED_FPS => BridgeVideoType::DesktopHighFps,
+            VideoType::Desktop => BridgeVideoType::Desktop,
         };
-        video.map(|t| (t.source_name(&endpoint), kind(t.muted, t.options.video_type))).collect()
+        video.map(|t| (t.source_name(&endpoint), kind(t))).collect()
     }
 
     /// Says something to one endpoint, or to all others, through the bridge.

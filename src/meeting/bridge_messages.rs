@@ -23,7 +23,6 @@ impl Meeting {
             FromBridge::AudioSourcesMap(map) => self.on_map(SourceKind::Audio, &map, now),
             FromBridge::SenderSourceConstraints { source, max_height } => {
                 if l.senders.set(source, max_height) {
-                    self.share_bandwidth();
                     self.tell_writers();
                 }
             }

@@ -7,7 +7,7 @@ use super::machine::{LEAVE_TIMEOUT, MAX_READERS, Meeting, Phase, ReaderEntry};
 use super::tracks::MAX_LOCAL_TRACKS;
 use super::{ReaderKey, ReaderOptions, TrackOptions};
 use crate::error::{Code, Error, Stage};
-use crate::media::kind::{Codec, VideoType};
+use crate::media::kind::VideoType;
 use crate::time::Time;
 use std::sync::Arc;
 
@@ -111,6 +111,7 @@ impl Meeting {
     /// Tells presence and Jingle of the local tracks, once there is an endpoint id to name them by.
     pub(super) fn name_local_tracks(&mut self, now: Time) {
         let Some(endpoint) = self.endpoint_id() else { return };
+        self.own_codecs_changed(now);
         let codecs = self.codecs();
         if let Some(r) = &mut self.room {
             r.set_codecs(codecs, now);
@@ -128,7 +129,7 @@ impl Meeting {
         for t in self.tracks.local.iter_mut().filter(|t| t.track.is_none()) {
             let track = Arc::new(t.describe(&endpoint));
             t.track = Some(track.clone());
-            new.push((track, t.options.codec));
+            new.push((track, t.codec));
         }
         for (track, codec) in new {
             let key = track.key;
@@ -181,7 +182,6 @@ impl Meeting {
         }
         self.tell_writers();
         self.signal_bridge();
-        self.share_bandwidth();
         self.done(tag, None);
     }
 
@@ -222,10 +222,5 @@ impl Meeting {
             }
             Phase::Leaving | Phase::Closed => {}
         }
-    }
-
-    /// The codec list of presence: of what is written, and what can be read (docs/protocol/04 §12).
-    pub(super) fn codecs(&self) -> Vec<String> {
-        vec![Codec::Vp8.rtp_name().to_lowercase()]
     }
 }

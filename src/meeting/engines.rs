@@ -119,7 +119,7 @@ impl Meeting {
         let Some(m) = self.medias.take(key) else { return };
         self.close_session(m, now);
         self.forget_retired(now);
-        self.tell_writers();
+        self.select_codecs(now);
         self.watch_streaming(now);
     }
 
@@ -207,11 +207,9 @@ impl Meeting {
             peer::Event::Secure => {
                 m.secure = true;
                 let endpoint_id = m.peer.clone();
-                // That of another path: what this one carries is not known yet.
-                self.estimate = None;
                 self.bridge_secure(session, now);
                 self.reach(TimelineStage::DtlsConnected, now);
-                self.tell_writers();
+                self.select_codecs(now);
                 self.emit(EventKind::Media(path, MediaState::Connected { endpoint_id }));
                 self.refresh_video();
                 self.watch_streaming(now);
@@ -225,9 +223,7 @@ impl Meeting {
             }
             peer::Event::SenderReport(sr) => m.sender_report(sr),
             peer::Event::Bandwidth(b) => {
-                self.estimate = Some(b.bps);
-                self.emit(EventKind::Bandwidth { bits_per_second: b.bps });
-                self.share_bandwidth();
+                self.estimated(b.bps);
             }
             peer::Event::ChannelOpen => self.data_channel(session, true),
             peer::Event::ChannelClosed => self.data_channel(session, false),

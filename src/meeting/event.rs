@@ -86,13 +86,16 @@ pub enum EventKind {
         track: TrackKey,
         encoding: u32,
     },
-    /// Send about this much on this local track. Coalesced.
+    /// Send about this much on this encoding of a local video track, in this height in pixels; both 0: nothing, nobody wants it or
+    /// the path does not carry it. Coalesced.
     TargetBitrate {
         track: TrackKey,
         encoding: u32,
         bits_per_second: u64,
+        height: u32,
     },
-    /// The codec that the room wants for this local track (docs/protocol/04 §12).
+    /// What frames of this local track must be from now on, beginning with a key frame (docs/protocol/04 §12): once when it is there,
+    /// and with each change.
     CodecWanted {
         track: TrackKey,
         codec: Codec,

@@ -3,6 +3,7 @@
 use super::event::{TimelineStage, Track, TrackKey};
 use super::io::Output;
 use super::machine::{Meeting, Phase, ReaderEntry};
+use super::options::MAX_ENCODINGS;
 use crate::jingle::{self, SessionKey};
 use crate::media::kind::MediaType;
 use crate::media::{EncodedFrame, OutgoingFrame};
@@ -40,8 +41,14 @@ impl Meeting {
     }
 
     pub(super) fn send_frame(&mut self, track: TrackKey, frame: &OutgoingFrame, now: Time) {
-        let Some(t) = self.tracks.local_mut(track).filter(|t| !t.muted) else { return };
-        let (codec, media) = (t.options.codec, t.options.codec.media_type());
+        // What nobody wants or the path does not carry is not sent, also if the program has not heard of it yet.
+        let idle = self.sending.idle(track) >> frame.encoding.min(MAX_ENCODINGS) & 1 == 1;
+        let Some(t) = self.tracks.local_mut(track).filter(|t| !t.muted && !idle) else { return };
+        let (codec, media) = (t.codec, t.codec.media_type());
+        // Made before the codec changed, or by a program that did not follow.
+        if frame.codec.unwrap_or(t.options.codec) != codec {
+            return;
+        }
         let name = t.track.as_ref().map(|t| t.source_name.clone());
         let mut frame = Cow::Borrowed(frame);
         if let (Some(t), Some(name)) = (&mut self.transform, name) {
@@ -64,14 +71,20 @@ impl Meeting {
         self.pump_media(now);
     }
 
-    /// What each writer is told from now on.
+    /// What each writer is told from now on, and what the program is to send.
     pub(super) fn tell_writers(&mut self) {
+        self.share_bandwidth();
+        self.writers_told();
+    }
+
+    pub(super) fn writers_told(&mut self) {
         // Before any session is up, the one that was negotiated says what is refused.
         let media = self.medias.active().or_else(|| self.medias.iter().next());
         let told = self.tracks.local.iter().map(|t| {
             let ready = media.is_some_and(|m| m.ready(t.key));
             let refused = media.is_some_and(|m| m.refuses(t.key));
-            Output::Writer { track: t.key, muted: t.muted, ready, refused }
+            let idle = self.sending.idle(t.key);
+            Output::Writer { track: t.key, muted: t.muted, ready, refused, idle, codec: t.codec }
         });
         self.out.extend(told.collect::<Vec<_>>());
     }

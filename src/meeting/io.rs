@@ -3,7 +3,7 @@
 use super::command::{Command, ReaderKey};
 use super::event::{Event, TrackKey};
 use crate::error::Error;
-use crate::media::{EncodedFrame, OutgoingFrame};
+use crate::media::{Codec, EncodedFrame, OutgoingFrame};
 use std::fmt;
 use std::net::SocketAddr;
 
@@ -87,12 +87,15 @@ pub enum Output {
     /// The reader will get no more: its track is gone.
     ReaderEnded(ReaderKey),
     /// What a writer of this track is told from now on.
-    /// `refused`: the other side takes none of this codec.
+    /// `refused`: the other side takes none of this codec. `idle`: a bit for each encoding that is not to be sent now.
+    /// `codec`: what frames must be.
     Writer {
         track: TrackKey,
         muted: bool,
         ready: bool,
         refused: bool,
+        idle: u32,
+        codec: Codec,
     },
     /// The writer's track is gone, or was never taken.
     WriterEnded(TrackKey),

@@ -1,5 +1,6 @@
 //! The meeting machine: inputs in, outputs out, one deadline; and the pump that carries values between the machines below.
 
+use super::bandwidth::Sending;
 use super::bridge::Link;
 use super::event::{ClientState, Event, EventKind, MAIN_ROOM, Participant, ParticipantKey, TimelineStage, TrackKey};
 use super::io::{ConnectionKey, Input, Output, SocketsKey};
@@ -15,8 +16,9 @@ use crate::conference::{Room, RoomConfig};
 use crate::env::Env;
 use crate::error::{Code, Error, Stage};
 use crate::jingle::{self, Jingle, JingleConfig};
-use crate::media::FrameTransform;
+use crate::media::codec_selection::{CodecSelection, Preference};
 use crate::media::peer::{Identity, PeerEngineFactory, Stats};
+use crate::media::{Codec, FrameTransform};
 use crate::time::{Time, earliest};
 use crate::wire::Jid;
 use crate::xmpp::{IqToken, Stream, StreamStats};
@@ -89,8 +91,8 @@ pub struct Meeting {
     pub(super) link: Option<Link>,
     /// What video is wanted, where the program says so itself.
     pub(super) explicit: Option<AllConstraints>,
-    /// What the path carries, bit/s, once that is known.
-    pub(super) estimate: Option<u64>,
+    pub(super) sending: Sending,
+    pub(super) selection: CodecSelection,
     /// The time of the input that is being handled.
     pub(super) clock: Time,
     pub(super) next_sockets: u64,
@@ -196,7 +198,8 @@ impl Meeting {
             medias: Medias::default(),
             link: None,
             explicit: None,
-            estimate: None,
+            sending: Sending::default(),
+            selection: CodecSelection::new(Preference::default(), &Codec::ALL),
             clock: Time::default(),
             next_sockets: 0,
             stun: Vec::new(),
@@ -301,7 +304,8 @@ impl Meeting {
         let room = self.room.as_ref().and_then(Room::next_deadline);
         let media = self.medias.next_deadline();
         let bridge = earliest(self.channel_deadline(), self.streaming.next_deadline());
-        [stream, room, self.jingle.next_deadline(), media, bridge].into_iter().fold(own, earliest)
+        let sending = earliest(self.sending.next_deadline(), self.selection.next_deadline());
+        [stream, room, self.jingle.next_deadline(), media, bridge, sending].into_iter().fold(own, earliest)
     }
 
     fn timer_due(&self, now: Time) -> bool {
@@ -331,6 +335,12 @@ impl Meeting {
         }
         if due(self.streaming.next_deadline()) {
             self.watch_streaming(now);
+        }
+        if due(self.sending.next_deadline()) {
+            self.sharing_timeout(now);
+        }
+        if self.selection.is_due(now) {
+            self.select_codecs(now);
         }
         for m in self.medias.iter_mut().filter(|m| due(m.next_deadline())) {
             m.handle_timeout(now);

@@ -2,11 +2,13 @@
 //!
 //! Event order, identity and the peer-to-peer decision live here; see `docs/architecture.md`. One file per concern, all of them
 //! `impl Meeting`: [`machine`] the composition, `connection` the stream and the end, `room` what the room tells, `sessions`
-//! what Jingle wants, `engines` the media sessions' engines, `frames` what programs send and read, `commands` what they ask.
+//! what Jingle wants, `engines` the media sessions' engines, `frames` what programs send and read, `bandwidth` and `codecs` how much and in
+//! which form, `commands` what they ask.
 
 mod bandwidth;
 mod bridge;
 mod bridge_messages;
+mod codecs;
 pub mod command;
 mod commands;
 mod connection;

@@ -1,6 +1,8 @@
 //! What a user can choose, with its defaults. Plain data; checked by [`ClientOptions::check`] before any I/O.
 
 use crate::error::{Code, Error, Stage};
+use crate::media::codec_selection::MAX_CODECS;
+use crate::media::encodings::CAPPED_FPS;
 use crate::media::kind::{Codec, MediaType, VideoType};
 use std::time::Duration;
 
@@ -55,6 +57,10 @@ pub struct ClientOptions {
     pub disable_ssrc_rewriting: bool,
     /// Measure how far the other endpoints are, through the bridge and back (docs/protocol/04 §3): a few messages to each.
     pub measure_round_trips: bool,
+    /// Video codecs that the program can both make and show, the best first: presence tells them, and which of them is sent is
+    /// `CodecWanted`, as others come and go. Empty: those that its tracks are made with, and VP8; each track then stays with its own
+    /// unless somebody in the room lacks it.
+    pub video_codecs: Vec<Codec>,
     /// Use loopback addresses as ICE candidates: for tests on one machine.
     pub allow_loopback: bool,
     /// Given back with every event of this client.
@@ -89,6 +95,12 @@ impl ClientOptions {
         if !self.nickname.is_empty() && !hex(&self.nickname) {
             return bad("nickname must be 8 lower-case hexadecimal digits");
         }
+        if self.video_codecs.iter().any(|c| c.media_type() != MediaType::Video) {
+            return bad("video_codecs names a codec of audio");
+        }
+        if self.video_codecs.len() > MAX_CODECS {
+            return bad("video_codecs has too many entries");
+        }
         if self.username.is_empty() != self.password.is_empty() {
             return bad("username and password belong together");
         }
@@ -99,7 +111,7 @@ impl ClientOptions {
 /// One local source.
 #[derive(Clone, Debug)]
 pub struct TrackOptions {
-    /// What is sent; audio needs an audio codec, video a video codec.
+    /// What is sent, to begin with: `CodecWanted` tells when it is to be another one. Audio needs an audio codec, video a video codec.
     pub codec: Codec,
     /// Camera or screen, for video.
     pub video_type: VideoType,
@@ -110,12 +122,18 @@ pub struct TrackOptions {
     /// Video: encodings of the same picture that the program makes, smallest first (simulcast, docs/protocol/04 §11.3); zero or
     /// one: a single one. At most [`MAX_ENCODINGS`].
     pub encodings: u32,
-    /// Video: height in pixels of the largest encoding, each smaller one half of the next; zero: [`DEFAULT_HEIGHT`].
+    /// Video: height in pixels of the largest encoding; zero: [`DEFAULT_HEIGHT`]. What each one is to have is told with its bitrate:
+    /// a quarter, a half and the whole of it; of 1080 a sixth, a third and the whole, of 2160 a twelfth, a sixth and the whole.
     pub height: u32,
+    /// Video: pictures per second at most; zero: 30 of a camera, [`CAPPED_FPS`] of a screen. A screen of at most so many is sent sharp
+    /// and slow, in one encoding (docs/protocol/04 §11.3).
+    pub max_frame_rate: u32,
 }
 
 /// Encodings of one local video track at most.
 pub const MAX_ENCODINGS: u32 = 3;
+/// Pictures per second of a camera unless told.
+pub const DEFAULT_FPS: u32 = 30;
 /// Height of the largest encoding unless told.
 pub const DEFAULT_HEIGHT: u32 = 720;
 
@@ -123,7 +141,16 @@ impl TrackOptions {
     /// A source of this codec: a camera where it is video, one encoding, not muted.
     pub fn new(codec: Codec) -> TrackOptions {
         let video_type = VideoType::Camera;
-        TrackOptions { codec, video_type, muted: false, queue_frames: 0, encodings: 1, height: 0 }
+        TrackOptions { codec, video_type, muted: false, queue_frames: 0, encodings: 1, height: 0, max_frame_rate: 0 }
+    }
+
+    /// Pictures per second at most.
+    pub fn frame_rate(&self) -> u32 {
+        match (self.max_frame_rate, self.video_type) {
+            (0, VideoType::Camera) => DEFAULT_FPS,
+            (0, VideoType::Desktop) => CAPPED_FPS,
+            (n, _) => n,
+        }
     }
 
     /// How many encodings there are.
@@ -172,12 +199,15 @@ mod tests {
             (ClientOptions { room: "a@b".into(), ..options() }, Code::Options),
             (ClientOptions { nickname: "ABCDEF01".into(), ..options() }, Code::Options),
             (ClientOptions { username: "u".into(), ..options() }, Code::Options),
+            (ClientOptions { video_codecs: vec![Codec::Vp8, Codec::Opus], ..options() }, Code::Options),
+            (ClientOptions { video_codecs: vec![Codec::Vp8; MAX_CODECS + 1], ..options() }, Code::Options),
             (ClientOptions { display_name: "x".repeat(MAX_DISPLAY_NAME_BYTES + 1), ..options() }, Code::TooLarge),
             (ClientOptions { token: "x".repeat(MAX_OPTION_BYTES + 1), ..options() }, Code::TooLarge),
         ] {
             assert_eq!(o.check().map_err(|e| e.code), Err(code));
         }
         assert!(ClientOptions { display_name: "x".repeat(MAX_DISPLAY_NAME_BYTES), ..options() }.check().is_ok());
+        assert!(ClientOptions { video_codecs: vec![Codec::Av1; MAX_CODECS], ..options() }.check().is_ok());
         assert!(ClientOptions { nickname: "0000000f".into(), ..options() }.check().is_ok());
     }
 }

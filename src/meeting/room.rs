@@ -62,6 +62,7 @@ impl Meeting {
                 self.roster.insert(m.endpoint_id.clone(), p.clone());
                 self.emit(EventKind::ParticipantJoined(p));
                 self.meet_endpoint(&m.endpoint_id, now);
+                self.members_changed(now);
                 self.tell_jingle(now);
             }
             RoomEvent::MemberUpdated(m, what) => {
@@ -70,11 +71,13 @@ impl Meeting {
                 *known = p.clone();
                 self.emit(EventKind::ParticipantUpdated(p, what));
                 if what & (changed::FEATURES | changed::OTHER) != 0 {
+                    self.members_changed(now);
                     self.tell_jingle(now);
                 }
             }
             RoomEvent::MemberLeft { member, reason, kicked, vanished } => {
                 let Some(participant) = self.roster.remove(&member.endpoint_id) else { return };
+                self.members_changed(now);
                 // Its session ends, and its tracks go, before it leaves.
                 self.tell_jingle(now);
                 while let Some(o) = self.jingle.poll_output() {

@@ -19,8 +19,9 @@ use crate::media::sender::{SendError, Sender};
 use crate::media::{EncodedFrame, OutgoingFrame};
 use crate::time::{Time, earliest};
 use crate::wire::jingle::Media;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -69,6 +70,8 @@ struct Outgoing {
     made: u32,
     /// Of those that go out here: all of them to the bridge, to a peer the largest alone.
     sender: Sender,
+    /// The session takes none of its codec now.
+    refused: bool,
 }
 
 impl Outgoing {
@@ -107,6 +110,8 @@ pub struct MediaSession {
     pub recovering: bool,
     /// The peer wants our video (docs/protocol/02 §13).
     pub video_wanted: bool,
+    /// The greatest heights that the peer wants of our sources, by name (docs/protocol/02 §13).
+    pub heights: BTreeMap<String, u32>,
     /// The peer closed the connection; the session is given up then, unless signalling ends it first.
     pub silent_until: Option<Time>,
     /// An ICE restart that waits for its sockets.
@@ -154,6 +159,7 @@ impl MediaSession {
             secure: false,
             recovering: false,
             video_wanted: true,
+            heights: BTreeMap::new(),
             silent_until: None,
             restart: None,
             described: false,
@@ -192,10 +198,18 @@ impl MediaSession {
             }
         }
         for t in tracks.sources() {
-            let Some(p) = payload(negotiated, t.options.codec) else { continue };
-            if let Some(o) = self.outgoing.iter_mut().find(|o| o.sender.ssrc() == t.ssrc()) {
-                // The same source under a new track.
-                o.track = t.key;
+            let known = self.outgoing.iter_mut().find(|o| o.sender.ssrc() == t.ssrc());
+            let Some(p) = payload(negotiated, t.codec) else {
+                // It may be another codec's turn later.
+                if let Some(o) = known {
+                    (o.track, o.refused) = (t.key, true);
+                }
+                continue;
+            };
+            if let Some(o) = known {
+                // The same source under a new track, or in another codec.
+                (o.track, o.refused) = (t.key, false);
+                o.sender.set_codec(t.codec, p.pt);
                 continue;
             }
             let here = if self.path == MediaPath::Bridge { t.encodings.len() } else { 1 };
@@ -206,22 +220,31 @@ impl MediaSession {
                 ssrcs.push(ssrc);
             }
             let Some((primary, larger)) = ssrcs.split_first() else { continue };
-            let mut sender = Sender::simulcast(t.options.codec, *primary, larger, p.pt, env);
+            let mut sender = Sender::simulcast(t.codec, *primary, larger, p.pt, env);
             sender.set_dependency_descriptor(negotiated.extensions.dependency_descriptor);
-            let (track, media, made) = (t.key, t.options.codec.media_type(), t.options.encodings());
-            self.outgoing.push(Outgoing { track, media, made, sender });
+            let (track, media, made) = (t.key, t.codec.media_type(), t.options.encodings());
+            self.outgoing.push(Outgoing { track, media, made, sender, refused: false });
         }
     }
 
     /// Whether frames of this track can go out now.
     pub fn ready(&self, track: TrackKey) -> bool {
         self.secure
-            && self.outgoing.iter().any(|o| o.track == track && (self.video_wanted || o.media == MediaType::Audio))
+            && self
+                .outgoing
+                .iter()
+                .any(|o| o.track == track && !o.refused && (self.video_wanted || o.media == MediaType::Audio))
     }
 
     /// Whether offer and answer left this track without a payload type.
     pub fn refuses(&self, track: TrackKey) -> bool {
-        self.negotiated.is_some() && !self.outgoing.iter().any(|o| o.track == track)
+        self.negotiated.is_some() && !self.outgoing.iter().any(|o| o.track == track && !o.refused)
+    }
+
+    /// Video codecs that offer and answer left.
+    pub fn video_codecs(&self) -> impl Iterator<Item = Codec> {
+        let payloads = self.negotiated.iter().flat_map(|n| &n.payloads);
+        payloads.filter_map(|p| codec(p.codec)).filter(|c| c.media_type() == MediaType::Video)
     }
 
     /// The track and the encoding whose SSRC this is.
@@ -230,9 +253,14 @@ impl MediaSession {
     }
 
     /// Our tracks of video that go out, each with its encodings that do.
-    pub fn video_tracks(&self) -> impl Iterator<Item = (TrackKey, std::ops::Range<u32>)> {
+    pub fn video_tracks(&self) -> impl Iterator<Item = (TrackKey, Range<u32>)> {
         let video = self.outgoing.iter().filter(|o| o.media == MediaType::Video);
         video.map(|o| (o.track, o.first()..o.made))
+    }
+
+    /// The encodings of a track that go out here, as the program numbers them.
+    pub fn encodings_of(&self, track: TrackKey) -> Option<Range<u32>> {
+        self.outgoing.iter().find(|o| o.track == track && !o.refused).map(|o| o.first()..o.made)
     }
 
     /// Sends a frame; `true` when it was the first of its track here.

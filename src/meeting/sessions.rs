@@ -39,7 +39,7 @@ impl Meeting {
                 let Some(m) = self.medias.get_mut(session) else { return };
                 m.negotiated(negotiated, &self.tracks, &mut self.env, now);
                 m.engine.handle_command(Command::SetRemote(remote_transport(transport)), now);
-                self.tell_writers();
+                self.select_codecs(now);
             }
             jingle::Output::RemoteCandidates { session, candidates } => {
                 let Some(m) = self.medias.get_mut(session) else { return };
@@ -75,8 +75,12 @@ impl Meeting {
                     self.tell_writers();
                 }
             }
-            // One encoding is sent: its height is the program's choice. Simulcast follows these with the bridge.
-            jingle::Output::RemoteConstraints { .. } => {}
+            jingle::Output::RemoteConstraints { session, heights } => {
+                if let Some(m) = self.medias.get_mut(session) {
+                    m.heights = heights.into_iter().collect();
+                    self.tell_writers();
+                }
+            }
             jingle::Output::RestartIce { session, generation, credentials, candidates } => {
                 let credentials = IceCredentials { ufrag: credentials.ufrag, pwd: credentials.pwd };
                 let candidates = candidates.into_iter().map(to_engine).collect();

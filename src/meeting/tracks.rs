@@ -4,7 +4,7 @@ use super::event::{ParticipantKey, Track, TrackKey};
 use super::options::TrackOptions;
 use crate::env::Env;
 use crate::jingle::SessionKey;
-use crate::media::kind::{MediaType, VideoType};
+use crate::media::kind::{Codec, MediaType, VideoType};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
@@ -19,6 +19,8 @@ pub const MAX_REMOTE_TRACKS: usize = 8192;
 pub struct LocalTrack {
     pub key: TrackKey,
     pub options: TrackOptions,
+    /// What it is sent with now: at first what it was made with.
+    pub codec: Codec,
     pub muted: bool,
     /// SSRC of each encoding, the smallest first, with that of its repairs for video. The first stands for the track.
     pub encodings: Vec<(u32, Option<u32>)>,
@@ -103,7 +105,8 @@ impl Tracks {
         if let Some(at) = self.retired.iter().position(same) {
             let old = self.retired.remove(at);
             let muted = options.muted;
-            self.local.push(LocalTrack { key, options, muted, track: None, ..old });
+            let codec = options.codec;
+            self.local.push(LocalTrack { key, options, codec, muted, track: None, ..old });
             return self.local.last_mut();
         }
         let used: Vec<u32> =
@@ -118,9 +121,9 @@ impl Tracks {
         };
         let video = media == MediaType::Video;
         let encodings = (0..options.encodings()).map(|_| (fresh(), video.then(&mut fresh))).collect();
-        let muted = options.muted;
+        let (codec, muted) = (options.codec, options.muted);
         let stream_id = uuid(env);
-        self.local.push(LocalTrack { key, options, muted, encodings, index, stream_id, track: None });
+        self.local.push(LocalTrack { key, options, codec, muted, encodings, index, stream_id, track: None });
         self.local.last_mut()
     }
 
@@ -267,7 +270,6 @@ fn uuid(env: &mut Env) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::media::Codec;
 
     fn options(codec: Codec) -> TrackOptions {
         TrackOptions::new(codec)

@@ -363,7 +363,8 @@ impl World {
             bridge::Output::Transmit { local, remote, data } => {
                 if let Some(to) = self.peers.iter().position(|p| p.sockets.iter().any(|s| s.1 == remote)) {
                     let now = self.now;
-                    self.link_mut(BRIDGE, to).push((local, remote, data), now);
+                    let bytes = data.len();
+                    self.link_mut(BRIDGE, to).push_sized((local, remote, data), bytes, now);
                 }
             }
             bridge::Output::WebSocketAccept(key) => {
@@ -520,7 +521,8 @@ impl World {
             Output::CloseSockets(key) => p.sockets.retain(|s| s.0 != key),
             Output::Transmit { local, remote, data, .. } if remote == BRIDGE_ADDRESS => {
                 let now = self.now;
-                self.link_mut(who, BRIDGE).push((local, remote, data), now);
+                let bytes = data.len();
+                self.link_mut(who, BRIDGE).push_sized((local, remote, data), bytes, now);
             }
             Output::Transmit { local, remote, data, .. } => {
                 if let Some(to) = self.peers.iter().position(|p| p.sockets.iter().any(|s| s.1 == remote)) {

@@ -278,6 +278,8 @@ class TargetBitrateInfo(Sized):
     encoding: u32
     track: handle
     bits_per_second: u64
+    height: u32
+    reserved: u32
 
 
 @struct
@@ -335,6 +337,7 @@ class ClientOptions(Sized):
     disable_ssrc_rewriting: u32
     measure_round_trips: u32
     reserved: u32
+    video_codecs: text
 
 
 @struct
@@ -347,6 +350,7 @@ class TrackOptions(Sized):
     queue_frames: u32
     encodings: u32
     height: u32
+    max_frame_rate: u32
 
 
 @struct
@@ -370,7 +374,7 @@ class OutgoingFrame(Sized):
     audio_level: u32
     voice: u32
     encoding: u32
-    reserved: u32
+    codec: u32
 
 
 @struct

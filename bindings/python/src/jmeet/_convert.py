@@ -95,10 +95,12 @@ def convert(
         ours = local.get(lib.jmeet_track_key(target.track))
         if ours is not None:
             ours.bits_per_second = target.bits_per_second
-        return e.TargetBitrate(ours, target.encoding, target.bits_per_second) if ours is not None else None
+        return e.TargetBitrate(ours, target.encoding, target.bits_per_second, target.height) if ours is not None else None
     if kind == 18:
         codec = read(event, "codec_wanted", _abi.CodecWantedInfo)
         ours = local.get(lib.jmeet_track_key(codec.track))
+        if ours is not None:
+            ours.codec_wanted = e.Codec(codec.codec)
         return e.CodecWanted(ours, e.Codec(codec.codec)) if ours is not None else None
     if kind == 19:
         return e.Bandwidth(read(event, "bandwidth", _abi.BandwidthInfo).bits_per_second)

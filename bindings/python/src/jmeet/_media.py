@@ -80,6 +80,8 @@ class LocalTrack:
         self._due = 0.0
         self._key_frame_wanted = False
         self.codec, self.encodings = codec, encodings
+        #: What frames must be now (CodecWanted); at first the codec that the track was made with.
+        self.codec_wanted = codec
         #: For the program's own use.
         self.label = label
         self.key: int = lib.jmeet_track_key(handle)
@@ -89,10 +91,11 @@ class LocalTrack:
     async def write(
         self, data: bytes, *, duration: float | None = None, temporal_id: int | None = None,
         audio_level: int | None = None, voice: bool = True, encoding: int = 0,
+        codec: Codec | None = None,
     ) -> bool:
         """Waits for the frame's due time and sends it. Opus packets say how long they last; other codecs need `duration`
         in seconds. The encodings of one picture are due together. False if the frame was dropped: muted, nobody there, or the
-        network is behind."""
+        network is behind. `codec`: what it is, after a CodecWanted; frames of another codec than is wanted raise CODEC."""
         if self.codec is Codec.OPUS:
             duration, clock = opus_seconds(data), 48000
         elif duration is None:
@@ -108,7 +111,7 @@ class LocalTrack:
         await asyncio.sleep(max(0.0, due - loop.time()))
         frame = _abi.OutgoingFrame()
         frame.data, frame.size, frame.rtp_duration = data, len(data), round(duration * clock)
-        frame.encoding = encoding
+        frame.encoding, frame.codec = encoding, codec or 0
         if temporal_id is not None:
             frame.fields |= _abi.FRAME_HAS_TEMPORAL_ID
             frame.temporal_id = temporal_id

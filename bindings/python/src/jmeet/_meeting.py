@@ -230,19 +230,22 @@ class Meeting:
         return await self._send(Media.AUDIO, codec, VideoType.UNSPECIFIED, muted, label)
 
     async def send_video(
-        self, *, codec: Literal["vp8"] = "vp8", desktop: bool = False, muted: bool = False, label: str = "",
-        encodings: int = 1, height: int = 720,
+        self, *, codec: Literal["vp8", "vp9", "h264", "av1"] = "vp8", desktop: bool = False, muted: bool = False, label: str = "",
+        encodings: int = 1, height: int = 720, max_frame_rate: int = 0,
     ) -> LocalTrack:
         """Adds a camera or screen; returns when the room knows it. With several encodings (simulcast, at most 3, smallest
-        first, `height` that of the largest) each picture is written once per encoding."""
+        first, `height` that of the largest) each picture is written once per encoding.
+        TargetBitrate tells what each one is to have. `max_frame_rate`: 0 is 30 of a camera and 5 of a screen; more makes a screen one
+        in motion, sent in all encodings."""
         kind = VideoType.DESKTOP if desktop else VideoType.CAMERA
-        return await self._send(Media.VIDEO, codec, kind, muted, label, encodings, height)
+        return await self._send(Media.VIDEO, codec, kind, muted, label, encodings, height, max_frame_rate)
 
     async def _send(
-        self, media: Media, codec: str, video_type: VideoType, muted: bool, label: str, encodings: int = 1, height: int = 0
+        self, media: Media, codec: str, video_type: VideoType, muted: bool, label: str, encodings: int = 1, height: int = 0,
+        max_frame_rate: int = 0,
     ) -> LocalTrack:
         options = _abi.TrackOptions()
-        options.encodings, options.height = encodings, height
+        options.encodings, options.height, options.max_frame_rate = encodings, height, max_frame_rate
         options.media, options.codec, options.video_type, options.muted = media, Codec[codec.upper()], video_type, muted
         handle, writer, error = ctypes.c_void_p(), ctypes.c_void_p(), ctypes.c_void_p()
         ours: LocalTrack | None = None
@@ -449,18 +452,20 @@ def join(
     insecure_skip_tls_verification: bool = False, insecure_allow_plaintext_secrets: bool = False, p2p: bool = True,
     bridge: bool = True, ssrc_rewriting: bool = True, measure_round_trips: bool = False, allow_loopback: bool = False,
     join_timeout: float = 30.0, leave_timeout: float = 2.0,
+    video_codecs: str | None = None,
 ) -> Meeting:
     """A meeting to enter: `async with jmeet.join("wss://meet.example/xmpp-websocket", room="standup") as meeting`.
 
     The defaults suit most deployments: `domain` is the host of the URL, `muc` and `focus` are below it; the login is anonymous.
     `join_timeout` covers all of joining, retries included; `leave_timeout` bounds the good-bye. The insecure options do what
-    they say. `nickname` and `allow_loopback` are for tests.
+    they say. `video_codecs`, such as "av1,vp9,vp8", are those that the program can both make and show, the best first: CodecWanted tells
+    which of them to send. `nickname` and `allow_loopback` are for tests.
     """
     return Meeting(url, room, leave_timeout, {
         "display_name": name, "domain": domain, "muc": muc, "focus": focus, "focus_users": focus_users, "token": token,
         "username": username, "password": password, "room_password": room_password, "nickname": nickname,
         "extra_ca_pem": extra_ca_pem, "insecure_skip_tls_verification": int(insecure_skip_tls_verification),
-        "insecure_allow_plaintext_secrets": int(insecure_allow_plaintext_secrets), "disable_p2p": int(not p2p),
+        "video_codecs": video_codecs, "insecure_allow_plaintext_secrets": int(insecure_allow_plaintext_secrets), "disable_p2p": int(not p2p),
         "disable_bridge": int(not bridge), "disable_ssrc_rewriting": int(not ssrc_rewriting),
         "measure_round_trips": int(measure_round_trips),
         "allow_loopback": int(allow_loopback), "join_timeout_ms": max(1, round(join_timeout * 1000)),

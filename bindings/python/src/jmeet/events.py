@@ -365,9 +365,12 @@ class KeyFrameWanted:
 
 @dataclass(frozen=True, slots=True)
 class TargetBitrate:
+    """What an encoding is to have; both 0: nothing is sent of it now, and writes are dropped."""
+
     track: LocalTrack
     encoding: int
     bits_per_second: int
+    height: int = 0
 
 
 @dataclass(frozen=True, slots=True)
