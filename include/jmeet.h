@@ -131,6 +131,15 @@
 /** Requests of one client that may be under way at once; past it a call answers `JMEET_ERR_BUSY`. */
 #define JMEET_MAX_REQUESTS 1024
 
+/** Application messages that wait for the channel to the bridge at most. */
+#define JMEET_MAX_WAITING_MESSAGES 64
+
+/** Their bytes in all. */
+#define JMEET_MAX_WAITING_MESSAGE_BYTES 262144
+
+/** How long one waits, in milliseconds. */
+#define JMEET_WAITING_MESSAGE_MS 30000
+
 /** `temporal_id` is known. */
 #define JMEET_FRAME_HAS_TEMPORAL_ID 1
 
@@ -416,6 +425,18 @@ enum jmeet_event_kind
     JMEET_EVENT_CONNECTIVITY = 30,
     /** How far another endpoint is, once for each: `jmeet_event_round_trip`. Only with `jmeet_client_options.measure_round_trips`. */
     JMEET_EVENT_ROUND_TRIP = 31,
+    /** Tracks of ours are not sent over one of the ways: `jmeet_event_sources_refused`. */
+    JMEET_EVENT_SOURCES_REFUSED = 32,
+    /**
+     * The focus had us begin muted: `jmeet_event_start_muted`. Our tracks of that kind are muted already (TRACK_UPDATED);
+     * `jmeet_track_set_muted` unmutes them.
+     */
+    JMEET_EVENT_START_MUTED = 33,
+    /**
+     * The focus refused to look for another path within the bridge session: `jmeet_event_restart_refused`. When the path is lost
+     * another session follows, which MEDIA tells.
+     */
+    JMEET_EVENT_RESTART_REFUSED = 34,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -638,6 +659,30 @@ enum jmeet_suspended
 typedef enum jmeet_suspended jmeet_suspended;
 #else
 typedef uint32_t jmeet_suspended;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/** Why tracks of ours are not sent. */
+enum jmeet_source_refusal
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    JMEET_SOURCE_REFUSAL_UNSPECIFIED = 0,
+    /** The other side refused them, with `condition` and `text`. */
+    JMEET_SOURCE_REFUSAL_REFUSED = 1,
+    /** The other side did not answer. */
+    JMEET_SOURCE_REFUSAL_NOT_ANSWERED = 2,
+    /** One endpoint may have so many streams and no more: fewer tracks, or fewer encodings. */
+    JMEET_SOURCE_REFUSAL_TOO_MANY = 3,
+    /** A stream of them has the number of another one. */
+    JMEET_SOURCE_REFUSAL_CONFLICT = 4,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum jmeet_source_refusal jmeet_source_refusal;
+#else
+typedef uint32_t jmeet_source_refusal;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -1155,14 +1200,16 @@ typedef struct {
      * the one with the greater endpoint id asks; in meetings of more than 200 nobody does.
      */
     uint32_t measure_round_trips;
-    /** 0. */
-    uint32_t reserved;
+    /** Not 0: the channel to the bridge over a WebSocket also where the bridge offers a data channel. */
+    uint32_t prefer_websocket;
     /**
      * Video codecs that the program can both make and show, the best first, such as "av1,vp9,vp8,h264": the others are told, and which
      * of them each of our tracks is sent with comes as CODEC_WANTED, as people come and go. Default: those that our tracks are made
      * with, and VP8; each track then stays with its own unless somebody in the room lacks it.
      */
     const char *video_codecs;
+    /** WebSocket URLs of the bridge at this host are passed over, if there are others. Default: none are. */
+    const char *ignore_channel_domain;
 } jmeet_client_options;
 
 /**
@@ -1366,6 +1413,41 @@ typedef struct {
     /** Through the bridge to them and back, in microseconds; 0: not measured (yet). `jmeet_client_options.measure_round_trips`. */
     uint64_t round_trip_us;
 } jmeet_participant_status;
+
+/** Of SOURCES_REFUSED. */
+typedef struct {
+    uint32_t struct_size;
+    /** A `jmeet_source_refusal`. */
+    uint32_t why;
+    /** A `jmeet_media_path`: the tracks may well be sent the other way. */
+    uint32_t path;
+    /** Must not be read; 0. */
+    uint32_t reserved;
+    /** Source names of our tracks, with a space between them (`jmeet_conference_find_track`). */
+    jmeet_str source_names;
+    /** REFUSED: the protocol's condition, such as "resource-constraint"; else empty. */
+    jmeet_str condition;
+    /** REFUSED: a sentence for people; may be empty. */
+    jmeet_str text;
+} jmeet_sources_refused_info;
+
+/** Of START_MUTED. */
+typedef struct {
+    uint32_t struct_size;
+    /** Our microphones begin muted. */
+    bool audio;
+    /** Our cameras and screens begin muted. */
+    bool video;
+} jmeet_start_muted_info;
+
+/** Of RESTART_REFUSED. */
+typedef struct {
+    uint32_t struct_size;
+    /** Must not be read; 0. */
+    uint32_t reserved;
+    /** The protocol's condition, such as "service-unavailable". */
+    jmeet_str condition;
+} jmeet_restart_refused_info;
 
 /** How a writer is made. No choices yet. */
 typedef struct {
@@ -2042,11 +2124,14 @@ jmeet_status jmeet_conference_set_receive(jmeet_conference *room,
 
 /**
  * Sends a JSON object (at most 65536 bytes) to one endpoint through the bridge, or to all others when `endpoint_id` is NULL or
- * empty. Done when it is on its way; nobody confirms it. Any thread; does not block.
+ * empty. REQUEST_DONE comes when it is on its way to the bridge; nobody confirms that it arrived. While the channel to the bridge opens,
+ * or opens again after an outage, it waits: up to `JMEET_MAX_WAITING_MESSAGES` with `JMEET_MAX_WAITING_MESSAGE_BYTES` in all, and each
+ * for `JMEET_WAITING_MESSAGE_MS` at most. Messages are sent in their order. Any thread; does not block.
  *
  * Errors: `JMEET_ERR_NO_SUCH_PARTICIPANT`, `JMEET_ERR_STATE`: not in the room. `JMEET_ERR_INVALID_UTF8`, `JMEET_ERR_BUSY`,
  * `JMEET_ERR_CLOSED`, `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`. REQUEST_DONE: `JMEET_ERR_INVALID_ARGUMENT`: no JSON object.
- * `JMEET_ERR_TOO_LARGE`, `JMEET_ERR_NOT_READY`: there is no channel to the bridge.
+ * `JMEET_ERR_TOO_LARGE`. `JMEET_ERR_FULL`: too much waits. `JMEET_ERR_NOT_READY`: there is no channel to the bridge, or it did not open in
+ * time. `JMEET_ERR_CANCELLED`: the meeting ended first. What was refused or given up is not sent.
  */
 jmeet_status jmeet_conference_send_endpoint_message(jmeet_conference *room,
                                                     const char *endpoint_id,
@@ -2119,6 +2204,27 @@ jmeet_status jmeet_track_status_init(jmeet_track_status *status,
 /** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
 jmeet_status jmeet_participant_status_init(jmeet_participant_status *status,
                                            size_t size);
+
+/** Reads a SOURCES_REFUSED. */
+jmeet_status jmeet_event_sources_refused(const jmeet_event *event, jmeet_sources_refused_info *info);
+
+/** Reads a START_MUTED. */
+jmeet_status jmeet_event_start_muted(const jmeet_event *event, jmeet_start_muted_info *info);
+
+/** Reads a RESTART_REFUSED. */
+jmeet_status jmeet_event_restart_refused(const jmeet_event *event, jmeet_restart_refused_info *info);
+
+/** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
+jmeet_status jmeet_sources_refused_info_init(jmeet_sources_refused_info *info,
+                                             size_t size);
+
+/** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
+jmeet_status jmeet_start_muted_info_init(jmeet_start_muted_info *info,
+                                         size_t size);
+
+/** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
+jmeet_status jmeet_restart_refused_info_init(jmeet_restart_refused_info *info,
+                                             size_t size);
 
 /** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
 jmeet_status jmeet_participant_info_init(jmeet_participant_info *info,
@@ -2452,7 +2558,7 @@ jmeet_status jmeet_frame_release(jmeet_frame_ref *frame);
 
 /** A `jmeet_client_options` with every field at its default. */
 #define JMEET_CLIENT_OPTIONS_INIT \
-    { (uint32_t)sizeof(jmeet_client_options), 0, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, NULL }
+    { (uint32_t)sizeof(jmeet_client_options), 0, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL }
 
 /** A `jmeet_client_stats` with every field at its default. */
 #define JMEET_CLIENT_STATS_INIT \
@@ -2513,6 +2619,18 @@ jmeet_status jmeet_frame_release(jmeet_frame_ref *frame);
 /** A `jmeet_participant_status` with every field at its default. */
 #define JMEET_PARTICIPANT_STATUS_INIT \
     { (uint32_t)sizeof(jmeet_participant_status), false, 0 }
+
+/** A `jmeet_sources_refused_info` with every field at its default. */
+#define JMEET_SOURCES_REFUSED_INFO_INIT \
+    { (uint32_t)sizeof(jmeet_sources_refused_info), 0, 0, 0, { NULL, 0 }, { NULL, 0 }, { NULL, 0 } }
+
+/** A `jmeet_start_muted_info` with every field at its default. */
+#define JMEET_START_MUTED_INFO_INIT \
+    { (uint32_t)sizeof(jmeet_start_muted_info), false, false }
+
+/** A `jmeet_restart_refused_info` with every field at its default. */
+#define JMEET_RESTART_REFUSED_INFO_INIT \
+    { (uint32_t)sizeof(jmeet_restart_refused_info), 0, { NULL, 0 } }
 
 /** A `jmeet_writer_options` with every field at its default. */
 #define JMEET_WRITER_OPTIONS_INIT \

@@ -226,6 +226,10 @@ struct track_forwarded { jmeet::track track; bool forwarded; jmeet_suspended sus
 struct track_streaming { jmeet::track track; jmeet_streaming streaming; };
 struct connectivity { jmeet::participant participant; std::string_view endpoint_id; bool active; };
 struct round_trip { jmeet::participant participant; std::string_view endpoint_id; std::uint64_t round_trip_us; };
+/** Source names of our tracks, with a space between them. */
+struct sources_refused { jmeet_source_refusal why; jmeet_media_path path; std::string_view source_names, condition, text; };
+struct start_muted { bool audio, video; };
+struct restart_refused { std::string_view condition; };
 struct downlink { std::uint64_t bits_per_second; };
 struct bridge_changed { bool available; };
 struct key_frame_wanted { jmeet::track track; std::uint32_t encoding; };
@@ -314,6 +318,10 @@ JMEET_HPP_READS(connectivity, JMEET_EVENT_CONNECTIVITY, jmeet_event_connectivity
                 {i.participant, view(i.endpoint_id), i.active})
 JMEET_HPP_READS(round_trip, JMEET_EVENT_ROUND_TRIP, jmeet_event_round_trip, jmeet_round_trip_info,
                 {i.participant, view(i.endpoint_id), i.round_trip_us})
+JMEET_HPP_READS(sources_refused, JMEET_EVENT_SOURCES_REFUSED, jmeet_event_sources_refused, jmeet_sources_refused_info,
+                {static_cast<jmeet_source_refusal>(i.why), static_cast<jmeet_media_path>(i.path), view(i.source_names), view(i.condition), view(i.text)})
+JMEET_HPP_READS(start_muted, JMEET_EVENT_START_MUTED, jmeet_event_start_muted, jmeet_start_muted_info, {i.audio, i.video})
+JMEET_HPP_READS(restart_refused, JMEET_EVENT_RESTART_REFUSED, jmeet_event_restart_refused, jmeet_restart_refused_info, {view(i.condition)})
 JMEET_HPP_READS(downlink, JMEET_EVENT_DOWNLINK, jmeet_event_downlink, jmeet_downlink_info, {i.bits_per_second})
 JMEET_HPP_READS(key_frame_wanted, JMEET_EVENT_KEY_FRAME_WANTED, jmeet_event_key_frame_wanted, jmeet_key_frame_wanted_info, {i.track, i.encoding})
 JMEET_HPP_READS(target_bitrate, JMEET_EVENT_TARGET_BITRATE, jmeet_event_target_bitrate, jmeet_target_bitrate_info,

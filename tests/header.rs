@@ -25,6 +25,7 @@ fn sources() -> Vec<PathBuf> {
         "conference",
         "bridge_info",
         "bridge_states",
+        "refusals",
         "participant",
         "track",
         "writer",

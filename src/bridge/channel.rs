@@ -30,10 +30,6 @@ pub const ECHO_TIMEOUT: Duration = Duration::from_secs(15);
 /// A WebSocket that was open this long was a good one: the waits begin anew. One that closes at once, again and again, would
 /// otherwise be opened every second.
 pub const STABLE_AFTER: Duration = Duration::from_secs(10);
-/// Messages that wait for the channel to open; past it another is refused.
-pub const MAX_WAITING: usize = 64;
-/// Bytes of messages that wait.
-pub const MAX_WAITING_BYTES: usize = 256 * 1024;
 
 /// What the bridge offers (docs/protocol/02 §5.5).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -125,9 +121,6 @@ pub struct Channel {
     /// DTLS is up.
     secure: bool,
     socket: Option<Socket>,
-    waiting: VecDeque<String>,
-    waiting_bytes: usize,
-    lost: u64,
     out: VecDeque<Output>,
 }
 
@@ -165,9 +158,6 @@ impl Channel {
             deadline: None,
             secure: false,
             socket: None,
-            waiting: VecDeque::new(),
-            waiting_bytes: 0,
-            lost: 0,
             out: VecDeque::new(),
         };
         if c.offer.sctp && (options.prefer_sctp || c.offer.websockets.is_empty()) {
@@ -181,11 +171,6 @@ impl Channel {
     /// Where it stands.
     pub fn state(&self) -> ChannelState {
         self.state
-    }
-
-    /// Messages that waited for a channel that never came.
-    pub fn lost(&self) -> u64 {
-        self.lost
     }
 
     /// The next thing to do.
@@ -301,24 +286,15 @@ impl Channel {
         }
     }
 
-    /// Sends a message. `wait`: it may wait for the channel to open. `false`: it is not sent and never will be, because
-    /// there is no channel, none will come, or too much waits already.
-    pub fn send(&mut self, message: String, wait: bool, now: Time) -> bool {
+    /// Sends a message. `false`: the channel is not open, and nothing is sent.
+    pub fn send(&mut self, message: String, now: Time) -> bool {
         match (self.state, self.current, &mut self.socket) {
             (ChannelState::Open(Transport::DataChannel), ..) => self.out.push_back(Output::SendData(message)),
             (ChannelState::Open(Transport::WebSocket), Some(attempt), Some(s)) => {
                 s.ping = now + PING_EVERY;
                 self.out.push_back(Output::SendWebSocket(attempt, message));
             }
-            (ChannelState::Failed | ChannelState::None, ..) => return false,
-            _ => {
-                let bytes = self.waiting_bytes + message.len();
-                if !wait || self.waiting.len() >= MAX_WAITING || bytes > MAX_WAITING_BYTES {
-                    return false;
-                }
-                self.waiting_bytes = bytes;
-                self.waiting.push_back(message);
-            }
+            _ => return false,
         }
         true
     }
@@ -329,12 +305,6 @@ impl Channel {
         self.deadline = None;
         self.offer = Offer::default();
         self.set(ChannelState::None);
-    }
-
-    /// What waited for the channel; to be sent after what is said on every opening.
-    pub fn take_waiting(&mut self) -> impl Iterator<Item = String> + use<> {
-        self.waiting_bytes = 0;
-        std::mem::take(&mut self.waiting).into_iter()
     }
 
     /// Whether the data channel is what there is, or is to be.
@@ -391,9 +361,6 @@ impl Channel {
     }
 
     fn set(&mut self, state: ChannelState) {
-        if matches!(state, ChannelState::None | ChannelState::Failed) {
-            self.lost += self.take_waiting().count() as u64;
-        }
         if self.state != state {
             self.state = state;
             self.out.push_back(Output::State(state));

@@ -35,6 +35,8 @@ enum Key {
     BridgeChannel,
     Speaker,
     Downlink,
+    StartMuted,
+    RestartRefused,
     Forwarded(u64),
     Streaming(u64),
     Connectivity(u64),
@@ -90,6 +92,9 @@ fn rule(event: &Event) -> Rule {
         // Ourselves are 0, which no participant is.
         EventKind::Connectivity(c) => Rule::Newest(Key::Connectivity(c.participant.map_or(0, |p| p.0))),
         EventKind::RoundTrip(r) => Rule::Newest(Key::RoundTrip(r.participant.0)),
+        EventKind::SourcesRefused(r) => Rule::Message(r.names.iter().map(String::len).sum()),
+        EventKind::StartMuted { .. } => Rule::Newest(Key::StartMuted),
+        EventKind::RestartRefused { .. } => Rule::Newest(Key::RestartRefused),
         EventKind::Downlink { .. } => Rule::Level(Key::Downlink),
         EventKind::BridgeOffered => Rule::Newest(Key::BridgeOffered),
         EventKind::BridgeAvailable(_) => Rule::Newest(Key::BridgeAvailable),

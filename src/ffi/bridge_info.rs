@@ -8,10 +8,22 @@ use super::event::{asked, jmeet_event, wrong_event};
 use super::participant::jmeet_participant;
 use super::status::jmeet_status;
 use super::track::jmeet_track;
+use crate::bridge::outbox::{MAX_WAITING, MAX_WAITING_BYTES, PATIENCE};
 use crate::bridge::{AllConstraints, SpeakerChange};
 use crate::error::{Code, Error, Stage};
 use crate::meeting::event::EventKind;
 use std::ffi::c_char;
+
+/// Application messages that wait for the channel to the bridge at most.
+pub const JMEET_MAX_WAITING_MESSAGES: u32 = 64;
+/// Their bytes in all.
+pub const JMEET_MAX_WAITING_MESSAGE_BYTES: u32 = 262144;
+/// How long one waits, in milliseconds.
+pub const JMEET_WAITING_MESSAGE_MS: u32 = 30000;
+
+const _: () = assert!(JMEET_MAX_WAITING_MESSAGES as usize == MAX_WAITING);
+const _: () = assert!(JMEET_MAX_WAITING_MESSAGE_BYTES as usize == MAX_WAITING_BYTES);
+const _: () = assert!(JMEET_WAITING_MESSAGE_MS as u128 == PATIENCE.as_millis());
 
 /// Of BRIDGE_CHANNEL.
 #[repr(C)]
@@ -267,11 +279,14 @@ pub unsafe extern "C" fn jmeet_conference_set_receive(
 }
 
 /// Sends a JSON object (at most 65536 bytes) to one endpoint through the bridge, or to all others when `endpoint_id` is NULL or
-/// empty. Done when it is on its way; nobody confirms it. Any thread; does not block.
+/// empty. REQUEST_DONE comes when it is on its way to the bridge; nobody confirms that it arrived. While the channel to the bridge opens,
+/// or opens again after an outage, it waits: up to `JMEET_MAX_WAITING_MESSAGES` with `JMEET_MAX_WAITING_MESSAGE_BYTES` in all, and each
+/// for `JMEET_WAITING_MESSAGE_MS` at most. Messages are sent in their order. Any thread; does not block.
 ///
 /// Errors: `JMEET_ERR_NO_SUCH_PARTICIPANT`, `JMEET_ERR_STATE`: not in the room. `JMEET_ERR_INVALID_UTF8`, `JMEET_ERR_BUSY`,
 /// `JMEET_ERR_CLOSED`, `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`. REQUEST_DONE: `JMEET_ERR_INVALID_ARGUMENT`: no JSON object.
-/// `JMEET_ERR_TOO_LARGE`, `JMEET_ERR_NOT_READY`: there is no channel to the bridge.
+/// `JMEET_ERR_TOO_LARGE`. `JMEET_ERR_FULL`: too much waits. `JMEET_ERR_NOT_READY`: there is no channel to the bridge, or it did not open in
+/// time. `JMEET_ERR_CANCELLED`: the meeting ended first. What was refused or given up is not sent.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn jmeet_conference_send_endpoint_message(
     room: *mut jmeet_conference,
@@ -285,4 +300,21 @@ pub unsafe extern "C" fn jmeet_conference_send_endpoint_message(
         let (_, conference) = self::room(room)?;
         conference.send_endpoint_message(&to, payload, tag)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bridge::Outbox;
+    use crate::time::Time;
+
+    #[test]
+    fn the_bounds_in_the_header_are_those_of_what_waits() {
+        let (mut many, mut large, now) = (Outbox::default(), Outbox::default(), Time::default());
+        for n in 0..=JMEET_MAX_WAITING_MESSAGES {
+            assert_eq!(many.push("x".into(), 1, now), n < JMEET_MAX_WAITING_MESSAGES);
+        }
+        assert!(!large.push("x".repeat(JMEET_MAX_WAITING_MESSAGE_BYTES as usize + 1), 1, now));
+        assert!(large.push("x".repeat(JMEET_MAX_WAITING_MESSAGE_BYTES as usize), 1, now));
+    }
 }

@@ -87,12 +87,14 @@ pub struct jmeet_client_options {
     /// Not 0: measures how far the other endpoints are, by a few messages to each through the bridge; ROUND_TRIP tells. Of two who do,
     /// the one with the greater endpoint id asks; in meetings of more than 200 nobody does.
     pub measure_round_trips: u32,
-    /// 0.
-    pub reserved: u32,
+    /// Not 0: the channel to the bridge over a WebSocket also where the bridge offers a data channel.
+    pub prefer_websocket: u32,
     /// Video codecs that the program can both make and show, the best first, such as "av1,vp9,vp8,h264": the others are told, and which
     /// of them each of our tracks is sent with comes as CODEC_WANTED, as people come and go. Default: those that our tracks are made
     /// with, and VP8; each track then stays with its own unless somebody in the room lacks it.
     pub video_codecs: *const c_char,
+    /// WebSocket URLs of the bridge at this host are passed over, if there are others. Default: none are.
+    pub ignore_channel_domain: *const c_char,
 }
 
 // SAFETY: as the trait asks.
@@ -403,6 +405,8 @@ unsafe fn read_options(o: &jmeet_client_options) -> Result<ClientOptions, Error>
             disable_p2p: truth(o.disable_p2p),
             disable_bridge: truth(o.disable_bridge),
             disable_ssrc_rewriting: truth(o.disable_ssrc_rewriting),
+            prefer_websocket: truth(o.prefer_websocket),
+            ignore_channel_domain: optional(o.ignore_channel_domain)?,
             measure_round_trips: truth(o.measure_round_trips),
             video_codecs: codecs(&optional(o.video_codecs)?)?,
             allow_loopback: truth(o.allow_loopback),

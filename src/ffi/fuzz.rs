@@ -9,6 +9,7 @@ mod run;
 
 use super::args::jmeet_str;
 use super::bridge_states::*;
+use super::refusals::*;
 use super::{client::*, conference::*, error::*, event::*, event_info::*, frame::*, log::*, participant::*};
 use super::{queue::*, reader::*, runtime::*, status::*, track::*, version::*, writer::*};
 use model::{Kind, Life, Sized, Wrong, check_text, string, url};
@@ -44,7 +45,7 @@ macro_rules! getters {
     };
 }
 
-const GETTERS: [Getter; 21] = getters!(
+const GETTERS: [Getter; 24] = getters!(
     jmeet_event_error jmeet_error_info,
     jmeet_event_state jmeet_state_info,
     jmeet_event_joined jmeet_joined_info,
@@ -60,6 +61,9 @@ const GETTERS: [Getter; 21] = getters!(
     jmeet_event_track_streaming jmeet_track_streaming_info,
     jmeet_event_connectivity jmeet_connectivity_info,
     jmeet_event_round_trip jmeet_round_trip_info,
+    jmeet_event_sources_refused jmeet_sources_refused_info,
+    jmeet_event_start_muted jmeet_start_muted_info,
+    jmeet_event_restart_refused jmeet_restart_refused_info,
     jmeet_event_key_frame_wanted jmeet_key_frame_wanted_info,
     jmeet_event_target_bitrate jmeet_target_bitrate_info,
     jmeet_event_codec_wanted jmeet_codec_wanted_info,

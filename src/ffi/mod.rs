@@ -33,6 +33,7 @@ pub mod log;
 pub mod participant;
 pub mod queue;
 pub mod reader;
+pub mod refusals;
 pub mod runtime;
 pub mod status;
 #[cfg(feature = "testkit")]

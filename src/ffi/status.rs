@@ -321,6 +321,29 @@ pub enum jmeet_event_kind {
     JMEET_EVENT_CONNECTIVITY = 30,
     /// How far another endpoint is, once for each: `jmeet_event_round_trip`. Only with `jmeet_client_options.measure_round_trips`.
     JMEET_EVENT_ROUND_TRIP = 31,
+    /// Tracks of ours are not sent over one of the ways: `jmeet_event_sources_refused`.
+    JMEET_EVENT_SOURCES_REFUSED = 32,
+    /// The focus had us begin muted: `jmeet_event_start_muted`. Our tracks of that kind are muted already (TRACK_UPDATED);
+    /// `jmeet_track_set_muted` unmutes them.
+    JMEET_EVENT_START_MUTED = 33,
+    /// The focus refused to look for another path within the bridge session: `jmeet_event_restart_refused`. When the path is lost
+    /// another session follows, which MEDIA tells.
+    JMEET_EVENT_RESTART_REFUSED = 34,
+}
+
+/// Why tracks of ours are not sent.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum jmeet_source_refusal {
+    JMEET_SOURCE_REFUSAL_UNSPECIFIED = 0,
+    /// The other side refused them, with `condition` and `text`.
+    JMEET_SOURCE_REFUSAL_REFUSED = 1,
+    /// The other side did not answer.
+    JMEET_SOURCE_REFUSAL_NOT_ANSWERED = 2,
+    /// One endpoint may have so many streams and no more: fewer tracks, or fewer encodings.
+    JMEET_SOURCE_REFUSAL_TOO_MANY = 3,
+    /// A stream of them has the number of another one.
+    JMEET_SOURCE_REFUSAL_CONFLICT = 4,
 }
 
 /// How a remote video track does.

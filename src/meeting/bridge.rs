@@ -12,13 +12,13 @@ use crate::bridge::constraints::{AllConstraints, Receive, SenderHeights};
 use crate::bridge::forwarded::Forwarded;
 use crate::bridge::pinger::Pinger;
 use crate::bridge::source_maps::{MapChange, Slot, SourceMaps};
-use crate::error::{Code, Error, Stage};
+use crate::error::{Code, Error};
 use crate::jingle::{BridgeOffer, SessionKey};
 use crate::media::encodings::CAPPED_FPS;
 use crate::media::kind::{MediaType, VideoType};
 use crate::media::peer::Command;
 use crate::time::{Time, earliest};
-use crate::wire::colibri::{AudioSubscription, BridgeVideoType, MAX_PAYLOAD_BYTES, MappedSource, ToBridge};
+use crate::wire::colibri::{AudioSubscription, BridgeVideoType, MappedSource, ToBridge};
 use crate::wire::source_info::SourceKind;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -43,7 +43,17 @@ impl Link {
 
     /// Says something while the channel is open; it does not wait for that.
     pub fn say(&mut self, message: &ToBridge, now: Time) {
-        self.channel.send(message.to_text(), false, now);
+        self.say_text(message.to_text(), now);
+    }
+
+    /// The same of what is written already.
+    pub fn say_text(&mut self, text: String, now: Time) {
+        self.channel.send(text, now);
+    }
+
+    /// Whether there is a channel, open or not.
+    pub fn has_channel(&self) -> bool {
+        self.channel.state() != ChannelState::None
     }
 
     /// Whether the channel is open.
@@ -59,10 +69,15 @@ impl Meeting {
         // The URL holds a secret of the bridge's: it never goes over less than what the stream itself was allowed.
         let safe = |url: &&String| url.starts_with("wss://") || self.options.url.starts_with("ws://");
         let websockets = offer.websockets.iter().filter(safe).cloned().collect();
-        let offer = Offer { sctp: offer.sctp_port.is_some(), websockets };
+        let channel_offer = Offer { sctp: offer.sctp_port.is_some(), websockets };
+        let ignored = self.options.ignore_channel_domain.clone();
+        let options = channel::Options {
+            prefer_sctp: !self.options.prefer_websocket,
+            ignore_domain: (!ignored.is_empty()).then_some(ignored),
+        };
         self.link = Some(Link {
             session,
-            channel: Channel::new(offer, self.env.fork()),
+            channel: Channel::with_options(channel_offer, &options, self.env.fork()),
             socket: None,
             receive: Receive::default(),
             senders: SenderHeights::default(),
@@ -74,6 +89,7 @@ impl Meeting {
         for endpoint in self.roster.keys().cloned().collect::<Vec<_>>() {
             self.presence_tracks(&endpoint);
         }
+        self.start_muted(offer.start_muted);
     }
 
     /// The bridge session is over, and its channel with it.
@@ -189,17 +205,15 @@ impl Meeting {
         if let Some(l) = &mut self.link {
             match state {
                 ChannelState::Open(_) => {
-                    let waiting = l.channel.take_waiting();
                     for m in l.receive.opened() {
-                        l.channel.send(m.to_text(), false, now);
-                    }
-                    for text in waiting {
-                        l.channel.send(text, true, now);
+                        l.say(&m, now);
                     }
                     l.connectivity.opened(now);
                     if let Some(p) = &mut self.pinger {
                         p.opened(now);
                     }
+                    self.had_channel = true;
+                    self.send_waiting(now);
                 }
                 _ => {
                     l.receive.closed();
@@ -336,33 +350,16 @@ impl Meeting {
         video.map(|t| (t.source_name(&endpoint), kind(t))).collect()
     }
 
-    /// Says something to one endpoint, or to all others, through the bridge.
-    pub(super) fn send_endpoint_message(&mut self, to: String, payload: &str, tag: u64, now: Time) {
-        let refuse = |code, text: &str| Some(Error::new(code, Stage::Media, text));
-        let error = match serde_json::from_str::<serde_json::Value>(payload) {
-            _ if payload.len() > MAX_PAYLOAD_BYTES => refuse(Code::TooLarge, "the payload is over its limit"),
-            Err(_) => refuse(Code::InvalidArgument, "the payload is not JSON"),
-            Ok(v) if !v.is_object() => refuse(Code::InvalidArgument, "the payload is no JSON object"),
-            Ok(_) if !to.is_empty() && !self.roster.contains_key(&to) => {
-                refuse(Code::NoSuchParticipant, "no such participant")
-            }
-            Ok(payload) => {
-                let text = ToBridge::EndpointMessage { to, payload }.to_text();
-                let sent = self.link.as_mut().is_some_and(|l| l.channel.send(text, true, now));
-                if sent { None } else { refuse(Code::NotReady, "there is no channel to the bridge") }
-            }
-        };
-        self.done(tag, error);
-    }
-
     /// When the channel, or what is said on it, wants to be told of the time.
     pub(super) fn channel_deadline(&self) -> Option<Time> {
-        let l = self.link.as_ref()?;
+        let waiting = self.outbox.next_deadline();
+        let Some(l) = &self.link else { return waiting };
         let pings = self.pinger.as_ref().filter(|_| l.is_open()).and_then(Pinger::next_deadline);
-        earliest(earliest(l.channel.next_deadline(), l.connectivity.next_deadline()), pings)
+        [l.channel.next_deadline(), l.connectivity.next_deadline(), pings].into_iter().fold(waiting, earliest)
     }
 
     pub(super) fn channel_timeout(&mut self, now: Time) {
+        self.give_up_waiting(now);
         let Some(l) = &mut self.link else { return };
         l.channel.handle_timeout(now);
         let back = l.connectivity.handle_timeout(now);

@@ -164,11 +164,16 @@ impl Meeting {
     }
 
     fn set_muted(&mut self, key: TrackKey, muted: bool, tag: u64, now: Time) {
+        let gone = || Error::new(Code::Gone, self.stage, "the track is gone");
+        let error = self.tracks.local.iter().all(|t| t.key != key).then(gone);
+        self.mute(key, muted, now);
+        self.done(tag, error);
+    }
+
+    /// Mutes one of ours, or unmutes it, so that others see it.
+    pub(super) fn mute(&mut self, key: TrackKey, muted: bool, now: Time) {
         let endpoint = self.endpoint_id();
-        let Some(t) = self.tracks.local_mut(key) else {
-            self.done(tag, Some(Error::new(Code::Gone, self.stage, "the track is gone")));
-            return;
-        };
+        let Some(t) = self.tracks.local_mut(key) else { return };
         t.muted = muted;
         let desktop = t.options.video_type == VideoType::Desktop;
         if let Some(endpoint) = endpoint {
@@ -182,7 +187,6 @@ impl Meeting {
         }
         self.tell_writers();
         self.signal_bridge();
-        self.done(tag, None);
     }
 
     fn add_reader(&mut self, key: ReaderKey, track: Option<TrackKey>, options: ReaderOptions) {

@@ -72,7 +72,10 @@ impl Meeting {
                 self.out.push_back(Output::Send { connection: self.connection, text });
             }
             xmpp::Output::CloseTransport => self.out.push_back(Output::CloseConnection(self.connection)),
-            xmpp::Output::Reconnect { .. } => self.open_connection(),
+            xmpp::Output::Reconnect { .. } => {
+                self.jingle.set_online(false, now);
+                self.open_connection();
+            }
             xmpp::Output::Opened => self.stage = Stage::Auth,
             xmpp::Output::Authenticated => {
                 self.stage = Stage::Bind;
@@ -80,6 +83,7 @@ impl Meeting {
             }
             xmpp::Output::Bound { jid } => {
                 self.reach(TimelineStage::Bound, now);
+                self.jingle.set_online(true, now);
                 self.enter(jid, now);
             }
             xmpp::Output::Online { .. } | xmpp::Output::Domain(_) => {}
@@ -231,6 +235,9 @@ impl Meeting {
         let join = reason.clone().unwrap_or_else(cancelled);
         let others = cancelled();
         for tag in std::mem::take(&mut self.requests).into_values() {
+            self.done(tag, Some(others.clone()));
+        }
+        while let Some((_, tag)) = self.outbox.pop() {
             self.done(tag, Some(others.clone()));
         }
         if let Some(tag) = self.join_tag.take() {

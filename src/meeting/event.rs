@@ -5,6 +5,7 @@
 
 use crate::bridge::{SpeakerChange, Streaming, Suspended};
 use crate::error::Error;
+pub use crate::jingle::SourceRefusal;
 use crate::media::kind::{Codec, MediaType, VideoType};
 pub use crate::media::kind::{ParticipantKey, TrackKey};
 use std::sync::Arc;
@@ -75,6 +76,18 @@ pub enum EventKind {
     Connectivity(Connectivity),
     /// How far another endpoint is, through the bridge and back (docs/protocol/04 §3).
     RoundTrip(RoundTrip),
+    /// Local tracks are not sent over this path. They are not signalled again while they stay as they are.
+    SourcesRefused(SourcesRefused),
+    /// The focus had us begin with audio, or video, muted; the tracks are muted already.
+    StartMuted {
+        audio: bool,
+        video: bool,
+    },
+    /// The focus refused to look for another path within the bridge session, with this condition. Another session follows when
+    /// the path is lost.
+    RestartRefused {
+        condition: String,
+    },
     /// What the bridge thinks that our downlink carries, bit/s. Coalesced.
     Downlink {
         bits_per_second: u64,
@@ -273,6 +286,15 @@ pub struct Connectivity {
     pub endpoint_id: String,
     /// It is heard again.
     pub active: bool,
+}
+
+/// Local tracks that the other side does not take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourcesRefused {
+    pub path: MediaPath,
+    /// Their source names.
+    pub names: Vec<String>,
+    pub why: SourceRefusal,
 }
 
 /// The shortest of the measured round trips to an endpoint.

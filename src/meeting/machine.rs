@@ -11,7 +11,7 @@ use super::rejoin::Rejoining;
 use super::streaming::Streams;
 use super::tracks::Tracks;
 use super::{ReaderKey, ReaderOptions};
-use crate::bridge::{AllConstraints, Pinger, Speakers};
+use crate::bridge::{AllConstraints, Outbox, Pinger, Speakers};
 use crate::conference::{Room, RoomConfig};
 use crate::env::Env;
 use crate::error::{Code, Error, Stage};
@@ -114,6 +114,12 @@ pub struct Meeting {
     pub(super) reached: BTreeSet<TimelineStage>,
     pub(super) visitors: bool,
     pub(super) provenance: Provenance,
+    /// Application messages that wait for the channel.
+    pub(super) outbox: Outbox,
+    /// A channel to the bridge was open in this meeting.
+    pub(super) had_channel: bool,
+    /// The first bridge session has said whether we begin muted.
+    pub(super) started: bool,
     /// Who speaks, and who spoke before.
     pub(super) speakers: Speakers,
     /// How far the others are, where that is to be measured.
@@ -218,6 +224,9 @@ impl Meeting {
             reached: BTreeSet::new(),
             visitors: false,
             provenance: Provenance::default(),
+            outbox: Outbox::default(),
+            had_channel: false,
+            started: false,
             speakers: Speakers::default(),
             pinger: None,
             streaming: Streams::default(),

@@ -12,6 +12,7 @@ mod codecs;
 pub mod command;
 mod commands;
 mod connection;
+mod endpoint_messages;
 mod engines;
 pub mod event;
 mod frames;

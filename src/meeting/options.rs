@@ -55,6 +55,10 @@ pub struct ClientOptions {
     /// Do not let the bridge choose the SSRCs of what we receive: sources are then all signalled by the focus
     /// (docs/protocol/02 §17).
     pub disable_ssrc_rewriting: bool,
+    /// The channel to the bridge over a WebSocket where the bridge offers a data channel, too.
+    pub prefer_websocket: bool,
+    /// WebSocket URLs of this host are passed over, if the bridge has others; empty: none are.
+    pub ignore_channel_domain: String,
     /// Measure how far the other endpoints are, through the bridge and back (docs/protocol/04 §3): a few messages to each.
     pub measure_round_trips: bool,
     /// Video codecs that the program can both make and show, the best first: presence tells them, and which of them is sent is
@@ -78,7 +82,16 @@ impl ClientOptions {
     /// Checks every field on its own and together. Costs no I/O.
     pub fn check(&self) -> Result<(), Error> {
         let bad = |text: &str| Err(Error::new(Code::Options, Stage::None, text));
-        let texts = [&self.url, &self.room, &self.domain, &self.muc, &self.focus, &self.token, &self.username];
+        let texts = [
+            &self.url,
+            &self.room,
+            &self.domain,
+            &self.muc,
+            &self.focus,
+            &self.token,
+            &self.username,
+            &self.ignore_channel_domain,
+        ];
         if texts.iter().chain([&&self.password, &&self.room_password]).any(|t| t.len() > MAX_OPTION_BYTES) {
             return Err(Error::new(Code::TooLarge, Stage::None, "a text option is over its limit"));
         }

@@ -409,8 +409,11 @@ impl MediaSession {
 
     /// The sender's clock.
     pub fn sender_report(&mut self, sr: SenderReport) {
+        let rtt = self.engine.stats().rtt;
         if let Some(i) = self.by_ssrc.get(&sr.ssrc).and_then(|at| self.incoming[*at].as_mut()) {
             i.receiver.sender_report(sr);
+            // About once a second, and only while the source sends: as often as the round trip is news.
+            i.receiver.set_rtt(rtt);
         }
     }
 

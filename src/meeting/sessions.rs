@@ -1,6 +1,6 @@
 //! What Jingle wants done: answers and requests out, engines made and told, tracks come and gone.
 
-use super::event::{EventKind, MediaPath, MediaState, TimelineStage, Track};
+use super::event::{EventKind, MediaPath, MediaState, SourcesRefused, TimelineStage, Track};
 use super::machine::{Asker, Meeting};
 use super::session::{MediaSession, Source};
 use super::tracks::{self, Origin};
@@ -155,10 +155,33 @@ impl Meeting {
                 };
                 self.rejoin(&why, self.clock);
             }
-            jingle::Event::IceRestartRefused { .. }
-            | jingle::Event::Refused { .. }
-            | jingle::Event::SourcesRefused { .. } => {}
+            jingle::Event::IceRestartRefused { condition, .. } => {
+                self.emit(EventKind::RestartRefused { condition: condition.to_owned() });
+            }
+            jingle::Event::SourcesRefused { session, names, why } => {
+                let path = self.medias.get_mut(session).map_or(MediaPath::Bridge, |m| m.path);
+                self.emit(EventKind::SourcesRefused(SourcesRefused { path, names, why }));
+            }
+            // Answered already: what strangers ask is no program's business.
+            jingle::Event::Refused { .. } => self.unhandled += 1,
         }
+    }
+
+    /// The focus wants us to begin muted: what of our tracks is not, is muted, as if the program had done it. Only the first
+    /// session of a stay says so to one who has not spoken yet.
+    pub(super) fn start_muted(&mut self, wanted: Option<(bool, bool)>) {
+        let first = !std::mem::replace(&mut self.started, true);
+        let Some((audio, video)) = wanted.filter(|w| first && (w.0 || w.1)) else { return };
+        let begins = |media| if media == MediaType::Audio { audio } else { video };
+        let loud = self.tracks.local.iter().filter(|t| !t.muted && begins(t.options.codec.media_type()));
+        for key in loud.map(|t| t.key).collect::<Vec<_>>() {
+            self.mute(key, true, self.clock);
+            let track = self.tracks.local_mut(key).and_then(|t| t.track.clone());
+            if let Some(t) = track {
+                self.emit(EventKind::TrackUpdated(t));
+            }
+        }
+        self.emit(EventKind::StartMuted { audio, video });
     }
 
     /// Somebody's source is known by `origin`: a track, unless it is nobody's who is in the room.

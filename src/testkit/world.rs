@@ -220,6 +220,24 @@ impl World {
         }
     }
 
+    /// Breaks a participant's WebSocket to the bridge.
+    pub fn cut_channel(&mut self, who: usize) {
+        let Some(key) = self.channels.iter().find(|(_, c)| c.0 == who).map(|(k, _)| *k) else { return };
+        if let Some((who, connection)) = self.channels.remove(&key) {
+            let e = Error::new(crate::Code::Disconnected, crate::Stage::Stream, "cut");
+            self.wire.push_back((self.now, Wire::Lost(who, connection, e)));
+            self.wire.push_back((self.now, Wire::ChannelClosed(key)));
+        }
+    }
+
+    /// What the bridge was told on an endpoint's channel, the newest last.
+    pub fn told_to_bridge<'a>(&'a self, endpoint: &'a str) -> impl Iterator<Item = &'a str> {
+        self.bridge_events.iter().filter_map(move |e| match &e.1 {
+            bridge::Event::Message { endpoint: who, text } if who == endpoint => Some(text.as_str()),
+            _ => None,
+        })
+    }
+
     /// Has the server send a participant a frame as it stands; it is counted as a stanza if it is one.
     pub fn inject(&mut self, who: usize, text: &str) {
         if let Some((_, conn)) = self.peers[who].connection {

@@ -24,6 +24,7 @@ class Abi(unittest.TestCase):
             (events.Codec, "codec", "CODEC_"), (events.MediaState, "media_state", "MEDIA_STATE_"),
             (events.MediaPath, "media_path", "MEDIA_PATH_"), (events.BridgeChannel, "bridge_channel", "BRIDGE_CHANNEL_"),
             (events.Streaming, "streaming", "STREAMING_"), (events.Suspended, "suspended", "SUSPENDED_"),
+            (events.SourceRefusal, "source_refusal", "SOURCE_REFUSAL_"),
             (events.TimelineStage, "timeline_stage", "TIMELINE_"),
         ]:
             self.assertEqual({m.name: m.value for m in kind}, members(enum, f"JMEET_{prefix}"), enum)

@@ -44,7 +44,7 @@ fn the_choice_follows_the_table_of_the_protocol() {
 fn a_data_channel_that_closes_gives_way_to_a_web_socket_or_to_a_new_session() {
     let mut c = channel(true, &["w"]);
     c.data_opened();
-    assert!(c.send("x".into(), false, T0));
+    assert!(c.send("x".into(), T0));
     assert_eq!(told(&mut c)[2..], ["Open(DataChannel)", "data: x"]);
     c.data_closed();
     assert_eq!(told(&mut c), ["open 1 w", "Connecting(WebSocket)"]);
@@ -111,7 +111,7 @@ fn refused_urls_are_each_tried_and_then_given_up() {
     }
     assert_eq!(told(&mut c), ["Failed"]);
     assert_eq!(c.next_deadline(), None);
-    assert!(!c.send("x".into(), true, now), "nothing waits for what never comes");
+    assert!(!c.send("x".into(), now));
 }
 
 #[test]
@@ -138,25 +138,8 @@ fn a_silent_web_socket_is_pinged_and_a_busy_one_is_not() {
     assert_eq!(wait(&mut c, &mut now), PING_EVERY);
     assert_eq!(told(&mut c), ["ping 1"]);
     now = now + PING_EVERY / 2;
-    assert!(c.send("x".into(), false, now));
+    assert!(c.send("x".into(), now));
     assert_eq!(wait(&mut c, &mut now), PING_EVERY, "counted from what was said last");
-}
-
-#[test]
-fn what_waits_for_the_channel_is_bounded_and_the_rest_is_lost() {
-    let mut c = channel(false, &["w"]);
-    assert!(!c.send("now".into(), false, T0));
-    for n in 0..=MAX_WAITING {
-        assert_eq!(c.send(n.to_string(), true, T0), n < MAX_WAITING, "the one past it is refused");
-    }
-    let waited: Vec<_> = c.take_waiting().collect();
-    assert_eq!((waited.len(), waited[0].as_str()), (MAX_WAITING, "0"));
-    assert!(!c.send("x".repeat(MAX_WAITING_BYTES + 1), true, T0));
-    assert!(c.send("x".repeat(MAX_WAITING_BYTES), true, T0) && !c.send("x".into(), true, T0));
-    told(&mut c);
-    c.close();
-    assert_eq!((told(&mut c), c.lost()), (vec!["close 1".to_owned(), "None".to_owned()], 1));
-    assert!(!c.send("late".into(), true, T0));
 }
 
 #[test]
@@ -295,7 +278,7 @@ fn in_any_order_of_events_one_web_socket_is_open_at_most_and_something_always_fo
                 3 => c.media_secure(now),
                 4 if env.below(4) == 0 => c.data_closed(),
                 5 if env.below(4) == 0 => c.data_opened(),
-                6 => _ = c.send("x".into(), true, now),
+                6 => _ = c.send("x".into(), now),
                 _ => {
                     if let Some(t) = c.next_deadline() {
                         now = now + t.since(now);

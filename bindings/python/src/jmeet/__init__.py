@@ -14,9 +14,10 @@ from .events import (
     Bandwidth, BridgeChanged, BridgeChannel, BridgeChannelChanged, BridgeOffered, Changed, Codec, CodecWanted,
     Connectivity, Downlink, EndpointMessage, Event, FocusChanged, Ignored, Joined, KeyFrameWanted, Media,
     MediaChanged, MediaPath, MediaState, Message, Overrun, Participant, ParticipantJoined, ParticipantLeft,
-    ParticipantStatus, ParticipantUpdated, Role, RoleChanged, RoundTrip, Speaker, State, StateChanged, Streaming,
-    SubjectChanged, Suspended, TargetBitrate, Timeline, TimelineStage, Track, TrackAdded, TrackForwarded,
-    TrackRemoved, TrackStatus, TrackStreaming, TrackUpdated, VideoType,
+    ParticipantStatus, ParticipantUpdated, RestartRefused, Role, RoleChanged, RoundTrip, SourceRefusal,
+    SourcesRefused, Speaker, StartMuted, State, StateChanged, Streaming, SubjectChanged, Suspended, TargetBitrate,
+    Timeline, TimelineStage, Track, TrackAdded, TrackForwarded, TrackRemoved, TrackStatus, TrackStreaming,
+    TrackUpdated, VideoType,
 )
 
 __version__: str = _lib.jmeet_version().decode()
@@ -26,8 +27,8 @@ __all__ = [
     "CodecWanted", "Connectivity", "Downlink", "EndpointMessage", "Error", "Event", "FocusChanged", "Frame",
     "Ignored", "Joined", "KeyFrameWanted", "LocalTrack", "Media", "MediaChanged", "MediaPath", "MediaState",
     "Meeting", "Message", "Overrun", "Participant", "ParticipantJoined", "ParticipantLeft", "ParticipantStatus",
-    "ParticipantUpdated", "Reader", "ReaderStats", "Role", "RoleChanged", "RoundTrip", "Speaker", "Stage", "State",
-    "StateChanged", "Status", "Streaming", "SubjectChanged", "Suspended", "TargetBitrate", "Timeline",
-    "TimelineStage", "Track", "TrackAdded", "TrackForwarded", "TrackRemoved", "TrackStatus", "TrackStreaming",
-    "TrackUpdated", "VideoType", "join", "now",
+    "ParticipantUpdated", "Reader", "ReaderStats", "RestartRefused", "Role", "RoleChanged", "RoundTrip",
+    "SourceRefusal", "SourcesRefused", "Speaker", "Stage", "StartMuted", "State", "StateChanged", "Status",
+    "Streaming", "SubjectChanged", "Suspended", "TargetBitrate", "Timeline", "TimelineStage", "Track", "TrackAdded",
+    "TrackForwarded", "TrackRemoved", "TrackStatus", "TrackStreaming", "TrackUpdated", "VideoType", "join", "now",
 ]

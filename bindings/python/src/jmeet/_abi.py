@@ -225,6 +225,31 @@ class RoundTripInfo(Sized):
 
 
 @struct
+class SourcesRefusedInfo(Sized):
+    struct_size: u32
+    why: u32
+    path: u32
+    reserved: u32
+    source_names: Str
+    condition: Str
+    text: Str
+
+
+@struct
+class StartMutedInfo(Sized):
+    struct_size: u32
+    audio: flag
+    video: flag
+
+
+@struct
+class RestartRefusedInfo(Sized):
+    struct_size: u32
+    reserved: u32
+    condition: Str
+
+
+@struct
 class Speaking(Sized):
     struct_size: u32
     silence: flag
@@ -336,8 +361,9 @@ class ClientOptions(Sized):
     disable_bridge: u32
     disable_ssrc_rewriting: u32
     measure_round_trips: u32
-    reserved: u32
+    prefer_websocket: u32
     video_codecs: text
+    ignore_channel_domain: text
 
 
 @struct
@@ -469,6 +495,9 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "jmeet_conference_list_speakers": (I32, [H, OUT]),
     "jmeet_track_get_status": (I32, [H, _to(TrackStatus)]),
     "jmeet_participant_get_status": (I32, [H, _to(ParticipantStatus)]),
+    "jmeet_event_sources_refused": (I32, [H, _to(SourcesRefusedInfo)]),
+    "jmeet_event_start_muted": (I32, [H, _to(StartMutedInfo)]),
+    "jmeet_event_restart_refused": (I32, [H, _to(RestartRefusedInfo)]),
     "jmeet_event_downlink": (I32, [H, _to(DownlinkInfo)]),
     "jmeet_event_key_frame_wanted": (I32, [H, _to(KeyFrameWantedInfo)]),
     "jmeet_event_target_bitrate": (I32, [H, _to(TargetBitrateInfo)]),

@@ -137,6 +137,17 @@ def convert(
     if kind == 31:
         trip = read(event, "round_trip", _abi.RoundTripInfo)
         return e.RoundTrip(find(str(trip.endpoint_id)), trip.round_trip_us / 1e6)
+    if kind == 32:
+        refused = read(event, "sources_refused", _abi.SourcesRefusedInfo)
+        return e.SourcesRefused(
+            e.MediaPath(refused.path), tuple(str(refused.source_names).split()), e.SourceRefusal(refused.why),
+            str(refused.condition), str(refused.text),
+        )
+    if kind == 33:
+        begins = read(event, "start_muted", _abi.StartMutedInfo)
+        return e.StartMuted(begins.audio, begins.video)
+    if kind == 34:
+        return e.RestartRefused(str(read(event, "restart_refused", _abi.RestartRefusedInfo).condition))
     if kind == 27:
         return e.Downlink(read(event, "downlink", _abi.DownlinkInfo).bits_per_second)
     return None

@@ -91,6 +91,16 @@ class Suspended(_Open):
     BANDWIDTH = 5
 
 
+class SourceRefusal(_Open):
+    """Why tracks of ours are not sent."""
+
+    UNSPECIFIED = 0
+    REFUSED = 1
+    NOT_ANSWERED = 2
+    TOO_MANY = 3
+    CONFLICT = 4
+
+
 class MediaPath(_Open):
     """Which way media travels."""
 
@@ -324,6 +334,32 @@ class RoundTrip:
 
 
 @dataclass(frozen=True, slots=True)
+class SourcesRefused:
+    """Tracks of ours, by their source names, are not sent over this path."""
+
+    path: MediaPath
+    source_names: tuple[str, ...]
+    why: SourceRefusal
+    condition: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartMuted:
+    """The focus had us begin muted: our tracks of that kind are muted already, and may be unmuted."""
+
+    audio: bool
+    video: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RestartRefused:
+    """The focus refused to look for another path within the bridge session."""
+
+    condition: str
+
+
+@dataclass(frozen=True, slots=True)
 class TrackStatus:
     """How a remote track does now; `Meeting.track_status`."""
 
@@ -419,4 +455,5 @@ Event: TypeAlias = (
     | SubjectChanged | TrackAdded | TrackUpdated | TrackRemoved | FocusChanged | MediaChanged | BridgeOffered
     | KeyFrameWanted | TargetBitrate | CodecWanted | Bandwidth | Timeline | Overrun | BridgeChannelChanged | Speaker
     | EndpointMessage | TrackForwarded | Downlink | BridgeChanged | TrackStreaming | Connectivity | RoundTrip
+    | SourcesRefused | StartMuted | RestartRefused
 )
