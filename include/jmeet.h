@@ -437,6 +437,8 @@ enum jmeet_event_kind
      * another session follows, which MEDIA tells.
      */
     JMEET_EVENT_RESTART_REFUSED = 34,
+    /** Somebody pressed a key of a telephone, in the audio of a track that is read: `jmeet_event_tone`. */
+    JMEET_EVENT_TONE = 35,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -871,6 +873,7 @@ typedef struct jmeet_runtime jmeet_runtime;
  * client).
  *
  * Functions: `jmeet_track_get`, `jmeet_track_key`, `jmeet_track_set_muted`, `jmeet_track_remove`, `jmeet_track_request_key_frame`,
+ * `jmeet_track_send_tones`,
  * `jmeet_writer_new`, `jmeet_reader_new`. From `jmeet_event_track`, `jmeet_conference_send_track`, `jmeet_track_list_get`, frames.
  */
 typedef struct jmeet_track jmeet_track;
@@ -1448,6 +1451,19 @@ typedef struct {
     /** The protocol's condition, such as "service-unavailable". */
     jmeet_str condition;
 } jmeet_restart_refused_info;
+
+/** Of TONE. */
+typedef struct {
+    uint32_t struct_size;
+    /** The key as a character: '0' to '9', '*', '#', 'A' to 'D'. */
+    uint32_t key;
+    /** In whose audio it was; NULL when they have left. */
+    jmeet_participant *participant;
+    /** In which; NULL when it was removed meanwhile. */
+    jmeet_track *track;
+    /** Whose audio it was. */
+    jmeet_str endpoint_id;
+} jmeet_tone_info;
 
 /** How a writer is made. No choices yet. */
 typedef struct {
@@ -2227,6 +2243,30 @@ jmeet_status jmeet_restart_refused_info_init(jmeet_restart_refused_info *info,
                                              size_t size);
 
 /** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
+jmeet_status jmeet_tone_info_init(jmeet_tone_info *info,
+                                  size_t size);
+
+/** Reads a TONE. */
+jmeet_status jmeet_event_tone(const jmeet_event *event, jmeet_tone_info *info);
+
+/**
+ * Presses keys of a telephone on an audio track of ours, one after the other, as events in its audio (RFC 4733): `keys` such as "123#", of
+ * '0' to '9', '*', '#', 'A' to 'D', at most 128. Each is held for `held_ms` (40 to 6000; 0: 200), with a pause of `gap_ms` (30 to 6000; 0: 200)
+ * after it. While one is held, frames of the track are not sent. With a `tag` a REQUEST_DONE comes when the last was released, or why not:
+ * `JMEET_ERR_MUTED`, `JMEET_ERR_NOT_READY` (nobody receives media yet, or any more), `JMEET_ERR_CODEC` (the other side takes none),
+ * `JMEET_ERR_BUSY` (those before are not done), `JMEET_ERR_GONE`, `JMEET_ERR_CANCELLED`. Any thread; does not block.
+ *
+ * Errors: `JMEET_ERR_INVALID_ARGUMENT`: not ours, not audio, no such key, or a time out of range. `JMEET_ERR_TOO_LARGE`: too many keys.
+ * `JMEET_ERR_GONE`, `JMEET_ERR_BUSY`, `JMEET_ERR_CLOSED`, `JMEET_ERR_NULL`, `JMEET_ERR_UTF8`, `JMEET_ERR_INVALID_HANDLE`.
+ */
+jmeet_status jmeet_track_send_tones(jmeet_track *track,
+                                    const char *keys,
+                                    uint32_t held_ms,
+                                    uint32_t gap_ms,
+                                    uint64_t tag,
+                                    jmeet_error **error);
+
+/** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
 jmeet_status jmeet_participant_info_init(jmeet_participant_info *info,
                                          size_t size);
 
@@ -2631,6 +2671,10 @@ jmeet_status jmeet_frame_release(jmeet_frame_ref *frame);
 /** A `jmeet_restart_refused_info` with every field at its default. */
 #define JMEET_RESTART_REFUSED_INFO_INIT \
     { (uint32_t)sizeof(jmeet_restart_refused_info), 0, { NULL, 0 } }
+
+/** A `jmeet_tone_info` with every field at its default. */
+#define JMEET_TONE_INFO_INIT \
+    { (uint32_t)sizeof(jmeet_tone_info), 0, NULL, NULL, { NULL, 0 } }
 
 /** A `jmeet_writer_options` with every field at its default. */
 #define JMEET_WRITER_OPTIONS_INIT \

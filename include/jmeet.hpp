@@ -164,6 +164,12 @@ public:
         const jmeet_status status = jmeet_track_set_muted(handle_, muted, tag, &why);
         return detail::done(status, why);
     }
+    /** Presses keys of a telephone, such as "123#", in our audio; 0 ms is 200. */
+    result<void> send_tones(std::string_view keys, std::uint32_t held_ms = 0, std::uint32_t gap_ms = 0, std::uint64_t tag = 0) const {
+        jmeet_error *why = nullptr;
+        const jmeet_status status = jmeet_track_send_tones(handle_, std::string(keys).c_str(), held_ms, gap_ms, tag, &why);
+        return detail::done(status, why);
+    }
     result<void> remove() const { return detail::done(jmeet_track_remove(handle_)); }
     result<void> request_key_frame() const { return detail::done(jmeet_track_request_key_frame(handle_)); }
     /** How somebody's track does now; all at rest of our own and of one that is gone. */
@@ -232,6 +238,7 @@ struct start_muted { bool audio, video; };
 struct restart_refused { std::string_view condition; };
 struct downlink { std::uint64_t bits_per_second; };
 struct bridge_changed { bool available; };
+struct tone { jmeet::participant participant; jmeet::track track; std::string_view endpoint_id; char key; };
 struct key_frame_wanted { jmeet::track track; std::uint32_t encoding; };
 struct target_bitrate { jmeet::track track; std::uint32_t encoding; std::uint64_t bits_per_second; std::uint32_t height; };
 struct codec_wanted { jmeet::track track; jmeet_codec codec; };
@@ -323,6 +330,7 @@ JMEET_HPP_READS(sources_refused, JMEET_EVENT_SOURCES_REFUSED, jmeet_event_source
 JMEET_HPP_READS(start_muted, JMEET_EVENT_START_MUTED, jmeet_event_start_muted, jmeet_start_muted_info, {i.audio, i.video})
 JMEET_HPP_READS(restart_refused, JMEET_EVENT_RESTART_REFUSED, jmeet_event_restart_refused, jmeet_restart_refused_info, {view(i.condition)})
 JMEET_HPP_READS(downlink, JMEET_EVENT_DOWNLINK, jmeet_event_downlink, jmeet_downlink_info, {i.bits_per_second})
+JMEET_HPP_READS(tone, JMEET_EVENT_TONE, jmeet_event_tone, jmeet_tone_info, {i.participant, i.track, view(i.endpoint_id), static_cast<char>(i.key)})
 JMEET_HPP_READS(key_frame_wanted, JMEET_EVENT_KEY_FRAME_WANTED, jmeet_event_key_frame_wanted, jmeet_key_frame_wanted_info, {i.track, i.encoding})
 JMEET_HPP_READS(target_bitrate, JMEET_EVENT_TARGET_BITRATE, jmeet_event_target_bitrate, jmeet_target_bitrate_info,
                 {i.track, i.encoding, i.bits_per_second, i.height})

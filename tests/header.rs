@@ -26,6 +26,7 @@ fn sources() -> Vec<PathBuf> {
         "bridge_info",
         "bridge_states",
         "refusals",
+        "tones",
         "participant",
         "track",
         "writer",

@@ -397,3 +397,105 @@ fn a_burst_of_comings_and_goings_changes_the_codec_once() {
     w.run(5 * SECOND);
     assert_eq!(wanted(&w)[told..], [Codec::Vp8, Codec::Vp9]);
 }
+
+const AUDIO: TrackKey = TrackKey((1 << 63) + 20);
+
+fn packets() -> Vec<Vec<u8>> {
+    let file = include_bytes!("fixtures/media/audio.ogg");
+    jmeet::testkit::media_files::read_ogg_opus(file).unwrap().iter().map(|p| p.to_vec()).collect()
+}
+
+/// The first speaks for so many packets of 20 ms.
+fn speak(w: &mut World, n: usize) {
+    for data in packets().into_iter().cycle().take(n) {
+        w.frame(0, AUDIO, OutgoingFrame::audio(data));
+        w.run(Duration::from_millis(20));
+    }
+}
+
+fn keys_heard(w: &World, who: usize) -> String {
+    w.peers[who].kinds().filter_map(|e| if let EventKind::Tone(t) = e { Some(t.key) } else { None }).collect()
+}
+
+fn press(w: &mut World, keys: &str, tag: u64) {
+    let (held, gap) = (Duration::from_millis(100), Duration::from_millis(60));
+    w.command(0, Command::SendTones { track: AUDIO, keys: keys.into(), held, gap, tag });
+}
+
+fn ended(w: &World, tag: u64) -> Option<jmeet::Code> {
+    let mut done = w.peers[0].events.iter().filter(|e| e.1.tag == tag);
+    match &done.next()?.1.kind {
+        EventKind::RequestDone(None) => Some(jmeet::Code::Ok),
+        EventKind::RequestDone(Some(e)) => Some(e.code),
+        _ => None,
+    }
+}
+
+#[test]
+fn keys_of_a_telephone_reach_whoever_reads_the_audio_and_disturb_it_no_more_than_they_last() {
+    let mut w = meeting(30, 3, &TrackOptions::new(Codec::Vp8), |_| {});
+    let add = Command::AddTrack { track: AUDIO, options: TrackOptions::new(Codec::Opus), tag: 0 };
+    w.command(0, add);
+    w.run(2 * SECOND);
+    speak(&mut w, 50);
+    press(&mut w, "1*#d", 7);
+    press(&mut w, "5", 8);
+    assert_eq!(ended(&w, 8), Some(jmeet::Code::Busy), "one after the other");
+    speak(&mut w, 50);
+    assert_eq!(ended(&w, 7), Some(jmeet::Code::Ok));
+    w.run(SECOND);
+    for who in 1..3 {
+        assert_eq!(keys_heard(&w, who), "1*#D");
+        let audio: Vec<_> = w.peers[who].frames.iter().filter(|f| f.1.codec == Codec::Opus).collect();
+        // While a key is held, a tenth of a second each time, there is no other audio; time goes on all the same.
+        assert!((75..=85).contains(&audio.len()), "{}", audio.len());
+        let times: Vec<u64> = audio.iter().map(|f| f.1.rtp_time).collect();
+        assert!(times.is_sorted() && times[times.len() - 1] - times[0] <= 48 * 2100, "{times:?}");
+        assert!(audio.iter().all(|f| f.1.timeline == audio[0].1.timeline));
+    }
+    // What cannot be is said, once each.
+    for (tag, keys, code) in [(9, "x", jmeet::Code::InvalidArgument), (10, "", jmeet::Code::InvalidArgument)] {
+        press(&mut w, keys, tag);
+        assert_eq!(ended(&w, tag), Some(code));
+    }
+    w.command(0, Command::SetMuted { track: AUDIO, muted: true, tag: 0 });
+    press(&mut w, "1", 11);
+    assert_eq!(ended(&w, 11), Some(jmeet::Code::Muted));
+    w.command(0, Command::SetMuted { track: AUDIO, muted: false, tag: 0 });
+    press(&mut w, "123456", 12);
+    w.command(0, Command::RemoveTrack { track: AUDIO, tag: 0 });
+    assert_eq!(ended(&w, 12), Some(jmeet::Code::Gone));
+    press(&mut w, "1", 13);
+    assert_eq!(ended(&w, 13), Some(jmeet::Code::Gone));
+}
+
+#[test]
+fn keys_that_are_pressed_when_the_client_leaves_are_answered_too() {
+    let mut w = meeting(31, 2, &TrackOptions::new(Codec::Vp8), |_| {});
+    press(&mut w, "1", 5);
+    assert_eq!(ended(&w, 5), Some(jmeet::Code::Gone), "no such track yet");
+    w.command(0, Command::AddTrack { track: AUDIO, options: TrackOptions::new(Codec::Opus), tag: 0 });
+    w.run(2 * SECOND);
+    press(&mut w, "1234567890", 6);
+    w.command(0, Command::Leave { tag: 0 });
+    w.run(10 * SECOND);
+    assert_eq!(ended(&w, 6), Some(jmeet::Code::Cancelled));
+}
+
+#[test]
+fn where_the_focus_offers_redundant_audio_ours_goes_out_plainly_and_is_heard() {
+    let sessions = SessionOptions { red: true, ..SessionOptions::default() };
+    let mut w = World::with_bridge(32, sessions, BridgeConfig::default()).unwrap();
+    for who in 0..2 {
+        let nickname = format!("{who}").repeat(8);
+        w.add(ClientOptions { nickname, disable_p2p: true, ..Default::default() }).unwrap();
+        w.command(who, Command::Join { tag: 1 });
+    }
+    w.command(0, Command::AddTrack { track: AUDIO, options: TrackOptions::new(Codec::Opus), tag: 0 });
+    read(&mut w, 1, 0, 0);
+    let up = |e: &EventKind| matches!(e, EventKind::Media(MediaPath::Bridge, MediaState::Connected { .. }));
+    assert!(w.run_until(20 * SECOND, |w| w.peers.iter().all(|p| p.saw(up))));
+    w.run(SECOND);
+    speak(&mut w, 50);
+    assert!(w.peers[1].frames.len() >= 48, "{}", w.peers[1].frames.len());
+}

@@ -1,18 +1,13 @@
 //! Criterion's clock for these benches: CPU time of the measuring thread, so that other work on the machine counts little.
 
+pub mod clock;
+
+use clock::now_ns;
 use criterion::Criterion;
 use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 
 /// CPU time of the thread, in ns.
 pub struct ThreadCpu;
-
-fn now_ns() -> f64 {
-    let mut t = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: `t` is a valid timespec.
-    let failed = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut t) };
-    assert_eq!(failed, 0, "no clock of CPU time");
-    t.tv_sec as f64 * 1e9 + t.tv_nsec as f64
-}
 
 impl Measurement for ThreadCpu {
     type Intermediate = f64;

@@ -87,6 +87,7 @@ fn rule(event: &Event) -> Rule {
         EventKind::BridgeChannel(_) => Rule::Newest(Key::BridgeChannel),
         EventKind::Speaker(_) => Rule::Newest(Key::Speaker),
         EventKind::EndpointMessage(m) => Rule::Message(m.payload.len()),
+        EventKind::Tone(_) => Rule::Message(1),
         EventKind::TrackForwarded { track, .. } => Rule::Newest(Key::Forwarded(track.0)),
         EventKind::TrackStreaming { track, .. } => Rule::Newest(Key::Streaming(track.0)),
         // Ourselves are 0, which no participant is.

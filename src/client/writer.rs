@@ -2,13 +2,17 @@
 
 use super::shared::{Shared, ToDriver};
 use crate::error::{Code, Error, Stage};
+use crate::media::kind::MediaType;
 use crate::media::peer::MAX_RTP_PAYLOAD;
+use crate::media::telephone_event::{Keys, KeysError};
 use crate::media::{Codec, OutgoingFrame, opus};
 use crate::meeting::event::{ClientState, TrackKey};
 use crate::meeting::options::DEFAULT_WRITER_FRAMES;
 use crate::meeting::{Command, TrackOptions};
+use crate::time::Time;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
 
 /// Largest frame taken, bytes: a 4K key frame has room to spare.
 pub const MAX_FRAME_BYTES: usize = 4 << 20;
@@ -143,6 +147,30 @@ impl Writer {
         self.0.shared.request(Command::SetMuted { track: self.0.track, muted, tag })?;
         self.0.state.muted.store(muted, Ordering::Release);
         Ok(())
+    }
+
+    /// Presses keys of a telephone, `0`–`9`, `*`, `#`, `A`–`D`, one after the other, as events in the audio (RFC 4733); zero times are 200 ms.
+    /// While one is held, frames of the track are not sent. Done when the last was released.
+    ///
+    /// # Errors
+    /// `InvalidArgument`: the track is video, there is no such key, or a time is out of range: a key is held for 40 ms to 6 s, with a pause of
+    /// 30 ms to 6 s. `TooLarge`: more than [`MAX_KEYS`](crate::media::telephone_event::MAX_KEYS). `Busy`, `Closed`. By the completed request: `Muted`, `NotReady`, `Codec`: the
+    /// other side takes none; `Busy`: those before are not done.
+    pub fn send_tones(&self, keys: &str, held: Duration, gap: Duration, tag: u64) -> Result<(), Error> {
+        let refuse = |code, text: &str| Err(Error::new(code, Stage::Media, text));
+        let track = self.0.track;
+        if self.0.state.closed.load(Ordering::Acquire) {
+            return Err(self.0.shared.closed_error());
+        }
+        if self.0.state.codec.media_type() != MediaType::Audio {
+            return refuse(Code::InvalidArgument, "only audio carries the keys of a telephone");
+        }
+        match Keys::new(keys, held, gap, Time::default()) {
+            Err(KeysError::NoKeys) => refuse(Code::InvalidArgument, "no keys, or one that no telephone has"),
+            Err(KeysError::Time) => refuse(Code::InvalidArgument, "held or apart for too short or too long"),
+            Err(KeysError::TooMany) => refuse(Code::TooLarge, "too many keys"),
+            Ok(_) => self.0.shared.request(Command::SendTones { track, keys: keys.to_owned(), held, gap, tag }),
+        }
     }
 
     /// Removes the track. Later writes answer `Closed`.

@@ -123,6 +123,7 @@ fn kind(event: &Event) -> jmeet_event_kind {
         EventKind::BridgeChannel(_) => JMEET_EVENT_BRIDGE_CHANNEL,
         EventKind::Speaker(_) => JMEET_EVENT_SPEAKER,
         EventKind::EndpointMessage(_) => JMEET_EVENT_ENDPOINT_MESSAGE,
+        EventKind::Tone(_) => JMEET_EVENT_TONE,
         EventKind::TrackForwarded { .. } => JMEET_EVENT_TRACK_FORWARDED,
         EventKind::SourcesRefused(_) => JMEET_EVENT_SOURCES_REFUSED,
         EventKind::StartMuted { .. } => JMEET_EVENT_START_MUTED,

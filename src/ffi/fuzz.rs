@@ -10,6 +10,7 @@ mod run;
 use super::args::jmeet_str;
 use super::bridge_states::*;
 use super::refusals::*;
+use super::tones::*;
 use super::{client::*, conference::*, error::*, event::*, event_info::*, frame::*, log::*, participant::*};
 use super::{queue::*, reader::*, runtime::*, status::*, track::*, version::*, writer::*};
 use model::{Kind, Life, Sized, Wrong, check_text, string, url};
@@ -45,7 +46,7 @@ macro_rules! getters {
     };
 }
 
-const GETTERS: [Getter; 24] = getters!(
+const GETTERS: [Getter; 25] = getters!(
     jmeet_event_error jmeet_error_info,
     jmeet_event_state jmeet_state_info,
     jmeet_event_joined jmeet_joined_info,
@@ -64,6 +65,7 @@ const GETTERS: [Getter; 24] = getters!(
     jmeet_event_sources_refused jmeet_sources_refused_info,
     jmeet_event_start_muted jmeet_start_muted_info,
     jmeet_event_restart_refused jmeet_restart_refused_info,
+    jmeet_event_tone jmeet_tone_info,
     jmeet_event_key_frame_wanted jmeet_key_frame_wanted_info,
     jmeet_event_target_bitrate jmeet_target_bitrate_info,
     jmeet_event_codec_wanted jmeet_codec_wanted_info,

@@ -40,6 +40,7 @@ pub mod status;
 pub mod testkit;
 #[cfg(test)]
 mod tests;
+pub mod tones;
 pub mod track;
 pub mod version;
 pub mod writer;

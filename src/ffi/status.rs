@@ -329,6 +329,8 @@ pub enum jmeet_event_kind {
     /// The focus refused to look for another path within the bridge session: `jmeet_event_restart_refused`. When the path is lost
     /// another session follows, which MEDIA tells.
     JMEET_EVENT_RESTART_REFUSED = 34,
+    /// Somebody pressed a key of a telephone, in the audio of a track that is read: `jmeet_event_tone`.
+    JMEET_EVENT_TONE = 35,
 }
 
 /// Why tracks of ours are not sent.

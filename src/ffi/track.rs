@@ -21,6 +21,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// client).
 ///
 /// Functions: `jmeet_track_get`, `jmeet_track_key`, `jmeet_track_set_muted`, `jmeet_track_remove`, `jmeet_track_request_key_frame`,
+/// `jmeet_track_send_tones`,
 /// `jmeet_writer_new`, `jmeet_reader_new`. From `jmeet_event_track`, `jmeet_conference_send_track`, `jmeet_track_list_get`, frames.
 pub struct jmeet_track {
     _opaque: [u8; 0],

@@ -4,7 +4,8 @@
 use super::dependency_descriptor::{self, Writer};
 use super::frame::OutgoingFrame;
 use super::kind::{Codec, MediaType};
-use super::peer::{MAX_RTP_PAYLOAD, OutgoingRtp};
+use super::peer::{AudioLevel, MAX_RTP_PAYLOAD, OutgoingRtp};
+use super::telephone_event::Keys;
 use super::temporal::{MAX_TEMPORAL_LAYERS, Temporal};
 use super::{assembler, av1, h264, opus, vp8, vp9};
 use crate::env::Env;
@@ -212,6 +213,17 @@ impl Sender {
         }
         self.frames += 1;
         Ok(())
+    }
+
+    /// Keys of a telephone that are due, among our audio: with this payload type and clock.
+    pub fn keys(&mut self, keys: &mut Keys, (pt, clock): (u8, u32), now: Time, mut out: impl FnMut(OutgoingRtp)) {
+        let ssrc = self.ssrc();
+        for p in keys.poll(now, clock, |held| self.stamp(now, held)) {
+            // As loud as speech: whoever forwards only what is heard shall forward it.
+            let level = Some(AudioLevel { level: 30, voice: true });
+            let payload = Bytes::copy_from_slice(&p.payload);
+            out(OutgoingRtp { ssrc, pt, ts: p.ts, marker: p.marker, level, extra: None, payload });
+        }
     }
 
     fn stamp(&mut self, now: Time, duration: Duration) -> u32 {

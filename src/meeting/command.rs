@@ -3,6 +3,7 @@
 use super::event::TrackKey;
 use super::options::{ReaderOptions, TrackOptions};
 use crate::bridge::AllConstraints;
+use std::time::Duration;
 
 /// A writer: the sending end of one local track. Never reused within a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -48,6 +49,15 @@ pub enum Command {
     SetMuted {
         track: TrackKey,
         muted: bool,
+        tag: u64,
+    },
+    /// Press keys of a telephone on a local audio track, one after the other; zero times are the defaults. Done when the last one was
+    /// released.
+    SendTones {
+        track: TrackKey,
+        keys: String,
+        held: Duration,
+        gap: Duration,
         tag: u64,
     },
     AddReader {

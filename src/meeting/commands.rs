@@ -35,6 +35,7 @@ impl Meeting {
             Command::AddTrack { track, options, tag } => self.add_track(track, options, tag, now),
             Command::RemoveTrack { track, tag } => self.remove_track(track, tag, now),
             Command::SetMuted { track, muted, tag } => self.set_muted(track, muted, tag, now),
+            Command::SendTones { track, keys, held, gap, tag } => self.send_tones(track, &keys, held, gap, tag, now),
             Command::AddReader { reader, track, options } => self.add_reader(reader, track, options),
             Command::RemoveReader { reader } => {
                 self.readers.retain(|r| r.key != reader);
@@ -69,6 +70,7 @@ impl Meeting {
             | Command::AddTrack { tag, .. }
             | Command::RemoveTrack { tag, .. }
             | Command::SetMuted { tag, .. }
+            | Command::SendTones { tag, .. }
             | Command::SendEndpointMessage { tag, .. }
             | Command::Leave { tag } => *tag,
             Command::AddReader { reader, .. } | Command::RemoveReader { reader } => {
@@ -157,6 +159,7 @@ impl Meeting {
             self.signal_local_tracks(now);
         }
         self.out.push_back(Output::WriterEnded(key));
+        self.release_keys(Some(key), &Error::new(Code::Gone, self.stage, "the track is gone"));
         if let Some(t) = track {
             self.emit(EventKind::TrackRemoved(t));
         }

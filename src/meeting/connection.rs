@@ -234,6 +234,7 @@ impl Meeting {
         let cancelled = || Error::new(Code::Cancelled, self.stage, "the meeting ended first");
         let join = reason.clone().unwrap_or_else(cancelled);
         let others = cancelled();
+        self.release_keys(None, &others);
         for tag in std::mem::take(&mut self.requests).into_values() {
             self.done(tag, Some(others.clone()));
         }

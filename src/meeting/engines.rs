@@ -159,6 +159,9 @@ impl Meeting {
         while let Some((key, frame)) = self.medias.poll_frame() {
             self.deliver(key, frame);
         }
+        while let Some((owner, name, key)) = self.medias.poll_key() {
+            self.on_key(&owner, &name, key);
+        }
         if self.medias.iter_mut().any(MediaSession::take_resumed) {
             self.watch_streaming(now);
         }

@@ -62,6 +62,8 @@ pub enum EventKind {
     Speaker(Speaker),
     /// An application message of another endpoint, through the bridge.
     EndpointMessage(EndpointMessage),
+    /// Somebody pressed a key of a telephone, in the audio of a track that is read.
+    Tone(Tone),
     /// The bridge began to forward this remote video track to us, or suspended it, for this reason. Coalesced.
     TrackForwarded {
         track: TrackKey,
@@ -261,6 +263,17 @@ pub enum BridgeChannel {
     Waiting = 5,
     /// Only a new session brings it back. Without it the bridge sends no video.
     Failed = 6,
+}
+
+/// A key of a telephone (RFC 4733).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tone {
+    pub track: TrackKey,
+    /// Who, while they are in the room.
+    pub participant: Option<ParticipantKey>,
+    pub endpoint_id: String,
+    /// `0`–`9`, `*`, `#`, `A`–`D`.
+    pub key: char,
 }
 
 /// Who speaks (docs/protocol/04 §2.11).

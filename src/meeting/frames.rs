@@ -41,6 +41,9 @@ impl Meeting {
     }
 
     pub(super) fn send_frame(&mut self, track: TrackKey, frame: &OutgoingFrame, now: Time) {
+        if self.is_pressed(track) {
+            return;
+        }
         // What nobody wants or the path does not carry is not sent, also if the program has not heard of it yet.
         let idle = self.sending.idle(track) >> frame.encoding.min(MAX_ENCODINGS) & 1 == 1;
         let Some(t) = self.tracks.local_mut(track).filter(|t| !t.muted && !idle) else { return };

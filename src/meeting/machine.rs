@@ -9,6 +9,7 @@ use super::options::{ClientOptions, DEFAULT_JITTER, DEFAULT_JOIN_TIMEOUT};
 use super::provenance::Provenance;
 use super::rejoin::Rejoining;
 use super::streaming::Streams;
+use super::tones::Pressing;
 use super::tracks::Tracks;
 use super::{ReaderKey, ReaderOptions};
 use crate::bridge::{AllConstraints, Outbox, Pinger, Speakers};
@@ -92,6 +93,7 @@ pub struct Meeting {
     /// What video is wanted, where the program says so itself.
     pub(super) explicit: Option<AllConstraints>,
     pub(super) sending: Sending,
+    pub(super) pressing: Vec<Pressing>,
     pub(super) selection: CodecSelection,
     /// The time of the input that is being handled.
     pub(super) clock: Time,
@@ -205,6 +207,7 @@ impl Meeting {
             link: None,
             explicit: None,
             sending: Sending::default(),
+            pressing: Vec::new(),
             selection: CodecSelection::new(Preference::default(), &Codec::ALL),
             clock: Time::default(),
             next_sockets: 0,
@@ -314,6 +317,7 @@ impl Meeting {
         let media = self.medias.next_deadline();
         let bridge = earliest(self.channel_deadline(), self.streaming.next_deadline());
         let sending = earliest(self.sending.next_deadline(), self.selection.next_deadline());
+        let sending = earliest(sending, self.tones_deadline());
         [stream, room, self.jingle.next_deadline(), media, bridge, sending].into_iter().fold(own, earliest)
     }
 
@@ -347,6 +351,9 @@ impl Meeting {
         }
         if due(self.sending.next_deadline()) {
             self.sharing_timeout(now);
+        }
+        if due(self.tones_deadline()) {
+            self.tones_timeout(now);
         }
         if self.selection.is_due(now) {
             self.select_codecs(now);

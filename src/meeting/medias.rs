@@ -8,6 +8,7 @@ use crate::jingle::SessionKey;
 use crate::media::EncodedFrame;
 use crate::media::peer;
 use crate::time::{Time, earliest};
+use std::sync::Arc;
 
 /// At most one session of each kind.
 #[derive(Default)]
@@ -78,6 +79,11 @@ impl Medias {
     /// The next whole frame, with its session.
     pub fn poll_frame(&mut self) -> Option<(SessionKey, EncodedFrame)> {
         self.iter_mut().find_map(|m| Some((m.key, m.poll_frame()?)))
+    }
+
+    /// The next key of a telephone that was heard: whose, in which source.
+    pub fn poll_key(&mut self) -> Option<(Arc<str>, Arc<str>, char)> {
+        self.iter_mut().find_map(MediaSession::poll_key)
     }
 
     /// When one of them wants to be told of the time.

@@ -27,6 +27,7 @@ mod session;
 mod sessions;
 pub mod stats;
 mod streaming;
+mod tones;
 mod tracks;
 mod url;
 

@@ -16,6 +16,7 @@ use crate::media::peer::{
 };
 use crate::media::receiver::Receiver;
 use crate::media::sender::{SendError, Sender};
+use crate::media::telephone_event::Keys;
 use crate::media::{EncodedFrame, OutgoingFrame};
 use crate::time::{Time, earliest};
 use crate::wire::jingle::Media;
@@ -128,6 +129,8 @@ pub struct MediaSession {
     /// No receiver wants to be told of the time before this.
     gaps: Option<Time>,
     outgoing: Vec<Outgoing>,
+    /// Keys of a telephone that were heard, with the source. Drained after each packet.
+    keys: VecDeque<(Arc<str>, Arc<str>, char)>,
     early: Early,
     wait: Duration,
     /// A packet came that was awaited.
@@ -171,6 +174,7 @@ impl MediaSession {
             ready: VecDeque::new(),
             gaps: None,
             outgoing: Vec::new(),
+            keys: VecDeque::new(),
             early: Early::default(),
             wait,
             resumed: false,
@@ -181,8 +185,10 @@ impl MediaSession {
     pub fn negotiated(&mut self, negotiated: Negotiated, tracks: &Tracks, env: &mut Env, now: Time) {
         self.engine.handle_command(Command::SetRtp(rtp_config(&negotiated)), now);
         let types = payload_types(&negotiated);
+        let (red, events) = audio_extras(&negotiated);
         for i in self.incoming.iter_mut().flatten() {
             i.receiver.set_payload_types(types.clone());
+            i.receiver.set_audio_extras(red, events);
         }
         self.negotiated = Some(negotiated);
         self.sync_senders(tracks, env, now);
@@ -263,6 +269,25 @@ impl MediaSession {
         self.outgoing.iter().find(|o| o.track == track && !o.refused).map(|o| o.first()..o.made)
     }
 
+    /// Payload type and clock of telephone events, if they were negotiated.
+    pub fn telephone_events(&self) -> Option<(u8, u32)> {
+        audio_extras(self.negotiated.as_ref()?).1
+    }
+
+    /// Sends what is due of the keys that are pressed on a track; `false`: they cannot go here.
+    pub fn send_keys(&mut self, track: TrackKey, keys: &mut Keys, now: Time) -> bool {
+        let Some(events) = self.telephone_events().filter(|_| self.secure) else { return false };
+        let Some(o) = self.outgoing.iter_mut().find(|o| o.track == track) else { return false };
+        let engine = &mut self.engine;
+        o.sender.keys(keys, events, now, |p| engine.send_rtp(&p, now));
+        true
+    }
+
+    /// The next key of a telephone that was heard: whose, in which source.
+    pub fn poll_key(&mut self) -> Option<(Arc<str>, Arc<str>, char)> {
+        self.keys.pop_front()
+    }
+
     /// Sends a frame; `true` when it was the first of its track here.
     pub fn send(&mut self, track: TrackKey, frame: &OutgoingFrame, now: Time) -> Result<bool, SendError> {
         if !self.ready(track) {
@@ -328,6 +353,8 @@ impl MediaSession {
             None => {
                 let mut receiver = Receiver::new(s.owner.clone(), s.name.clone(), s.media, self.wait);
                 receiver.set_payload_types(self.negotiated.as_ref().map(payload_types).unwrap_or_default());
+                let (red, events) = self.negotiated.as_ref().map(audio_extras).unwrap_or_default();
+                receiver.set_audio_extras(red, events);
                 let (owner, name, media) = (s.owner.clone(), s.name.clone(), s.media);
                 let at = self.free.pop().unwrap_or_else(|| {
                     self.incoming.push(None);
@@ -400,6 +427,9 @@ impl MediaSession {
         let Some(i) = &mut self.incoming[at] else { return };
         if let Some(ssrc) = i.receiver.poll_key_frame_request(now) {
             self.engine.handle_command(Command::RequestKeyFrame(ssrc), now);
+        }
+        while let Some(k) = i.receiver.poll_key() {
+            self.keys.push_back((i.owner.clone(), i.name.clone(), k.key));
         }
         self.gaps = earliest(self.gaps, i.receiver.next_deadline());
         if self.ready.back() != Some(&at) {
@@ -508,6 +538,14 @@ fn payload(n: &Negotiated, wanted: Codec) -> Option<&NegotiatedPayload> {
 
 fn payload_types(n: &Negotiated) -> Vec<(u8, Codec)> {
     n.payloads.iter().filter_map(|p| Some((p.pt, codec(p.codec)?))).collect()
+}
+
+/// The payload type of redundant audio, and that of telephone events with its clock: those of the audio's own clock if there are several.
+fn audio_extras(n: &Negotiated) -> (Option<u8>, Option<(u8, u32)>) {
+    let red = n.payloads.iter().find(|p| p.codec == JingleCodec::Red).map(|p| p.pt);
+    let events = n.payloads.iter().filter(|p| p.codec == JingleCodec::TelephoneEvent);
+    let events = events.max_by_key(|p| p.clock == Codec::Opus.clock_rate()).map(|p| (p.pt, p.clock));
+    (red, events)
 }
 
 fn rtp_config(n: &Negotiated) -> RtpConfig {

@@ -9,8 +9,8 @@ use crate::wire::{Stanza, XmlWriter, ns, stanza};
 pub const NODE: &str = "https://jitsi.org/jitsi-meet";
 
 /// What a bridge session takes beyond [`FEATURES`] (design §8): the focus shapes its offer by it (docs/protocol/04 §6.1).
-pub const BRIDGE_FEATURES: [&str; 2] =
-    ["urn:xmpp:jingle:transports:dtls-sctp:1", "http://jitsi.org/json-encoded-sources"];
+pub const BRIDGE_FEATURES: [&str; 3] =
+    ["urn:xmpp:jingle:transports:dtls-sctp:1", "http://jitsi.org/json-encoded-sources", "http://jitsi.org/opus-red"];
 
 /// The bridge chooses the SSRCs of what we receive (docs/protocol/02 §17): with it the focus signals no sources at all.
 pub const SSRC_REWRITING: &str = "http://jitsi.org/ssrc-rewriting-1";

@@ -27,6 +27,8 @@ use str0m::{Candidate, Event, IceCreds, Input, Output, Rtc, RtcConfig};
 
 /// Opus, and what Jicofo offers for video with its RTX (docs/protocol/04 §6.2).
 pub const OPUS: u8 = 111;
+const RED: u8 = 112;
+const TELEPHONE_EVENT: u8 = 126;
 pub const VP8: u8 = 100;
 pub const VP8_RTX: u8 = 96;
 const AV1: (u8, u8) = (41, 42);
@@ -124,7 +126,10 @@ fn config(cert: &DtlsCert, estimate: bool, mid: bool) -> RtcConfig {
     }
     let codecs = c.codec_config();
     let opus = FormatParams { min_p_time: Some(10), use_inband_fec: Some(true), ..Default::default() };
-    codecs.add_config(OPUS.into(), None, Codec::Opus, Frequency::FORTY_EIGHT_KHZ, Some(2), opus);
+    // What else may come as audio is passed on as it is.
+    for pt in [OPUS, RED, TELEPHONE_EVENT] {
+        codecs.add_config(pt.into(), None, Codec::Opus, Frequency::FORTY_EIGHT_KHZ, Some(2), opus);
+    }
     for (pt, codec) in [((VP8, VP8_RTX), Codec::Vp8), (AV1, Codec::Av1), (VP9, Codec::Vp9)] {
         let (pt, rtx) = (pt.0.into(), Some(pt.1.into()));
         codecs.add_config(pt, rtx, codec, Frequency::NINETY_KHZ, None, FormatParams::default());

@@ -16,7 +16,7 @@ from .events import (
     MediaChanged, MediaPath, MediaState, Message, Overrun, Participant, ParticipantJoined, ParticipantLeft,
     ParticipantStatus, ParticipantUpdated, RestartRefused, Role, RoleChanged, RoundTrip, SourceRefusal,
     SourcesRefused, Speaker, StartMuted, State, StateChanged, Streaming, SubjectChanged, Suspended, TargetBitrate,
-    Timeline, TimelineStage, Track, TrackAdded, TrackForwarded, TrackRemoved, TrackStatus, TrackStreaming,
+    Timeline, TimelineStage, Tone, Track, TrackAdded, TrackForwarded, TrackRemoved, TrackStatus, TrackStreaming,
     TrackUpdated, VideoType,
 )
 
@@ -29,6 +29,6 @@ __all__ = [
     "Meeting", "Message", "Overrun", "Participant", "ParticipantJoined", "ParticipantLeft", "ParticipantStatus",
     "ParticipantUpdated", "Reader", "ReaderStats", "RestartRefused", "Role", "RoleChanged", "RoundTrip",
     "SourceRefusal", "SourcesRefused", "Speaker", "Stage", "StartMuted", "State", "StateChanged", "Status",
-    "Streaming", "SubjectChanged", "Suspended", "TargetBitrate", "Timeline", "TimelineStage", "Track", "TrackAdded",
-    "TrackForwarded", "TrackRemoved", "TrackStatus", "TrackStreaming", "TrackUpdated", "VideoType", "join", "now",
+    "Streaming", "SubjectChanged", "Suspended", "TargetBitrate", "Timeline", "TimelineStage", "Tone", "Track",
+    "TrackAdded", "TrackForwarded", "TrackRemoved", "TrackStatus", "TrackStreaming", "TrackUpdated", "VideoType", "join", "now",
 ]

@@ -216,6 +216,15 @@ class ConnectivityInfo(Sized):
 
 
 @struct
+class ToneInfo(Sized):
+    struct_size: u32
+    key: u32
+    participant: handle
+    track: handle
+    endpoint_id: Str
+
+
+@struct
 class RoundTripInfo(Sized):
     struct_size: u32
     reserved: u32
@@ -490,6 +499,7 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "jmeet_event_track_forwarded": (I32, [H, _to(TrackForwardedInfo)]),
     "jmeet_event_track_streaming": (I32, [H, _to(TrackStreamingInfo)]),
     "jmeet_event_connectivity": (I32, [H, _to(ConnectivityInfo)]),
+    "jmeet_event_tone": (I32, [H, _to(ToneInfo)]),
     "jmeet_event_round_trip": (I32, [H, _to(RoundTripInfo)]),
     "jmeet_conference_get_speaking": (I32, [H, _to(Speaking)]),
     "jmeet_conference_list_speakers": (I32, [H, OUT]),
@@ -531,6 +541,7 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "jmeet_track_get": (I32, [H, _to(TrackInfo)]),
     "jmeet_track_key": (U64, [H]),
     "jmeet_track_set_muted": (I32, [H, U32, U64, OUT]),
+    "jmeet_track_send_tones": (I32, [H, ctypes.c_char_p, U32, U32, U64, OUT]),
     "jmeet_track_remove": (I32, [H]),
     "jmeet_track_request_key_frame": (I32, [H]),
     "jmeet_track_list_size": (ctypes.c_size_t, [H]),

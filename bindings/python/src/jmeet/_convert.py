@@ -148,6 +148,9 @@ def convert(
         return e.StartMuted(begins.audio, begins.video)
     if kind == 34:
         return e.RestartRefused(str(read(event, "restart_refused", _abi.RestartRefusedInfo).condition))
+    if kind == 35:
+        tone = read(event, "tone", _abi.ToneInfo)
+        return e.Tone(find(str(tone.endpoint_id)), chr(tone.key))
     if kind == 27:
         return e.Downlink(read(event, "downlink", _abi.DownlinkInfo).bits_per_second)
     return None

@@ -135,6 +135,12 @@ class LocalTrack:
         """Mutes, so that others see it; returns when they were told."""
         await self._meeting._request(lib.jmeet_track_set_muted, self._handle, int(muted))
 
+    async def send_tones(self, keys: str, *, held: float = 0.2, gap: float = 0.2) -> None:
+        """Presses keys of a telephone, such as "123#", in our audio, each held for so many seconds and a pause after it; returns when the
+        last was released. While one is held, packets of the track are not sent."""
+        times = round(held * 1000), round(gap * 1000)
+        await self._meeting._request(lib.jmeet_track_send_tones, self._handle, keys.encode(), *times)
+
     async def unmute(self) -> None:
         await self.mute(False)
 

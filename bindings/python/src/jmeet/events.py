@@ -360,6 +360,14 @@ class RestartRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class Tone:
+    """Somebody pressed a key of a telephone, in audio that is read: "0" to "9", "*", "#", "A" to "D"."""
+
+    participant: Participant
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class TrackStatus:
     """How a remote track does now; `Meeting.track_status`."""
 
@@ -455,5 +463,5 @@ Event: TypeAlias = (
     | SubjectChanged | TrackAdded | TrackUpdated | TrackRemoved | FocusChanged | MediaChanged | BridgeOffered
     | KeyFrameWanted | TargetBitrate | CodecWanted | Bandwidth | Timeline | Overrun | BridgeChannelChanged | Speaker
     | EndpointMessage | TrackForwarded | Downlink | BridgeChanged | TrackStreaming | Connectivity | RoundTrip
-    | SourcesRefused | StartMuted | RestartRefused
+    | SourcesRefused | StartMuted | RestartRefused | Tone
 )
