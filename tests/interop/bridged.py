@@ -34,9 +34,10 @@ class Meeting:
     def __exit__(self, *why):
         return self.stack.__exit__(*why)
 
-    def page(self, name):
+    def page(self, name, **options):
         page = self.browser.page(name)
-        page.join(url=self.server.url(), domain=self.server.domain, room=self.room, name=name, media=["audio", "video"], p2p=self.p2p)
+        page.join(url=self.server.url(), domain=self.server.domain, room=self.room, name=name, media=["audio", "video"], p2p=self.p2p,
+                  **options)
         self.pages.append(page)
         return page
 

@@ -28,7 +28,7 @@ class Page:
         return self.browser.call(self.name, cmd, timeout, **options)
 
     def join(self, **options):
-        """url, domain, room; optional muc, focus, name, p2p (True), media (["audio", "video"]), id, password,
+        """url, domain, room; optional muc, focus, name, p2p (True), codec ("VP8"), media (["audio", "video"]), id, password,
         roomPassword, resume, log. Returns {"endpoint", "ms"}."""
         result = self.call("join", **options)
         self.endpoint = result["endpoint"]
@@ -146,6 +146,7 @@ class Browser:
                 if message.get("event") == "ready":
                     self.ready = True
                 elif "event" in message:
+                    message["at"] = time.monotonic()
                     self.page(message["page"]).seen.append(message)
                     if os.environ.get("JMEET_BROWSER_LOG"):
                         print(message, flush=True)
