@@ -177,7 +177,10 @@ fn describe(kind: &EventKind, tag: u64) -> Option<Value> {
         EventKind::TrackAdded(t) => {
             json!({"event": "track-added", "source": t.source_name, "muted": t.muted, "local": t.local})
         }
-        EventKind::TrackUpdated(t) => json!({"event": "track", "source": t.source_name, "muted": t.muted}),
+        EventKind::TrackUpdated(t) => {
+            let desktop = t.video_type == VideoType::Desktop;
+            json!({"event": "track", "source": t.source_name, "muted": t.muted, "desktop": desktop})
+        }
         EventKind::TrackRemoved(t) => json!({"event": "track-removed", "source": t.source_name}),
         EventKind::Focus(present) => json!({"event": "focus", "present": present}),
         EventKind::Media(path, MediaState::Connecting { endpoint_id }) => {

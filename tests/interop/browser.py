@@ -48,11 +48,17 @@ class Page:
         return self.call("remote")
 
     def share(self):
-        """Shows a screen as one more video; the name of the source."""
-        return self.call("share")
+        """Shows a screen in the place of the camera."""
+        self.call("share")
 
     def unshare(self):
         self.call("unshare")
+
+    def remove_camera(self):
+        self.call("removeCamera")
+
+    def add_camera(self):
+        self.call("addCamera")
 
     def receives(self, what, sources, more=20, timeout=TIMEOUT):
         """Waits until of each source this many frames more are decoded; of a microphone, until sound comes."""

@@ -207,18 +207,27 @@ class Participant {
     await (muted ? track.mute() : track.unmute());
   }
 
+  // A screen in the place of the camera: this version gives a second video the name of the first one.
   async share() {
+    this.camera = this.tracks.find(t => t.getType() === 'video');
     const [screen] = await JitsiMeetJS.createLocalTracks({ devices: ['desktop'] });
+    await this.conference.replaceTrack(this.camera, screen);
     this.tracks.push(screen);
-    await this.conference.addTrack(screen);
-    return screen.getSourceName?.();
   }
 
   async unshare() {
-    const screen = this.tracks.find(t => t.videoType === 'desktop');
-    this.tracks = this.tracks.filter(t => t !== screen);
-    await this.conference.removeTrack(screen);
+    const screen = this.tracks.pop();
+    await this.conference.replaceTrack(screen, this.camera);
     await screen.dispose();
+  }
+
+  async removeCamera() {
+    this.camera = this.tracks.find(t => t.getType() === 'video');
+    await this.conference.removeTrack(this.camera);
+  }
+
+  async addCamera() {
+    await this.conference.addTrack(this.camera);
   }
 
   rename({ name }) {
