@@ -9,7 +9,7 @@
 
 use jmeet::client::{Client, Conference, Queue, Reader, Runtime, Writer};
 use jmeet::media::{Codec, OutgoingFrame, VideoType};
-use jmeet::meeting::event::{EventKind, MediaPath, MediaState, TimelineStage};
+use jmeet::meeting::event::{EventKind, MediaPath, MediaState, TimelineStage, TrackKey};
 use jmeet::meeting::{ClientOptions, ReaderOptions, TrackOptions};
 use jmeet::testkit::{BridgeConfig, Deployment, ServerOptions, SessionOptions, media_files};
 use std::collections::{HashMap, HashSet};
@@ -63,7 +63,8 @@ struct Person {
     microphone: Writer,
     camera: Writer,
     counts: Arc<Counts>,
-    key_frame: Arc<AtomicBool>,
+    /// By track: the next frame shall be a key frame.
+    key_frames: HashMap<TrackKey, Arc<AtomicBool>>,
     reader: Reader,
     /// Ends the threads of this person.
     stop: Arc<AtomicBool>,
@@ -137,9 +138,9 @@ impl Stage {
                 self.connected.remove(&(who, *path));
                 self.say(who, format!("is no longer connected {}: {reason}", way(*path)))
             }
-            EventKind::KeyFrameWanted { .. } => {
-                if let Some(p) = self.people.get(who) {
-                    p.key_frame.store(true, Ordering::Relaxed);
+            EventKind::KeyFrameWanted { track, .. } => {
+                if let Some(wanted) = self.people.get(who).and_then(|p| p.key_frames.get(track)) {
+                    wanted.store(true, Ordering::Relaxed);
                 }
             }
             EventKind::Closed(None) => self.say(who, "has left"),
@@ -228,8 +229,8 @@ impl Stage {
         let reader = room.reader(None, ReaderOptions::default())?;
         // Whoever comes back counts on.
         let counts = self.people.get(who).map(|p| p.counts.clone()).unwrap_or_default();
-        let (key_frame, stop, threads) = (Arc::default(), Arc::default(), Vec::new());
-        let mut p = Person { client, room, microphone, camera, counts, key_frame, reader, stop, threads };
+        let (key_frames, stop, threads) = (HashMap::new(), Arc::default(), Vec::new());
+        let mut p = Person { client, room, microphone, camera, counts, key_frames, reader, stop, threads };
         p.start_media()?;
         match self.people.get_mut(who) {
             Some(place) => *place = p,
@@ -270,8 +271,9 @@ impl Stage {
     fn share_a_screen(&mut self, who: usize) -> Result<(), Failure> {
         let options = TrackOptions { video_type: VideoType::Desktop, ..TrackOptions::new(Codec::Vp8) };
         let screen = self.people[who].room.send_track(options, 0)?;
-        let (stop, ignored) = (Arc::new(AtomicBool::new(false)), Arc::default());
-        let thread = send_video(screen.clone(), stop.clone(), Arc::default(), ignored)?;
+        let (stop, key_frame): (Arc<AtomicBool>, Arc<AtomicBool>) = Default::default();
+        self.people[who].key_frames.insert(screen.track(), key_frame.clone());
+        let thread = send_video(screen.clone(), stop.clone(), key_frame, Arc::default())?;
         let (mut came, mut went) = (0, 0);
         self.until("the screen", |_, kind, _| {
             let shown = matches!(kind, EventKind::TrackAdded(t) if !t.local && t.video_type == VideoType::Desktop);
@@ -303,8 +305,9 @@ impl Person {
                 std::thread::sleep(due.saturating_duration_since(Instant::now()));
             }
         }));
-        let (camera, stop) = (self.camera.clone(), self.stop.clone());
-        self.threads.push(send_video(camera, stop, self.key_frame.clone(), self.counts.clone())?);
+        let (camera, stop, key_frame) = (self.camera.clone(), self.stop.clone(), Arc::<AtomicBool>::default());
+        self.key_frames.insert(camera.track(), key_frame.clone());
+        self.threads.push(send_video(camera, stop, key_frame, self.counts.clone())?);
         let (reader, counts, stopping) = (self.reader.clone(), self.counts.clone(), self.stop.clone());
         self.threads.push(std::thread::spawn(move || listen(&reader, &counts, &stopping)));
         Ok(())
