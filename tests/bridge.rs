@@ -1,6 +1,6 @@
 //! Meetings through the videobridge, in virtual time: our participants, the testkit's focus and its bridge on another stack.
 
-use jmeet::media::{Codec, MediaType, OutgoingFrame};
+use jmeet::media::{Codec, MediaType, OutgoingFrame, VideoType};
 use jmeet::meeting::event::{BridgeChannel, EventKind, MediaPath, MediaState};
 use jmeet::meeting::{Command, ReaderKey, ReaderOptions, TrackKey, TrackOptions};
 use jmeet::testkit::bridge::BridgeConfig;
@@ -199,4 +199,43 @@ fn mutes_speakers_and_application_messages_pass_through_the_bridge() {
     w.run(SECOND);
     talk(&mut w, &[0, 1, 2], 60);
     assert!(heard(&w, 1, NAMES[0], MediaType::Video) > 20);
+}
+
+/// A picture of a screen, again and again.
+fn show(w: &mut World, screen: TrackKey) {
+    let clip = clip();
+    for frame in clip.frames.iter().cycle().take(90) {
+        w.frame(0, screen, OutgoingFrame::video(frame.data.clone(), clip.frame_duration()));
+        w.run(clip.frame_duration());
+    }
+}
+
+#[test]
+fn a_screen_is_told_as_one_from_the_first_word_and_is_gone_when_its_owner_takes_it_away() {
+    for rewriting in [true, false] {
+        let sessions = SessionOptions { rewriting, ..SessionOptions::default() };
+        let mut w = three(12, sessions, BridgeConfig::default(), |_| {});
+        // The bridge speaks before presence comes.
+        w.signalling = SECOND / 20;
+        let options = TrackOptions { video_type: VideoType::Desktop, ..TrackOptions::new(Codec::Vp8) };
+        for (round, screen) in [TrackKey(AUDIO.0 + 9), TrackKey(AUDIO.0 + 10)].into_iter().enumerate() {
+            w.command(0, Command::AddTrack { track: screen, options: options.clone(), tag: 0 });
+            show(&mut w, screen);
+            w.command(0, Command::RemoveTrack { track: screen, tag: 0 });
+            w.run(SECOND);
+            for who in [1, 2] {
+                let added = w.peers[who].kinds().filter_map(|e| match e {
+                    EventKind::TrackAdded(t) if t.source_name.ends_with("-v1") => Some((t.key, t.video_type)),
+                    _ => None,
+                });
+                let added: Vec<_> = added.collect();
+                assert_eq!(added.len(), round + 1, "{who}, rewriting {rewriting}");
+                assert_eq!(added[round].1, VideoType::Desktop, "{who}, rewriting {rewriting}");
+                let gone = |e: &EventKind| matches!(e, EventKind::TrackRemoved(t) if t.key == added[round].0);
+                assert!(w.peers[who].saw(gone), "{who}, rewriting {rewriting}, round {round}");
+                let seen = w.peers[who].frames.iter().filter(|f| f.1.track == Some(added[round].0)).count();
+                assert!(seen > 20, "{seen} frames, {who}, rewriting {rewriting}, round {round}");
+            }
+        }
+    }
 }

@@ -5,7 +5,7 @@
 //! [--ca FILE] [--user NAME PASSWORD] [--room-password P] [--no-media] [--no-p2p]`
 //!
 //! Commands: `say TEXT`, `mute audio|video`, `unmute audio|video`, `share` and `unshare` (a screen as a second video), `stats`,
-//! `dump FILE [SOURCE]` (the VP8 frames received from now on, of one source or of the only one, as IVF), `leave`. The end of input leaves
+//! `dump FILE [SOURCE]` (the VP8 or AV1 frames received from now on, of one source or of the only one, as IVF), `leave`. The end of input leaves
 //! too.
 
 use jmeet::client::{Client, Conference, Queue, Reader, Runtime, Writer};
@@ -177,7 +177,10 @@ fn describe(kind: &EventKind, tag: u64) -> Option<Value> {
         EventKind::TrackAdded(t) => {
             json!({"event": "track-added", "source": t.source_name, "muted": t.muted, "local": t.local})
         }
-        EventKind::TrackUpdated(t) => json!({"event": "track", "source": t.source_name, "muted": t.muted}),
+        EventKind::TrackUpdated(t) => {
+            let desktop = t.video_type == VideoType::Desktop;
+            json!({"event": "track", "source": t.source_name, "muted": t.muted, "desktop": desktop})
+        }
         EventKind::TrackRemoved(t) => json!({"event": "track-removed", "source": t.source_name}),
         EventKind::Focus(present) => json!({"event": "focus", "present": present}),
         EventKind::Media(path, MediaState::Connecting { endpoint_id }) => {
@@ -257,21 +260,24 @@ fn listen(reader: &Reader, received: &Mutex<Received>, stopping: &AtomicBool) {
         let c = r.sources.entry(f.source_name.to_string()).or_default();
         *c = [c[0] + 1, c[1] + f.data.len() as u64, c[2] + u64::from(f.key), c[3] + u64::from(f.gap)];
         let wanted = |d: &&mut (std::fs::File, u32, String)| {
-            f.codec == Codec::Vp8 && (f.key || d.1 > 0) && (d.2.is_empty() || d.2 == *f.source_name)
+            matches!(f.codec, Codec::Vp8 | Codec::Av1)
+                && (f.key || d.1 > 0)
+                && (d.2.is_empty() || d.2 == *f.source_name)
         };
         if let Some((file, n, _)) = r.dump.as_mut().filter(wanted) {
             let (w, h) = f.size.unwrap_or((320, 180));
             // A disk that is full makes a short file, which the reader of it sees.
-            let _ = write_ivf(file, *n, w, h, &f.data);
+            let _ = write_ivf(file, *n, if f.codec == Codec::Av1 { b"AV01" } else { b"VP80" }, (w, h), &f.data);
             *n += 1;
         }
     }
 }
 
-fn write_ivf(file: &mut std::fs::File, n: u32, w: u16, h: u16, data: &[u8]) -> std::io::Result<()> {
+fn write_ivf(file: &mut std::fs::File, n: u32, codec: &[u8; 4], size: (u16, u16), data: &[u8]) -> std::io::Result<()> {
     if n == 0 {
-        let mut head = b"DKIF\0\0\x20\0VP80".to_vec();
-        head.extend([w.to_le_bytes(), h.to_le_bytes()].concat());
+        let mut head = b"DKIF\0\0\x20\0".to_vec();
+        head.extend(codec);
+        head.extend([size.0.to_le_bytes(), size.1.to_le_bytes()].concat());
         head.extend([15u32, 1, 0, 0].map(u32::to_le_bytes).concat());
         file.write_all(&head)?;
     }

@@ -5,7 +5,7 @@
 //! `cut WHO`, `silence WHO`, `speak WHO`, `inject WHO XML`, `send-as WHO XML`, `end-stream WHO CONDITION`,
 //! `not-ready N`, `stop-focus`, `start-focus`, `focus-leaves`, `destroy ROOM REASON`, `endpoints ROOM` (which answers with their
 //! ids), `media-link DELAY_MS JITTER_MS LOSS` (a bad link between participants), `media-counts` (passed and dropped), `kill-bridge`,
-//! `start-bridge`. WHO is an endpoint id. Stops when its input closes. `--user NAME PASSWORD` asks for a password, `--stun PORT`
+//! `start-bridge`, `bridge-events` (what the bridge tells of itself). WHO is an endpoint id. Stops when its input closes. `--user NAME PASSWORD` asks for a password, `--stun PORT`
 //! announces a server, `--bind ADDRESS:PORT` listens elsewhere than on loopback; the options of a bridge: `bridge_args.rs`.
 
 mod bridge_args;
@@ -107,6 +107,10 @@ fn main() -> io::Result<()> {
             "media-counts" => {
                 let counts = kit.media_counts();
                 println!("{} {}", counts.passed, counts.dropped);
+                continue;
+            }
+            "bridge-events" => {
+                println!("{:?}", kit.bridge_events());
                 continue;
             }
             "endpoints" => {

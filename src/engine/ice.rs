@@ -2,6 +2,7 @@
 //!
 //! * A request reaches the agent only if user name and integrity are right: the agent settles role conflicts before it looks.
 //! * Candidates are filtered and bounded here; peers that check from ever new addresses find the table full.
+//! * A nomination that overtakes the answer to our own check is kept until that comes.
 //! * The agent wakes every 200 ms for ever; once connected it is called once a second.
 
 use std::collections::VecDeque;
@@ -21,7 +22,7 @@ use rtc_ice::candidate::candidate_server_reflexive::CandidateServerReflexiveConf
 use rtc_ice::mdns::MulticastDnsMode;
 use rtc_ice::state::ConnectionState;
 use rtc_shared::{TaggedBytesMut, TransportContext, TransportProtocol};
-use rtc_stun::attributes::ATTR_USERNAME;
+use rtc_stun::attributes::{ATTR_USE_CANDIDATE, ATTR_USERNAME};
 use rtc_stun::integrity::MessageIntegrity;
 use rtc_stun::message::{CLASS_REQUEST, CLASS_SUCCESS_RESPONSE, Getter, Message};
 use rtc_stun::textattrs::Username;
@@ -39,6 +40,8 @@ pub(super) const MAX_REMOTE_CANDIDATES: usize = 32;
 const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 /// Rounds before a pair counts as failed: 10 s. The agent checks a failed pair never again.
 const MAX_CHECKS: u16 = 200;
+/// Pairs whose nomination waits for the answer to our own check; more are told again by the peer.
+pub(super) const MAX_NOMINATIONS: usize = 8;
 /// A direct pair gets this head start over one through a NAT, and over one through a relay.
 const REFLEXIVE_WAIT: Duration = Duration::from_millis(100);
 const RELAY_WAIT: Duration = Duration::from_millis(500);
@@ -80,6 +83,9 @@ pub(super) struct Ice {
     /// Pairs that authentic STUN came on; at most the product of both limits.
     valid: Vec<(SocketAddr, SocketAddr)>,
     checked: [Option<(SocketAddr, SocketAddr, u64)>; 2],
+    selected: bool,
+    /// Nominations of pairs that our own check has not proved yet.
+    nominations: Vec<(SocketAddr, SocketAddr, Vec<u8>)>,
     /// Address that the peer sees of a local one, from answers to our checks.
     seen_as: Vec<(SocketAddr, SocketAddr)>,
     out: VecDeque<IceOutput>,
@@ -121,6 +127,8 @@ impl Ice {
             called: now,
             valid: vec![],
             checked: [None; 2],
+            selected: false,
+            nominations: vec![],
             seen_as: vec![],
             out: VecDeque::new(),
         })
@@ -231,7 +239,11 @@ impl Ice {
         if ok && !self.valid.contains(&(local, remote)) {
             self.valid.push((local, remote));
         }
+        if ok && m.typ.class == CLASS_REQUEST && m.contains(ATTR_USE_CANDIDATE) {
+            self.keep_nomination(local, remote, data);
+        }
         if ok && m.typ.class == CLASS_SUCCESS_RESPONSE {
+            self.repeat_nomination(local, remote, now);
             let mut mapped = XorMappedAddress::default();
             if mapped.get_from(&m).is_ok() {
                 self.seen_as.retain(|s| s.0 != local);
@@ -240,6 +252,29 @@ impl Ice {
         }
         self.drain(now, now_us);
         ok
+    }
+
+    /// The agent forgets a nomination that overtakes the answer to our own check, and leaves it unanswered: the peer would say it
+    /// again after half a second. RFC 8445 §7.3.1.5 wants it kept until the check is answered.
+    fn keep_nomination(&mut self, local: SocketAddr, remote: SocketAddr, data: &[u8]) {
+        if self.controlling || self.selected {
+            return;
+        }
+        self.nominations.retain(|n| (n.0, n.1) != (local, remote));
+        if self.nominations.len() < MAX_NOMINATIONS {
+            self.nominations.push((local, remote, data.to_vec()));
+        }
+    }
+
+    /// Our check of this pair was answered: a nomination that was too early is seen again.
+    fn repeat_nomination(&mut self, local: SocketAddr, remote: SocketAddr, now: Instant) {
+        let Some(at) = self.nominations.iter().position(|n| (n.0, n.1) == (local, remote)) else { return };
+        let (_, _, data) = self.nominations.swap_remove(at);
+        if !self.selected {
+            let message = BytesMut::from(&data[..]);
+            // It was taken once; an error now changes nothing.
+            let _ = self.agent.handle_read(TaggedBytesMut { now, transport: transport(local, remote), message });
+        }
     }
 
     /// User name and integrity of a request (RFC 8445 §7.3).
@@ -345,6 +380,8 @@ impl Ice {
                     }
                 }
                 AgentEvent::SelectedCandidatePairChange(l, r) => {
+                    self.selected = true;
+                    self.nominations.clear();
                     self.out.push_back(IceOutput::Selected(l.base_addr(), r.addr()));
                 }
                 _ => {}
@@ -396,4 +433,111 @@ fn for_agent(c: &Candidate) -> Option<rtc_ice::candidate::Candidate> {
         }
     }
     .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rtc_ice::attributes::control::AttrControlling;
+    use rtc_ice::attributes::priority::PriorityAttr;
+    use rtc_ice::attributes::use_candidate::UseCandidateAttr;
+    use rtc_stun::message::{BINDING_REQUEST, BINDING_SUCCESS, TransactionId};
+
+    const LOCAL: &str = "192.0.2.1:1000";
+
+    fn remote(n: usize) -> SocketAddr {
+        SocketAddr::from(([192, 0, 2, 2], 2000 + n as u16))
+    }
+
+    fn theirs() -> IceCredentials {
+        IceCredentials { ufrag: "theirufrag".into(), pwd: "their password of enough letters".into() }
+    }
+
+    fn controlled(now: Instant) -> Ice {
+        let options = IceOptions { controlling: false, loopback: false, stun_servers: vec![] };
+        let own = IceCredentials { ufrag: "ourufrag".into(), pwd: "our password of enough letters".into() };
+        let mut ice = Ice::new(&options, own, now).unwrap();
+        ice.add_local(LOCAL.parse().unwrap(), now, 0);
+        ice.set_remote(&theirs(), now, 0);
+        ice
+    }
+
+    fn nomination(ice: &Ice) -> Vec<u8> {
+        let mut m = Message::new();
+        m.build(&[
+            Box::new(BINDING_REQUEST),
+            Box::new(TransactionId::new()),
+            Box::new(Username::new(ATTR_USERNAME, format!("{}:{}", ice.credentials().ufrag, theirs().ufrag))),
+            Box::new(UseCandidateAttr),
+            Box::new(AttrControlling(1)),
+            Box::new(PriorityAttr(1)),
+            Box::new(MessageIntegrity::new_short_term_integrity_with_provider(
+                ice.credentials().pwd.clone(),
+                ice.provider.crypto(),
+            )),
+        ])
+        .unwrap();
+        m.raw
+    }
+
+    /// The answer to a check of ours.
+    fn answer(ice: &Ice, check: &[u8]) -> Vec<u8> {
+        let mut request = Message { raw: check.to_vec(), ..Default::default() };
+        request.decode().unwrap();
+        let local: SocketAddr = LOCAL.parse().unwrap();
+        let mut m = Message::new();
+        m.build(&[
+            Box::new(BINDING_SUCCESS),
+            Box::new(request.transaction_id),
+            Box::new(XorMappedAddress { ip: local.ip(), port: local.port() }),
+            Box::new(MessageIntegrity::new_short_term_integrity_with_provider(theirs().pwd, ice.provider.crypto())),
+        ])
+        .unwrap();
+        m.raw
+    }
+
+    #[test]
+    fn a_nomination_that_overtakes_the_answer_to_our_check_holds_when_that_comes() {
+        let now = Instant::now();
+        let mut ice = controlled(now);
+        let (local, from) = (LOCAL.parse().unwrap(), remote(0));
+        let request = nomination(&ice);
+        assert!(ice.handle_stun(local, from, &request, now, 0));
+        let mut check = None;
+        while let Some(o) = ice.poll() {
+            match o {
+                IceOutput::Transmit(t) => check = Some(t.data),
+                IceOutput::Selected(..) => panic!("before the pair is proved"),
+                _ => {}
+            }
+        }
+        let answer = answer(&ice, &check.expect("a check of ours"));
+        assert!(ice.handle_stun(local, from, &answer, now, 0));
+        let (mut selected, mut answered) = (false, false);
+        while let Some(o) = ice.poll() {
+            match o {
+                IceOutput::Selected(l, r) => selected = (l, r) == (local, from),
+                IceOutput::Transmit(t) => {
+                    let mut m = Message { raw: t.data.to_vec(), ..Default::default() };
+                    answered |= m.decode().is_ok() && m.typ.class == CLASS_SUCCESS_RESPONSE;
+                }
+                _ => {}
+            }
+        }
+        assert!(selected && answered);
+        assert!(ice.nominations.is_empty());
+    }
+
+    #[test]
+    fn nominations_that_wait_are_few() {
+        let now = Instant::now();
+        let mut ice = controlled(now);
+        for n in 0..=MAX_NOMINATIONS {
+            let request = nomination(&ice);
+            for _ in 0..2 {
+                assert!(ice.handle_stun(LOCAL.parse().unwrap(), remote(n), &request, now, 0));
+            }
+            assert_eq!(ice.nominations.len(), (n + 1).min(MAX_NOMINATIONS));
+        }
+    }
 }

@@ -260,7 +260,8 @@ impl Meeting {
                     if let Some(m) = self.medias.get_mut(session) {
                         m.add_source(&source(&slot), now);
                     }
-                    self.track_known(&slot.owner, &slot.source, media(slot.kind), Origin::Session(session));
+                    let told = video_type(slot.video_type);
+                    self.track_known(&slot.owner, &slot.source, media(slot.kind), told, Origin::Session(session));
                 }
             }
         }
@@ -275,6 +276,13 @@ impl Meeting {
             self.room.iter().flat_map(|r| r.sources(endpoint)).map(|(n, k)| (n.to_owned(), k)).collect();
         for name in self.tracks.names_known_to(endpoint, Origin::Presence) {
             if named.iter().all(|n| n.0 != name) {
+                // The bridge has no word for it: a source that is gone keeps its slot, and its SSRC should it come back
+                // (docs/protocol/04 §10).
+                let slot =
+                    |l: &Link| l.maps.iter().any(|s| *s.owner == *endpoint && *s.source == *name).then_some(l.session);
+                if let Some(session) = self.link.as_ref().and_then(slot) {
+                    self.track_forgotten(endpoint, &name, Origin::Session(session));
+                }
                 self.track_forgotten(endpoint, &name, Origin::Presence);
             }
         }
@@ -283,7 +291,7 @@ impl Meeting {
             return;
         }
         for (name, kind) in named {
-            self.track_known(endpoint, &name, media(kind), Origin::Presence);
+            self.track_known(endpoint, &name, media(kind), VideoType::Camera, Origin::Presence);
         }
         self.signal_readers();
     }
@@ -379,6 +387,14 @@ fn source(slot: &Slot) -> Source {
         media: media(slot.kind),
         primaries: vec![slot.ssrc],
         repairs: slot.rtx.map(|rtx| (rtx, slot.ssrc)).into_iter().collect(),
+        video_type: video_type(slot.video_type),
+    }
+}
+
+fn video_type(told: BridgeVideoType) -> VideoType {
+    match told {
+        BridgeVideoType::Desktop | BridgeVideoType::DesktopHighFps => VideoType::Desktop,
+        BridgeVideoType::Camera | BridgeVideoType::None | BridgeVideoType::Disabled => VideoType::Camera,
     }
 }
 

@@ -173,7 +173,8 @@ impl Meeting {
     /// Mute states and video types of somebody's tracks, as presence has them now.
     fn source_states(&mut self, endpoint: &str) {
         for name in self.tracks.names_of(endpoint) {
-            let (muted, video_type) = self.source_state(endpoint, &name);
+            let before = self.tracks.remote(endpoint, &name).map_or(VideoType::Camera, |t| t.video_type);
+            let (muted, video_type) = self.source_state(endpoint, &name, before);
             if let Some(t) = self.tracks.update_remote(endpoint, &name, muted, video_type) {
                 self.emit(EventKind::TrackUpdated(t));
             }
@@ -182,10 +183,10 @@ impl Meeting {
 
     /// What presence says of a source; one that it does not name counts as audible (docs/protocol/03 §5.7 speaks of queries; a
     /// track that is signalled and not named is an old client's).
-    pub(super) fn source_state(&self, endpoint: &str, name: &str) -> (bool, VideoType) {
+    pub(super) fn source_state(&self, endpoint: &str, name: &str, unnamed: VideoType) -> (bool, VideoType) {
         match self.room.as_ref().and_then(|r| r.source_state(endpoint, name)) {
             Some(s) => (s.muted, if s.desktop { VideoType::Desktop } else { VideoType::Camera }),
-            None => (false, VideoType::Camera),
+            None => (false, unnamed),
         }
     }
 }

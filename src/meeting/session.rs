@@ -9,7 +9,7 @@ use super::tracks::Tracks;
 use crate::env::Env;
 use crate::jingle::{Codec as JingleCodec, Negotiated, NegotiatedPayload, RemoteSource, SessionKey};
 use crate::media::early::Early;
-use crate::media::kind::{Codec, MediaType};
+use crate::media::kind::{Codec, MediaType, VideoType};
 use crate::media::peer::{
     Candidate, CodecKind, Command, ExtensionIds, IceCredentials, IncomingRtp, PayloadType, PeerEngine, RtpConfig,
     Sender as EngineSender, SenderReport,
@@ -35,6 +35,8 @@ pub struct Source {
     pub primaries: Vec<u32>,
     /// SSRCs of repairs: (rtx, primary).
     pub repairs: Vec<(u32, u32)>,
+    /// Camera or screen, as far as was told.
+    pub video_type: VideoType,
 }
 
 impl From<&RemoteSource> for Source {
@@ -45,6 +47,10 @@ impl From<&RemoteSource> for Source {
             media: media_type(s.media),
             primaries: s.primaries().collect(),
             repairs: s.repairs().collect(),
+            video_type: match s.video_type {
+                Some(crate::wire::jingle::VideoType::Desktop) => VideoType::Desktop,
+                _ => VideoType::Camera,
+            },
         }
     }
 }

@@ -5,7 +5,7 @@ use super::machine::{Asker, Meeting};
 use super::session::{MediaSession, Source};
 use super::tracks::{self, Origin};
 use crate::jingle::{self, BridgeState, EndReason, IceCandidate, P2pState, RejoinReason, Removal};
-use crate::media::kind::MediaType;
+use crate::media::kind::{MediaType, VideoType};
 use crate::media::peer::{Candidate, CandidateKind, Command, DtlsRole, Fingerprint, IceCredentials, RemoteTransport};
 use crate::time::Time;
 use crate::wire::jingle::CandidateType;
@@ -52,7 +52,7 @@ impl Meeting {
                     if let Some(m) = self.medias.get_mut(session) {
                         m.add_source(&s, now);
                     }
-                    self.track_known(&s.owner, &s.name, s.media, Origin::Session(session));
+                    self.track_known(&s.owner, &s.name, s.media, s.video_type, Origin::Session(session));
                 }
                 self.signal_readers();
             }
@@ -184,10 +184,11 @@ impl Meeting {
         self.emit(EventKind::StartMuted { audio, video });
     }
 
-    /// Somebody's source is known by `origin`: a track, unless it is nobody's who is in the room.
-    pub(super) fn track_known(&mut self, owner: &str, name: &str, media: MediaType, origin: Origin) {
+    /// Somebody's source is known by `origin`: a track, unless it is nobody's who is in the room. `told`: what kind of video it was
+    /// said to be, which holds until presence says it: that may come later than the bridge's own word.
+    pub(super) fn track_known(&mut self, owner: &str, name: &str, media: MediaType, told: VideoType, origin: Origin) {
         let Some(participant) = self.roster.get(owner).map(|p| p.key) else { return };
-        let (muted, video_type) = self.source_state(owner, name);
+        let (muted, video_type) = self.source_state(owner, name, told);
         let t = tracks::remote(Some(participant), owner, name, media, video_type, muted);
         if let Some(t) = self.tracks.add_remote(t, origin) {
             self.emit(EventKind::TrackAdded(t));

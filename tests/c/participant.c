@@ -326,7 +326,8 @@ static void describe(const jmeet_event *event) {
         if (jmeet_event_track(event, &track) != JMEET_OK) break;
         begin(type == JMEET_EVENT_TRACK_ADDED ? "track-added" : type == JMEET_EVENT_TRACK_UPDATED ? "track" : "track-removed");
         text("source", track.source_name);
-        printf(",\"muted\":%s,\"local\":%s", track.muted ? "true" : "false", track.local ? "true" : "false");
+        printf(",\"muted\":%s,\"local\":%s,\"desktop\":%s", track.muted ? "true" : "false", track.local ? "true" : "false",
+            track.video_type == JMEET_VIDEO_TYPE_DESKTOP ? "true" : "false");
         end();
         break;
     case JMEET_EVENT_MEDIA:

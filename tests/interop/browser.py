@@ -28,7 +28,7 @@ class Page:
         return self.browser.call(self.name, cmd, timeout, **options)
 
     def join(self, **options):
-        """url, domain, room; optional muc, focus, name, p2p (True), media (["audio", "video"]), id, password,
+        """url, domain, room; optional muc, focus, name, p2p (True), codec ("VP8"), media (["audio", "video"]), id, password,
         roomPassword, resume, log. Returns {"endpoint", "ms"}."""
         result = self.call("join", **options)
         self.endpoint = result["endpoint"]
@@ -48,11 +48,17 @@ class Page:
         return self.call("remote")
 
     def share(self):
-        """Shows a screen as one more video; the name of the source."""
-        return self.call("share")
+        """Shows a screen in the place of the camera."""
+        self.call("share")
 
     def unshare(self):
         self.call("unshare")
+
+    def remove_camera(self):
+        self.call("removeCamera")
+
+    def add_camera(self):
+        self.call("addCamera")
 
     def receives(self, what, sources, more=20, timeout=TIMEOUT):
         """Waits until of each source this many frames more are decoded; of a microphone, until sound comes."""
@@ -146,6 +152,7 @@ class Browser:
                 if message.get("event") == "ready":
                     self.ready = True
                 elif "event" in message:
+                    message["at"] = time.monotonic()
                     self.page(message["page"]).seen.append(message)
                     if os.environ.get("JMEET_BROWSER_LOG"):
                         print(message, flush=True)

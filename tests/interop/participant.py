@@ -61,7 +61,7 @@ class Participant:
 
     def _read(self):
         for line in self.process.stdout:
-            event = json.loads(line)
+            event = {**json.loads(line), "at": time.monotonic()}
             with self.changed:
                 if event["event"] == "joined":
                     self.endpoint = event["id"]

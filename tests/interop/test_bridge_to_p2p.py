@@ -12,7 +12,11 @@ class ToPeerToPeer(unittest.TestCase):
         with server as s, Meeting(s, "switch", p2p=True) as m:
             page = m.page("ada")
             native = m.native(nickname)
+            native.expect("p2p", state="connected", id=page.endpoint)
+            page.expect("p2p", active=True)
             third = m.native("77777777")
+            native.expect("p2p", state="ended")
+            page.expect("p2p", active=False)
             m.all_decode_all(10)
             third.command("leave")
             third.expect("closed", error=None)
