@@ -290,6 +290,22 @@ mod tests {
     }
 
     #[test]
+    fn a_handshake_takes_so_many_datagrams_and_no_more() {
+        let identity = Arc::new(identity::generate().expect("identity"));
+        let now = Instant::now();
+        let mut link = Link::new(identity, DtlsRole::Client, vec![]);
+        // An alert before any answer: nothing that a client waits for.
+        let junk = [21, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 1, 0];
+        let failed = |link: &mut Link| std::iter::from_fn(|| link.poll()).any(|o| matches!(o, DtlsOutput::Failed(_)));
+        for _ in 0..MAX_HANDSHAKE_DATAGRAMS {
+            assert!(link.handle(&junk, now));
+        }
+        assert!(!failed(&mut link));
+        assert!(!link.handle(&junk, now));
+        assert!(failed(&mut link));
+    }
+
+    #[test]
     fn a_handshake_that_nobody_answers_fails_at_its_deadline() {
         let identity = Arc::new(identity::generate().expect("identity"));
         for role in [DtlsRole::Client, DtlsRole::Server] {

@@ -49,6 +49,41 @@ pub fn identity(name: &str) -> Arc<Identity> {
     Arc::new(Identity { certificate: vec![], private_key: vec![], fingerprint })
 }
 
+/// The user name that a hello is for; of nothing else.
+pub fn addressee(datagram: &[u8]) -> Option<&[u8]> {
+    let [HELLO, _, texts @ ..] = datagram else { return None };
+    texts.split(|c| *c == 0).next()
+}
+
+/// The SSRC that a datagram wants a key frame of, if that is what it wants.
+pub fn key_frame_request(datagram: &[u8]) -> Option<u32> {
+    let [KEY_FRAME, a, b, c, d] = *datagram else { return None };
+    Some(u32::from_be_bytes([a, b, c, d]))
+}
+
+/// Whether a datagram is a text of the channel, which a network of tests must not lose: nothing here repeats it.
+pub fn is_text(datagram: &[u8]) -> bool {
+    datagram.first() == Some(&TEXT)
+}
+
+/// Whether a datagram says that the other side closed.
+pub fn is_close(datagram: &[u8]) -> bool {
+    datagram == [CLOSE]
+}
+
+fn rtp_bytes(p: &OutgoingRtp, seq: u64) -> Vec<u8> {
+    let mut b = Vec::with_capacity(20 + p.payload.len());
+    b.push(RTP);
+    b.extend_from_slice(&p.ssrc.to_be_bytes());
+    b.push((p.pt & 0x7f) | (u8::from(p.marker) << 7));
+    b.extend_from_slice(&p.ts.to_be_bytes());
+    b.extend_from_slice(&seq.to_be_bytes());
+    b.push(u8::from(p.level.is_some()));
+    b.push(p.level.map_or(0, |l| l.level.min(127) | (u8::from(l.voice) << 7)));
+    b.extend_from_slice(&p.payload);
+    b
+}
+
 struct Stream {
     seq: u64,
     last: Option<(Time, u32, u8)>,
@@ -114,6 +149,26 @@ impl FakeEngine {
             out: VecDeque::new(),
             stats: Stats::default(),
         }
+    }
+
+    /// Whether a hello for this user name is for it, or for the restart that it is in.
+    pub fn is_named(&self, ufrag: &[u8]) -> bool {
+        let of_restart = self.restart.as_ref().map(|r| &r.credentials);
+        [Some(&self.credentials), of_restart].into_iter().flatten().any(|c| c.ufrag.as_bytes() == ufrag)
+    }
+
+    /// The peer's credentials for the restart that is under way: where they come after ours were told.
+    pub fn answer_restart(&mut self, remote: IceCredentials) {
+        if let Some(r) = &mut self.restart {
+            r.remote = remote;
+        }
+    }
+
+    /// Sends a packet that has its number already, as one that forwards does.
+    pub fn send_numbered(&mut self, p: &OutgoingRtp, seq: u64) {
+        self.transmit(rtp_bytes(p, seq));
+        self.stats.rtp_out += 1;
+        self.stats.rtp_out_bytes += p.payload.len() as u64;
     }
 
     fn event(&mut self, e: Event) {
@@ -417,7 +472,9 @@ impl PeerEngine for FakeEngine {
                 self.set_channel(true);
             }
             [OPENED] if self.channel_wanted => self.set_channel(true),
-            [TEXT, text @ ..] if self.channel_open => {
+            // Who speaks has opened it, whether or not we heard so.
+            [TEXT, text @ ..] if self.channel_open || self.channel_wanted => {
+                self.set_channel(true);
                 self.stats.texts_in += 1;
                 self.event(Event::ChannelText(String::from_utf8_lossy(text).into_owned()));
             }
@@ -462,18 +519,7 @@ impl PeerEngine for FakeEngine {
         };
         let seq = s.seq;
         (s.seq, s.last) = (seq + 1, Some((now, p.ts, p.pt)));
-        let mut b = Vec::with_capacity(20 + p.payload.len());
-        b.push(RTP);
-        b.extend_from_slice(&p.ssrc.to_be_bytes());
-        b.push((p.pt & 0x7f) | (u8::from(p.marker) << 7));
-        b.extend_from_slice(&p.ts.to_be_bytes());
-        b.extend_from_slice(&seq.to_be_bytes());
-        b.push(u8::from(p.level.is_some()));
-        b.push(p.level.map_or(0, |l| l.level.min(127) | (u8::from(l.voice) << 7)));
-        b.extend_from_slice(&p.payload);
-        self.transmit(b);
-        self.stats.rtp_out += 1;
-        self.stats.rtp_out_bytes += p.payload.len() as u64;
+        self.send_numbered(p, seq);
         self.report_at.get_or_insert(now + REPORT_EVERY);
     }
 

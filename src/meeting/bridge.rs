@@ -231,6 +231,11 @@ impl Meeting {
         }));
     }
 
+    /// Sources that the bridge's maps name now.
+    pub(super) fn mapped_sources(&self) -> usize {
+        self.link.as_ref().map_or(0, |l| l.maps.iter().count())
+    }
+
     /// The bridge says which SSRCs carry which sources from now on.
     pub(super) fn on_map(&mut self, kind: SourceKind, map: &[MappedSource], now: Time) {
         let own = self.endpoint_id().unwrap_or_default();
@@ -260,8 +265,10 @@ impl Meeting {
                     if let Some(m) = self.medias.get_mut(session) {
                         m.add_source(&source(&slot), now);
                     }
-                    let told = video_type(slot.video_type);
-                    self.track_known(&slot.owner, &slot.source, media(slot.kind), told, Origin::Session(session));
+                    if !self.tracks.is_withdrawn(&slot.owner, &slot.source) {
+                        let told = video_type(slot.video_type);
+                        self.track_known(&slot.owner, &slot.source, media(slot.kind), told, Origin::Session(session));
+                    }
                 }
             }
         }
@@ -275,22 +282,24 @@ impl Meeting {
         let named: Vec<(String, SourceKind)> =
             self.room.iter().flat_map(|r| r.sources(endpoint)).map(|(n, k)| (n.to_owned(), k)).collect();
         for name in self.tracks.names_known_to(endpoint, Origin::Presence) {
-            if named.iter().all(|n| n.0 != name) {
-                // The bridge has no word for it: a source that is gone keeps its slot, and its SSRC should it come back
-                // (docs/protocol/04 §10).
-                let slot =
-                    |l: &Link| l.maps.iter().any(|s| *s.owner == *endpoint && *s.source == *name).then_some(l.session);
-                if let Some(session) = self.link.as_ref().and_then(slot) {
-                    self.track_forgotten(endpoint, &name, Origin::Session(session));
-                }
-                self.track_forgotten(endpoint, &name, Origin::Presence);
+            if named.iter().any(|n| n.0 == name) {
+                continue;
             }
+            // The bridge has no word for it: a source that is gone keeps its slot, and its SSRC should it come back
+            // (docs/protocol/04 §10).
+            self.tracks.withdraw(endpoint, &name);
+            let slot = |l: &Link| l.maps.by_source(&name).is_some_and(|s| *s.owner == *endpoint).then_some(l.session);
+            if let Some(session) = self.link.as_ref().and_then(slot) {
+                self.track_forgotten(endpoint, &name, Origin::Session(session));
+            }
+            self.track_forgotten(endpoint, &name, Origin::Presence);
         }
         // Without the bridge every source is signalled; what was announced before goes all the same when it is named no more.
         if self.link.is_none() {
             return;
         }
         for (name, kind) in named {
+            self.tracks.returned(endpoint, &name);
             self.track_known(endpoint, &name, media(kind), VideoType::Camera, Origin::Presence);
         }
         self.signal_readers();

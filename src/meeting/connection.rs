@@ -218,6 +218,7 @@ impl Meeting {
                 self.on_jingle_event(e);
             }
         }
+        self.unlink_bridge();
         for m in self.medias.drain() {
             self.out.extend(m.sockets().map(Output::CloseSockets));
         }

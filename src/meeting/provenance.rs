@@ -58,6 +58,11 @@ impl Provenance {
         Some(h.timeline)
     }
 
+    /// Endpoints that are remembered.
+    pub fn endpoints(&self) -> usize {
+        self.0.len()
+    }
+
     /// The endpoint left.
     pub fn forget(&mut self, owner: &str) {
         self.0.remove(owner);

@@ -479,6 +479,11 @@ impl MediaSession {
         }
     }
 
+    /// Remote sources that it receives.
+    pub fn sources(&self) -> usize {
+        self.incoming.iter().flatten().count()
+    }
+
     /// The next whole frame of anybody.
     pub fn poll_frame(&mut self) -> Option<EncodedFrame> {
         while let Some(at) = self.ready.front() {

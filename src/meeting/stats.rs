@@ -1,5 +1,6 @@
 //! What came from the server and was passed over: counted, never fatal (design §4).
 
+use super::event::MediaPath;
 use super::machine::Meeting;
 
 /// Counters over the life of a client.
@@ -32,5 +33,51 @@ impl Meeting {
         if let Some(s) = self.stream.take() {
             self.last_stream = s.stats();
         }
+    }
+}
+
+/// What a meeting holds at a moment: all that may grow with others and with time. In an empty room only our own is left.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// The others in the room.
+    pub participants: usize,
+    /// Their tracks.
+    pub tracks: usize,
+    /// Our own, those too that wait for a session's end.
+    pub local_tracks: usize,
+    /// Media sessions.
+    pub sessions: usize,
+    /// Their pipelines of remote sources, and sources as signalled or mapped.
+    pub sources: usize,
+    /// Requests to servers without an answer, and requests of the program that are not done.
+    pub requests: usize,
+    /// Endpoints of whose frames something is remembered.
+    pub heard: usize,
+    /// Outputs that nobody took.
+    pub outputs: usize,
+}
+
+impl Meeting {
+    /// What it holds now; for tests and diagnostics.
+    pub fn held(&self) -> Held {
+        let tables = self.medias.iter().filter_map(|m| self.jingle.remote_sources(m.key));
+        let pipelines: usize = self.medias.iter().map(|m| m.sources()).sum();
+        Held {
+            participants: self.roster.len(),
+            tracks: self.tracks.remote_tracks().count(),
+            local_tracks: self.tracks.sources().count() + self.tracks.retired.len(),
+            sessions: self.medias.iter().count(),
+            sources: pipelines + tables.map(|t| t.iter().count()).sum::<usize>() + self.mapped_sources(),
+            requests: self.iqs.len() + self.requests.len() + self.leave_tags.len(),
+            heard: self.provenance.endpoints(),
+            outputs: self.out.len(),
+        }
+    }
+
+    /// The others' sources as a session knows them, each with its owner and SSRCs: what the focus signalled.
+    pub fn signalled_sources(&self, path: MediaPath) -> Vec<(String, String, Vec<u32>)> {
+        let m = self.medias.iter().find(|m| m.path == path);
+        let table = m.and_then(|m| self.jingle.remote_sources(m.key)).into_iter().flat_map(|t| t.iter());
+        table.map(|s| (s.owner.to_string(), s.name.to_string(), s.ssrcs.clone())).collect()
     }
 }

@@ -3,7 +3,7 @@
 use super::event::{ParticipantKey, Track, TrackKey};
 use super::options::TrackOptions;
 use crate::env::Env;
-use crate::jingle::SessionKey;
+use crate::jingle::{MAX_SOURCES_PER_ENDPOINT, SessionKey};
 use crate::media::kind::{Codec, MediaType, VideoType};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -73,6 +73,8 @@ pub struct Tracks {
     /// so it stays there, muted, until the session ends or a new track of its media takes it over.
     pub retired: Vec<LocalTrack>,
     remote: BTreeMap<(String, String), Remote>,
+    /// By endpoint: sources that presence names no more, of which the bridge may still tell a slot.
+    withdrawn: BTreeMap<String, Vec<String>>,
     next_key: u64,
 }
 
@@ -199,6 +201,29 @@ impl Tracks {
         known.get().origins.is_empty().then(|| known.remove().track)
     }
 
+    /// Presence names a source no more. The bridge keeps its slot for it until another needs it (docs/protocol/04 §10.2): a map
+    /// that is late, or told again, does not bring the track back.
+    pub fn withdraw(&mut self, endpoint: &str, name: &str) {
+        let names = self.withdrawn.entry(endpoint.to_owned()).or_default();
+        names.retain(|n| n != name);
+        if names.len() >= MAX_SOURCES_PER_ENDPOINT {
+            names.remove(0);
+        }
+        names.push(name.to_owned());
+    }
+
+    /// Presence names the source again.
+    pub fn returned(&mut self, endpoint: &str, name: &str) {
+        if let Some(names) = self.withdrawn.get_mut(endpoint) {
+            names.retain(|n| n != name);
+        }
+    }
+
+    /// Whether presence took the source away.
+    pub fn is_withdrawn(&self, endpoint: &str, name: &str) -> bool {
+        self.withdrawn.get(endpoint).is_some_and(|names| names.iter().any(|n| n == name))
+    }
+
     /// The names of the remote tracks of an endpoint that an origin knows of.
     pub fn names_known_to(&self, endpoint: &str, origin: Origin) -> Vec<String> {
         let known = self.remote.iter().filter(|(id, r)| id.0 == endpoint && r.origins.contains(&origin));
@@ -236,6 +261,7 @@ impl Tracks {
 
     /// Removes all remote tracks of an endpoint.
     pub fn remove_endpoint(&mut self, endpoint: &str) -> Vec<Arc<Track>> {
+        self.withdrawn.remove(endpoint);
         let ids: Vec<_> = self.remote.keys().filter(|id| id.0 == endpoint).cloned().collect();
         ids.iter().filter_map(|id| self.remote.remove(id)).map(|r| r.track).collect()
     }
@@ -244,6 +270,7 @@ impl Tracks {
     pub fn drain(&mut self) -> Vec<Arc<Track>> {
         let remote = std::mem::take(&mut self.remote).into_values().map(|r| r.track);
         self.retired.clear();
+        self.withdrawn.clear();
         let local = self.local.drain(..).filter_map(|t| t.track);
         remote.chain(local).collect()
     }

@@ -37,6 +37,8 @@ pub struct Link<T> {
     busy: Time,
     env: Env,
     queue: BTreeMap<(Time, u64), T>,
+    /// What must not be lost, while everything is.
+    stalled: Vec<T>,
     next: u64,
     dropped: u64,
 }
@@ -50,6 +52,7 @@ impl<T: Clone> Link<T> {
             busy: Time::default(),
             env: Env::seeded(seed),
             queue: BTreeMap::new(),
+            stalled: Vec::new(),
             next: 0,
             dropped: 0,
         }
@@ -67,8 +70,29 @@ impl<T: Clone> Link<T> {
         self.push(packet, self.busy);
     }
 
+    /// A message of a reliable channel enters: it comes once and in order, never later than packets that follow it, if need be after
+    /// an outage.
+    pub fn push_reliable(&mut self, message: T, now: Time) {
+        if self.queue.len() + self.stalled.len() >= MAX_IN_FLIGHT {
+            self.dropped += 1;
+            return;
+        }
+        self.stalled.push(message);
+        self.release(now);
+    }
+
+    fn release(&mut self, now: Time) {
+        if self.options.loss < 1.0 {
+            for message in std::mem::take(&mut self.stalled) {
+                self.next += 1;
+                self.queue.insert((now + self.options.delay, self.next), message);
+            }
+        }
+    }
+
     /// A packet enters.
     pub fn push(&mut self, packet: T, now: Time) {
+        self.release(now);
         let lost = self.chance(self.options.loss);
         let twice = self.chance(self.options.duplicate);
         if lost || self.queue.len() >= MAX_IN_FLIGHT {

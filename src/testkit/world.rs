@@ -8,11 +8,12 @@ use super::bridge::{self, Bridge, BridgeConfig, BridgeError, SocketKey};
 use super::focus::SessionOptions;
 use super::link::{Link, LinkOptions};
 use super::server::{ConnId, Output as ServerOutput, Server, ServerOptions};
+use crate::engine::fake::{self, FakeEngines};
 use crate::engine::{Engines as EngineFactory, identity};
 use crate::env::Env;
 use crate::error::Error;
 use crate::media::EncodedFrame;
-use crate::media::peer::Identity;
+use crate::media::peer::{Identity, PeerEngineFactory};
 use crate::meeting::event::{Event, EventKind, TrackKey};
 use crate::meeting::io::{ConnectionKey, Input, Output, Purpose, SocketsKey};
 use crate::meeting::machine::Engines;
@@ -92,6 +93,8 @@ pub struct World {
     /// The newest frames that the server got.
     heard: VecDeque<String>,
     identity: Arc<Identity>,
+    /// Engines without cryptography.
+    fake: bool,
     env: Env,
     next_conn: ConnId,
     /// WebSockets of the bridge channel.
@@ -107,8 +110,11 @@ impl World {
     /// # Panics
     /// When no certificate can be made, which is a defect of the machine it runs on.
     pub fn new(seed: u64) -> World {
+        World::of(seed, Arc::new(identity::generate().expect("a certificate")))
+    }
+
+    fn of(seed: u64, identity: Arc<Identity>) -> World {
         let mut env = Env::seeded(seed);
-        let identity = Arc::new(identity::generate().expect("a certificate"));
         World {
             server: Server::new(ServerOptions::default(), env.fork()),
             now: Time::new(1_000_000, 1_700_000_000_000_000),
@@ -119,6 +125,7 @@ impl World {
             wire: VecDeque::new(),
             heard: VecDeque::new(),
             identity,
+            fake: false,
             env,
             next_conn: 1,
             channels: BTreeMap::new(),
@@ -127,12 +134,13 @@ impl World {
         }
     }
 
-    /// A world with a bridge, so that participants get bridge sessions.
+    /// A world with a bridge, so that participants get bridge sessions. With [`BridgeConfig::fake`] their engines are fake too.
     ///
     /// # Errors
     /// When no certificate can be made.
     pub fn with_bridge(seed: u64, sessions: SessionOptions, config: BridgeConfig) -> Result<World, BridgeError> {
-        let mut w = World::new(seed);
+        let mut w = if config.fake { World::of(seed, fake::identity("everybody")) } else { World::new(seed) };
+        w.fake = config.fake;
         let options = ServerOptions { sessions: Some(sessions), ..ServerOptions::default() };
         w.server = Server::new(options, w.env.fork());
         w.start_bridge(config)?;
@@ -182,7 +190,9 @@ impl World {
             options.domain = ServerOptions::default().domain;
         }
         options.allow_loopback = true;
-        let engines = Engines { factory: Box::new(EngineFactory), identity: self.identity.clone() };
+        let factory: Box<dyn PeerEngineFactory> =
+            if self.fake { Box::new(FakeEngines) } else { Box::new(EngineFactory) };
+        let engines = Engines { factory, identity: self.identity.clone() };
         let meeting = Meeting::new(options, "localhost", true, Some(engines), self.env.fork())?;
         self.peers.push(Peer {
             meeting,
@@ -220,14 +230,19 @@ impl World {
         }
     }
 
-    /// Breaks a participant's WebSocket to the bridge.
-    pub fn cut_channel(&mut self, who: usize) {
-        let Some(key) = self.channels.iter().find(|(_, c)| c.0 == who).map(|(k, _)| *k) else { return };
-        if let Some((who, connection)) = self.channels.remove(&key) {
-            let e = Error::new(crate::Code::Disconnected, crate::Stage::Stream, "cut");
-            self.wire.push_back((self.now, Wire::Lost(who, connection, e)));
-            self.wire.push_back((self.now, Wire::ChannelClosed(key)));
-        }
+    /// Breaks a participant's WebSocket to the bridge without a word; whether there was one.
+    pub fn cut_channel(&mut self, who: usize) -> bool {
+        let Some(key) = self.channels.iter().find(|(_, c)| c.0 == who).map(|(k, _)| *k) else { return false };
+        let Some((_, connection)) = self.channels.remove(&key) else { return false };
+        self.wire.push_back((self.now, Wire::ChannelClosed(key)));
+        let e = Error::new(crate::Code::Disconnected, crate::Stage::Stream, "cut");
+        self.wire.push_back((self.now, Wire::Lost(who, connection, e)));
+        true
+    }
+
+    /// What is under way in the world: texts, and WebSockets of the bridge. Nothing, once everybody left.
+    pub fn under_way(&self) -> usize {
+        self.wire.len() + self.channels.len()
     }
 
     /// What the bridge was told on an endpoint's channel, the newest last.
@@ -254,6 +269,12 @@ impl World {
     pub fn link_mut(&mut self, from: usize, to: usize) -> &mut Link<Datagram> {
         let (options, seed) = (self.link, (from * 1000 + to) as u64);
         self.links.entry((from, to)).or_insert_with(|| Link::new(options, seed))
+    }
+
+    fn send(&mut self, from: usize, to: usize, datagram: Datagram) {
+        let (now, reliable) = (self.now, self.fake && fake::is_text(&datagram.2));
+        let (bytes, link) = (datagram.2.len(), self.link_mut(from, to));
+        if reliable { link.push_reliable(datagram, now) } else { link.push_sized(datagram, bytes, now) }
     }
 
     /// Runs until `done`, for at most `limit` of virtual time; whether it was done.
@@ -380,9 +401,7 @@ impl World {
         match o {
             bridge::Output::Transmit { local, remote, data } => {
                 if let Some(to) = self.peers.iter().position(|p| p.sockets.iter().any(|s| s.1 == remote)) {
-                    let now = self.now;
-                    let bytes = data.len();
-                    self.link_mut(BRIDGE, to).push_sized((local, remote, data), bytes, now);
+                    self.send(BRIDGE, to, (local, remote, data));
                 }
             }
             bridge::Output::WebSocketAccept(key) => {
@@ -538,9 +557,7 @@ impl World {
             }
             Output::CloseSockets(key) => p.sockets.retain(|s| s.0 != key),
             Output::Transmit { local, remote, data, .. } if remote == BRIDGE_ADDRESS => {
-                let now = self.now;
-                let bytes = data.len();
-                self.link_mut(who, BRIDGE).push_sized((local, remote, data), bytes, now);
+                self.send(who, BRIDGE, (local, remote, data));
             }
             Output::Transmit { local, remote, data, .. } => {
                 if let Some(to) = self.peers.iter().position(|p| p.sockets.iter().any(|s| s.1 == remote)) {

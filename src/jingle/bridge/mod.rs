@@ -153,11 +153,16 @@ impl Jingle {
             (Asked::Add(sources), IqAnswer::Error(e)) => {
                 s.unanswered -= 1;
                 s.told.retain(|t| !sources.iter().any(|r| own_sources::same(r, t)));
+                // Of a focus that is gone the room says so: the next one may be told again.
+                if !about_sources(&e) {
+                    s.untold.extend(sources.iter().cloned());
+                }
                 self.refused_by_focus(key, sources, &e);
             }
             (Asked::Add(sources), IqAnswer::Timeout) => {
                 s.unanswered -= 1;
                 s.told.retain(|t| !sources.iter().any(|r| own_sources::same(r, t)));
+                s.untold.extend(sources.iter().cloned());
                 self.refuse_sources(key, sources, SourceRefusal::NotAnswered);
             }
             // A source that the focus does not know is removed all the same.
@@ -173,6 +178,9 @@ impl Jingle {
         // What is no source of ours any more may be tried again should it come back.
         let sources = &self.sources;
         self.bridge.refused.retain(|r| sources.iter().any(|s| own_sources::same(s, r)));
+        if let Some(s) = &mut self.bridge.session {
+            s.untold.retain(|r| sources.iter().any(|s| own_sources::same(s, r)));
+        }
         let Some(s) = self.bridge.session.as_mut().filter(|s| s.resumed && s.unanswered == 0) else { return };
         let wanted = wanted(&self.sources, &self.bridge.refused, &mut self.bridge.broken, s, &mut self.out);
         let lacks = |list: &[LocalSource], x: &LocalSource| !list.iter().any(|y| own_sources::same(x, y));
@@ -195,13 +203,7 @@ impl Jingle {
     /// The focus holds the session for ended (docs/protocol/02 §3.5).
     fn accept_refused(&mut self, key: SessionKey, sources: Vec<LocalSource>, e: &StanzaError, now: Time) {
         self.end_bridge(EndReason::NotAnswered);
-        let about_sources = match e.condition {
-            Condition::Forbidden | Condition::ResourceConstraint | Condition::NotAllowed => true,
-            // With the rule that was broken; without any text it does not know the session.
-            Condition::BadRequest => !e.text.is_empty(),
-            _ => false,
-        };
-        if about_sources && !sources.is_empty() {
+        if about_sources(e) && !sources.is_empty() {
             // The next accept goes without them.
             self.refused_by_focus(key, sources, e);
             let (condition, text) = (e.condition.as_str(), e.text.clone());
@@ -222,7 +224,9 @@ impl Jingle {
             return;
         }
         let names = sources.iter().map(|s| s.name.clone()).collect();
-        self.bridge.refused.extend(sources);
+        let untold = self.bridge.session.as_ref().map_or(&[][..], |s| &s.untold);
+        let broke_rules = |x: &LocalSource| !untold.iter().any(|u| own_sources::same(u, x));
+        self.bridge.refused.extend(sources.into_iter().filter(broke_rules));
         self.out.push_back(Output::Event(Event::SourcesRefused { session, names, why }));
     }
 
@@ -245,6 +249,16 @@ impl Jingle {
     }
 }
 
+/// Whether an error says that our sources break a rule, and not that the focus is gone or knows no session.
+fn about_sources(e: &StanzaError) -> bool {
+    match e.condition {
+        Condition::Forbidden | Condition::ResourceConstraint | Condition::NotAllowed => true,
+        // With the rule that was broken; without any text it does not know the session.
+        Condition::BadRequest => !e.text.is_empty(),
+        _ => false,
+    }
+}
+
 /// Our sources as the focus should know them; those that break its rules are reported once.
 fn wanted(
     sources: &[LocalSource],
@@ -254,7 +268,7 @@ fn wanted(
     out: &mut impl Extend<Output>,
 ) -> Vec<LocalSource> {
     let candidates = sources.iter().filter(|x| {
-        let old = refused.iter().any(|r| own_sources::same(r, x));
+        let old = refused.iter().chain(&s.untold).any(|r| own_sources::same(r, x));
         !x.encodings.is_empty() && s.contents.has(x.media) && !old
     });
     let (good, bad) = own_sources::checked(candidates, &s.told, &s.table);

@@ -42,6 +42,8 @@ pub(in crate::jingle) struct Session {
     pub table: SourceTable,
     /// What the focus knows of our sources, or will once it has read our requests.
     pub(super) told: Vec<LocalSource>,
+    /// Sources that it could not be told of, through no fault of theirs: they wait for the next session.
+    pub(super) untold: Vec<LocalSource>,
     /// Requests about our sources that are unanswered: the next ones wait.
     pub(super) unanswered: usize,
     pub(super) connected: bool,
@@ -75,6 +77,7 @@ impl Session {
             queue: Vec::new(),
             table: SourceTable::default(),
             told: Vec::new(),
+            untold: Vec::new(),
             unanswered: 0,
             connected: false,
             generation: 0,

@@ -108,7 +108,8 @@ impl Bridge {
     /// Makes slots and targets of an endpoint's allocation, and tells it.
     fn apply(&mut self, id: &str, foreign: &[&Candidate], waiting: &mut Vec<(String, String)>, now: Time) {
         let Some(e) = self.endpoints.get_mut(id) else { return };
-        let since = e.receiver.video_clock();
+        // A slot changes hands only while its receiver can be told: it would take one's media for the other's.
+        let since = if e.channel.way().is_some() { e.receiver.video_clock() } else { 0 };
         let allocated = std::mem::take(&mut e.receiver.allocated);
         // What is wanted first; the slots that are left hold what is not, as JVB fills them.
         let mut order: Vec<_> = allocated.iter().collect();
@@ -167,7 +168,7 @@ impl Bridge {
         let own = self.video_ssrc;
         let Some(e) = self.endpoints.get_mut(owner) else { return };
         let Some(ssrc) = e.source(source).and_then(|s| s.ask(now)) else { return };
-        e.transport.request_key_frame(own, ssrc);
+        e.transport.request_key_frame(own, ssrc, now);
         e.dirty = true;
         let endpoint = owner.to_owned();
         self.event(Event::KeyFrameWanted { endpoint, ssrc });

@@ -3,7 +3,7 @@
 use super::channel::Channel;
 use super::media::Source;
 use super::receiver::{Receiver, SourceRef};
-use super::transport::Transport;
+use super::stack::Stack;
 use super::types::{BridgeSource, ChannelKind, EndpointOptions, Kind, Output};
 use crate::time::Time;
 use crate::wire::colibri::{BridgeVideoType, FromBridge};
@@ -20,7 +20,7 @@ pub const NEVER_SEEN_EXPIRE: Duration = Duration::from_secs(120);
 pub(super) struct Endpoint {
     pub id: String,
     pub options: EndpointOptions,
-    pub transport: Transport,
+    pub transport: Stack,
     pub password: String,
     pub channel: Channel,
     pub sources: Vec<Source>,
@@ -43,7 +43,7 @@ impl Endpoint {
     pub fn new(
         id: &str,
         options: EndpointOptions,
-        transport: Transport,
+        transport: Stack,
         password: String,
         receiver: Receiver,
         now: Time,

@@ -1,14 +1,12 @@
 //! The way of packets through the bridge (docs/protocol/04 §7–9): what the transports tell, and who gets it.
 
 use super::Bridge;
-use super::dependency::DependencyDescriptor;
 use super::ice::IceEvent;
 use super::projection::{Incoming, Vp8};
 use super::transport::{Packet, TransportEvent, VP8};
 use super::types::{ChannelKind, Event, Expiry, Kind, Output};
 use crate::time::Time;
 use crate::wire::colibri::FromBridge;
-use str0m::rtp::RtpPacket;
 
 const AUDIO_CLOCK: u32 = 48_000;
 const VIDEO_CLOCK: u32 = 90_000;
@@ -70,7 +68,7 @@ impl Bridge {
                 }
                 self.event(Event::Connected { endpoint });
             }
-            TransportEvent::Rtp(p) => self.on_rtp(id, &p, now),
+            TransportEvent::Rtp(ssrc, p) => self.on_rtp(id, ssrc, &p, now),
             TransportEvent::KeyFrameWanted(mid) => {
                 let source = self.endpoints.get_mut(id).and_then(|e| e.receiver.wants_key_frame(&mid, now));
                 if let Some((owner, source)) = source.and_then(|s| self.owner_of(id, &s).map(|o| (o, s))) {
@@ -107,27 +105,27 @@ impl Bridge {
         of.find(|e| e.sources.iter().any(|s| s.signalled.name == source)).map(|e| e.id.clone())
     }
 
-    fn on_rtp(&mut self, id: &str, p: &RtpPacket, now: Time) {
+    fn on_rtp(&mut self, id: &str, ssrc: u32, p: &Packet, now: Time) {
         let Some(e) = self.endpoints.get_mut(id) else { return };
         // An SSRC that nobody signalled leads nowhere.
-        let Some((at, encoding)) = e.route(*p.header.ssrc) else { return };
+        let Some((at, encoding)) = e.route(ssrc) else { return };
         let kind = e.sources[at].signalled.kind;
         if e.is_muted(kind) || p.payload.is_empty() {
             return;
         }
         match kind {
-            Kind::Audio => self.on_audio(id, at, p, now),
-            Kind::Video => self.on_video(id, at, encoding, p, now),
+            Kind::Audio => self.on_audio(id, at, ssrc, p, now),
+            Kind::Video => self.on_video(id, (at, encoding), ssrc, p, now),
         }
     }
 
-    fn on_audio(&mut self, id: &str, at: usize, p: &RtpPacket, now: Time) {
+    fn on_audio(&mut self, id: &str, at: usize, ssrc: u32, p: &Packet, now: Time) {
         let Some(sender) = self.endpoints.get_mut(id) else { return };
-        let level = p.header.ext_vals.audio_level.map(|l| l.unsigned_abs().min(127));
+        let level = p.level.map(|l| l.0.unsigned_abs().min(127));
         let source = &mut sender.sources[at];
         let seq = match self.config.discard_silence {
-            true => source.audio_came(*p.seq_no, level),
-            false => Some(*p.seq_no),
+            true => source.audio_came(p.seq, level),
+            false => Some(p.seq),
         };
         let source = source.clone();
         let conference = sender.options.conference.clone();
@@ -138,26 +136,26 @@ impl Bridge {
             self.tell_speakers(&conference, now);
         }
         let (Some(seq), Some(reference)) = (seq, source.reference(id)) else { return };
-        let (input, like) = packet(p, seq, AUDIO_CLOCK);
+        let input = incoming(ssrc, p, seq, AUDIO_CLOCK);
         for e in self.endpoints.values_mut().filter(|e| e.options.conference == conference && e.id != id) {
             if !e.transport.secure() || !e.receiver.hears(reference.name) {
                 continue;
             }
-            let since = e.receiver.audio_clock();
+            let since = if e.channel.way().is_some() { e.receiver.audio_clock() } else { 0 };
             let map = e.receiver.place(&reference, since, &mut e.transport, &mut self.env);
             if let Some(m) = map {
                 e.say(&FromBridge::AudioSourcesMap(vec![m]), &mut self.outputs, now);
             }
             e.receiver.aim(reference.name, Some(reference.primary));
-            e.receiver.forward(reference.name, &input, &like, &mut e.transport, now);
+            e.receiver.forward(reference.name, &input, p, &mut e.transport, now);
             e.dirty = true;
         }
     }
 
-    fn on_video(&mut self, id: &str, at: usize, encoding: usize, p: &RtpPacket, now: Time) {
+    fn on_video(&mut self, id: &str, (at, encoding): (usize, usize), ssrc: u32, p: &Packet, now: Time) {
         let Some(sender) = self.endpoints.get_mut(id) else { return };
         let source = &mut sender.sources[at];
-        let vp8 = (*p.header.payload_type == VP8).then(|| Vp8::read(&p.payload)).flatten();
+        let vp8 = (p.pt == VP8).then(|| Vp8::read(&p.payload)).flatten();
         let layers_changed = source.video_came(encoding, p.payload.len(), vp8.and_then(|v| v.height), now);
         let name = source.signalled.name.clone();
         let conference = sender.options.conference.clone();
@@ -166,11 +164,11 @@ impl Bridge {
             // Before the packet goes on: it may begin what is only now wanted.
             self.allocate_video(now);
         }
-        let (input, like) = packet(p, *p.seq_no, VIDEO_CLOCK);
+        let input = incoming(ssrc, p, p.seq, VIDEO_CLOCK);
         let mut waits = false;
         for e in self.endpoints.values_mut().filter(|e| e.options.conference == conference && e.id != id) {
             if e.transport.secure() {
-                waits |= e.receiver.forward(&name, &input, &like, &mut e.transport, now);
+                waits |= e.receiver.forward(&name, &input, p, &mut e.transport, now);
                 e.dirty = true;
             }
         }
@@ -180,20 +178,7 @@ impl Bridge {
     }
 }
 
-/// What a packet is to the projection, and what it takes along.
-fn packet(p: &RtpPacket, seq: u64, clock: u32) -> (Incoming<'_>, Packet) {
-    let (pt, ts, marker) = (*p.header.payload_type, p.header.timestamp, p.header.marker);
-    let input = Incoming { ssrc: *p.header.ssrc, pt, seq, ts, payload: &p.payload, clock };
-    let ext = &p.header.ext_vals;
-    let like = Packet {
-        pt,
-        seq,
-        ts,
-        marker,
-        payload: p.payload.clone(),
-        level: ext.audio_level.map(|l| (l, ext.voice_activity.unwrap_or(false))),
-        dependency: ext.user_values.get::<DependencyDescriptor>().cloned(),
-        mid: None,
-    };
-    (input, like)
+/// What a packet is to the projection.
+fn incoming(ssrc: u32, p: &Packet, seq: u64, clock: u32) -> Incoming<'_> {
+    Incoming { ssrc, pt: p.pt, seq, ts: p.ts, payload: &p.payload, clock }
 }

@@ -14,6 +14,7 @@ mod colibri;
 mod conference;
 mod dependency;
 mod endpoint;
+mod fake;
 mod forward;
 mod ice;
 pub mod io;
@@ -23,6 +24,7 @@ mod projection;
 mod receiver;
 mod rewriting;
 mod speakers;
+mod stack;
 #[cfg(test)]
 mod tests;
 mod transport;
@@ -46,11 +48,10 @@ use crate::time::{Time, earliest};
 use conference::Conference;
 use endpoint::Endpoint;
 use receiver::Receiver;
+use stack::{Foundation, Stack};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
-use str0m::config::{CryptoProvider, DtlsCert};
-use transport::Transport;
 
 /// Endpoints of one bridge.
 pub const MAX_ENDPOINTS: usize = 10_000;
@@ -66,8 +67,7 @@ const PASSWORD: usize = 24;
 pub struct Bridge {
     config: BridgeConfig,
     env: Env,
-    crypto: CryptoProvider,
-    cert: DtlsCert,
+    foundation: Foundation,
     fingerprint: Fingerprint,
     audio_ssrc: u32,
     video_ssrc: u32,
@@ -93,18 +93,13 @@ impl Bridge {
     /// # Errors
     /// When no certificate can be made.
     pub fn new(config: BridgeConfig, mut env: Env) -> Result<Bridge, BridgeError> {
-        let crypto = str0m::crypto::from_feature_flags();
-        let cert = crypto.dtls_provider.generate_certificate().ok_or(BridgeError::Transport("no certificate"))?;
-        let hash = crypto.sha256_provider.sha256(&cert.certificate);
-        let hex: Vec<String> = hash.iter().map(|b| format!("{b:02X}")).collect();
-        let fingerprint = Fingerprint { hash: "sha-256".into(), value: hex.join(":") };
+        let (foundation, fingerprint) = if config.fake { Foundation::fake() } else { Foundation::rtc()? };
         let audio_ssrc = env.ssrc(|_| false);
         let video_ssrc = env.ssrc(|s| s == audio_ssrc);
         Ok(Bridge {
             config,
             env,
-            crypto,
-            cert,
+            foundation,
             fingerprint,
             audio_ssrc,
             video_ssrc,
@@ -137,7 +132,7 @@ impl Bridge {
             self.config.estimate && options.rtx,
             options.mid_demux && options.ssrc_rewriting,
         );
-        let t = Transport::new(&self.config.addresses, &self.cert, &self.crypto, features, &mut self.env, now);
+        let t = Stack::new(&self.foundation, &self.config.addresses, features, &mut self.env, now);
         let receiver = Receiver::new(&self.config, &options);
         let password = self.env.alphanumeric(PASSWORD);
         let env = &mut self.env;
@@ -246,7 +241,7 @@ impl Bridge {
     /// When there is no such endpoint.
     pub fn restart_ice(&mut self, id: &str, now: Time) -> Result<Offer, BridgeError> {
         let e = self.endpoints.get_mut(id).ok_or(BridgeError::UnknownEndpoint)?;
-        e.transport.restart(&self.crypto, &mut self.env, now);
+        e.transport.restart(&self.foundation, &mut self.env, now);
         self.offer(id)
     }
 
@@ -293,8 +288,7 @@ impl Bridge {
         }
         let known = self.addresses.get(&remote).filter(|id| self.endpoints.contains_key(*id)).cloned();
         // By user name only where the address is new.
-        let stun = data.first().is_some_and(|b| *b < 4);
-        let by_name = || self.endpoints.values().find(|e| stun && e.transport.accepts(data)).map(|e| e.id.clone());
+        let by_name = || self.endpoints.values().find(|e| e.transport.accepts(data)).map(|e| e.id.clone());
         let Some(id) = known.or_else(by_name) else { return };
         let Some(e) = self.endpoints.get_mut(&id) else { return };
         if e.transport.datagram(local, remote, data, now) {

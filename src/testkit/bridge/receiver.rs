@@ -3,7 +3,8 @@
 use super::allocation::{Allocated, Settings};
 use super::projection::{Incoming, Projected, Projection};
 use super::rewriting::{Assigned, Slot, Slots};
-use super::transport::{Packet, Transport};
+use super::stack::Stack;
+use super::transport::Packet;
 use super::types::{BridgeConfig, EndpointOptions, Kind};
 use crate::env::Env;
 use crate::time::Time;
@@ -94,7 +95,7 @@ impl Receiver {
         &mut self,
         s: &SourceRef<'_>,
         since: u64,
-        transport: &mut Transport,
+        transport: &mut Stack,
         env: &mut Env,
     ) -> Option<MappedSource> {
         if !self.rewriting {
@@ -128,7 +129,7 @@ impl Receiver {
         kind: Kind,
         (ssrc, rtx): (u32, Option<u32>),
         start: Option<u16>,
-        transport: &mut Transport,
+        transport: &mut Stack,
     ) {
         transport.open(mid, kind, ssrc, rtx);
         let stream = Stream {
@@ -183,7 +184,7 @@ impl Receiver {
         source: &str,
         input: &Incoming<'_>,
         like: &Packet,
-        transport: &mut Transport,
+        transport: &mut Stack,
         now: Time,
     ) -> bool {
         let Some(mid) = self.by_source.get(source) else { return false };
@@ -211,7 +212,7 @@ impl Receiver {
     }
 
     /// Repeats packets that the client misses, plainly: same SSRC and number.
-    pub fn repeat(&mut self, ssrc: u32, seqs: &[u16], transport: &mut Transport, now: Time) {
+    pub fn repeat(&mut self, ssrc: u32, seqs: &[u16], transport: &mut Stack, now: Time) {
         let Some(stream) = self.streams.values_mut().find(|s| s.ssrc == ssrc && !s.rtx) else { return };
         for seq in seqs {
             let found = stream.kept.iter_mut().rev().find(|k| k.0.seq as u16 == *seq);
@@ -237,7 +238,7 @@ impl Receiver {
     }
 
     /// An endpoint is gone, with these sources.
-    pub fn remove_owner(&mut self, owner: &str, sources: &[String], transport: &mut Transport) {
+    pub fn remove_owner(&mut self, owner: &str, sources: &[String], transport: &mut Stack) {
         for slot in self.audio.remove_owner(owner).into_iter().chain(self.video.remove_owner(owner)) {
             self.shut(&slot.mid, transport);
         }
@@ -247,7 +248,7 @@ impl Receiver {
     }
 
     /// A source is gone. A slot of SSRC rewriting stays with its name until another needs it.
-    pub fn remove_source(&mut self, source: &str, transport: &mut Transport) {
+    pub fn remove_source(&mut self, source: &str, transport: &mut Stack) {
         if self.rewriting {
             self.aim(source, None);
         } else if let Some(mid) = self.by_source.remove(source) {
@@ -255,7 +256,7 @@ impl Receiver {
         }
     }
 
-    fn shut(&mut self, mid: &str, transport: &mut Transport) {
+    fn shut(&mut self, mid: &str, transport: &mut Stack) {
         self.by_source.retain(|_, m| m != mid);
         self.streams.remove(mid);
         transport.shut(mid);

@@ -59,7 +59,8 @@ pub(super) enum TransportEvent {
     Secure,
     /// The handshake failed, or the client ended it.
     Closed,
-    Rtp(Box<RtpPacket>),
+    /// Of this SSRC.
+    Rtp(u32, Packet),
     /// The client wants a key frame on our stream of this `mid`.
     KeyFrameWanted(String),
     /// The client misses packets of this SSRC.
@@ -71,7 +72,7 @@ pub(super) enum TransportEvent {
     Estimate(u64),
 }
 
-/// A packet for a client.
+/// A packet of or for a client.
 #[derive(Clone, Debug)]
 pub(super) struct Packet {
     pub pt: u8,
@@ -82,6 +83,20 @@ pub(super) struct Packet {
     pub level: Option<(i8, bool)>,
     pub dependency: Option<DependencyDescriptor>,
     pub mid: Option<String>,
+}
+
+fn packet(p: &RtpPacket) -> Packet {
+    let ext = &p.header.ext_vals;
+    Packet {
+        pt: *p.header.payload_type,
+        seq: *p.seq_no,
+        ts: p.header.timestamp,
+        marker: p.header.marker,
+        payload: p.payload.clone(),
+        level: ext.audio_level.map(|l| (l, ext.voice_activity.unwrap_or(false))),
+        dependency: ext.user_values.get::<DependencyDescriptor>().cloned(),
+        mid: None,
+    }
 }
 
 /// The path in memory to the `Rtc`'s own ICE agent.
@@ -225,7 +240,7 @@ impl Transport {
 
     /// Whether a STUN datagram from an unknown address is.
     pub fn accepts(&self, data: &[u8]) -> bool {
-        self.paths.accepts(data)
+        data.first().is_some_and(|b| *b < 4) && self.paths.accepts(data)
     }
 
     /// Takes a datagram; `true` when it says that the client is alive.
@@ -366,7 +381,7 @@ impl Transport {
                 TransportEvent::Secure
             }
             Event::Closed => return self.close(),
-            Event::RtpPacket(p) => TransportEvent::Rtp(Box::new(p)),
+            Event::RtpPacket(p) => TransportEvent::Rtp(*p.header.ssrc, packet(&p)),
             Event::KeyframeRequest(k) => TransportEvent::KeyFrameWanted(k.mid.trim().to_owned()),
             Event::EgressBitrateEstimate(BweKind::Twcc { estimate, .. }) => TransportEvent::Estimate(estimate.as_u64()),
             Event::RawPacket(p) => match *p {

@@ -32,6 +32,9 @@ pub struct BridgeConfig {
     pub last_n: i32,
     /// Estimates each client's downlink from its transport-cc feedback and gives video by it. Otherwise bandwidth is endless.
     pub estimate: bool,
+    /// Its transports speak the fake engine's protocol instead of WebRTC's: for meetings of which only the order of things
+    /// matters.
+    pub fake: bool,
     /// Drops an endpoint's audio after a few packets of silence, as JVB does.
     pub discard_silence: bool,
 }
@@ -50,6 +53,7 @@ impl Default for BridgeConfig {
             audio_slots: 50,
             last_n: -1,
             estimate: true,
+            fake: false,
             discard_silence: true,
         }
     }

@@ -313,6 +313,11 @@ impl Server {
         nicks.filter(|n| *n != super::focus::NICK).cloned().collect()
     }
 
+    /// Connections, addresses and rooms that it knows.
+    pub fn held(&self) -> (usize, usize, usize) {
+        (self.sessions.len(), self.by_jid.len(), self.rooms.len())
+    }
+
     fn end(&mut self, conn: ConnId, clean: bool, now: Time) {
         self.out.push_back(Output::Close(conn));
         if let Some(jid) = self.sessions.remove(&conn).and_then(|s| s.jid) {
