@@ -1176,7 +1176,10 @@ typedef struct {
     const char *display_name;
     /** JWT. */
     const char *token;
-    /** Login; default: anonymous. With `password`. */
+    /**
+     * Login; default: anonymous. With `password`. Both are normalised (SASLprep, RFC 4013), so that it does not matter how an
+     * accented letter was typed; control characters and mixed writing directions are refused (`JMEET_ERR_OPTIONS`).
+     */
     const char *username;
     /** With `username`. */
     const char *password;

@@ -62,7 +62,8 @@ pub struct jmeet_client_options {
     pub display_name: *const c_char,
     /// JWT.
     pub token: *const c_char,
-    /// Login; default: anonymous. With `password`.
+    /// Login; default: anonymous. With `password`. Both are normalised (SASLprep, RFC 4013), so that it does not matter how an
+    /// accented letter was typed; control characters and mixed writing directions are refused (`JMEET_ERR_OPTIONS`).
     pub username: *const c_char,
     /// With `username`.
     pub password: *const c_char,

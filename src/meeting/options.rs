@@ -4,6 +4,7 @@ use crate::error::{Code, Error, Stage};
 use crate::media::codec_selection::MAX_CODECS;
 use crate::media::encodings::CAPPED_FPS;
 use crate::media::kind::{Codec, MediaType, VideoType};
+use crate::xmpp::saslprep::saslprep;
 use std::time::Duration;
 
 /// Bytes of the longest text option (URL, names, token).
@@ -117,6 +118,11 @@ impl ClientOptions {
         if self.username.is_empty() != self.password.is_empty() {
             return bad("username and password belong together");
         }
+        for (what, secret) in [("username", &self.username), ("password", &self.password)] {
+            if let (false, Err(e)) = (secret.is_empty(), saslprep(secret)) {
+                return bad(&format!("{what}: {e}"));
+            }
+        }
         Ok(())
     }
 }
@@ -214,6 +220,8 @@ mod tests {
             (ClientOptions { username: "u".into(), ..options() }, Code::Options),
             (ClientOptions { video_codecs: vec![Codec::Vp8, Codec::Opus], ..options() }, Code::Options),
             (ClientOptions { video_codecs: vec![Codec::Vp8; MAX_CODECS + 1], ..options() }, Code::Options),
+            (ClientOptions { username: "u".into(), password: "p\u{7}".into(), ..options() }, Code::Options),
+            (ClientOptions { username: "\u{ad}".into(), password: "p".into(), ..options() }, Code::Options),
             (ClientOptions { display_name: "x".repeat(MAX_DISPLAY_NAME_BYTES + 1), ..options() }, Code::TooLarge),
             (ClientOptions { token: "x".repeat(MAX_OPTION_BYTES + 1), ..options() }, Code::TooLarge),
         ] {

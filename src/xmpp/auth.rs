@@ -2,6 +2,7 @@
 
 use super::error::StreamError;
 use super::options::Credentials;
+use super::saslprep::saslprep;
 use super::scram::{Scram, ScramHash};
 use crate::wire::features::Features;
 use crate::wire::sasl;
@@ -46,16 +47,16 @@ impl Login {
                 Err(StreamError::NoMechanism)
             };
         };
+        let username = saslprep(&c.username).map_err(StreamError::Prohibited)?;
+        let password = saslprep(&c.password).map_err(StreamError::Prohibited)?;
         for (mechanism, hash) in [(SCRAM_SHA_256, ScramHash::Sha256), (SCRAM_SHA_1, ScramHash::Sha1)] {
             if features.offers(mechanism) {
-                let exchange = Scram::new(hash, &c.username, &c.password, &nonce());
+                let exchange = Scram::new(hash, &username, &password, &nonce());
                 return Ok(Login::Scram { mechanism, exchange });
             }
         }
         match features.offers(PLAIN) {
-            true if secrets_allowed => {
-                Ok(Login::Plain { initial: format!("\0{}\0{}", c.username, c.password).into_bytes() })
-            }
+            true if secrets_allowed => Ok(Login::Plain { initial: format!("\0{username}\0{password}").into_bytes() }),
             true => Err(StreamError::Insecure),
             false => Err(StreamError::NoMechanism),
         }
@@ -90,6 +91,7 @@ impl Login {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::xmpp::saslprep::Prohibited;
 
     fn choose(offer: &[&str], password: bool, secrets_allowed: bool) -> Result<String, StreamError> {
         let features = Features { mechanisms: offer.iter().map(|m| (*m).to_owned()).collect(), ..Features::default() };
@@ -129,5 +131,20 @@ mod tests {
         let c = Credentials { username: "u".into(), password: "p".into() };
         let login = Login::choose(&features, Some(&c), true, || "n".into()).unwrap_or(Login::Anonymous);
         assert!(login.auth().ends_with("mechanism='PLAIN'>AHUAcA==</auth>"));
+    }
+
+    #[test]
+    fn names_and_passwords_are_prepared_for_every_mechanism_or_refused() {
+        for mechanism in ["PLAIN", "SCRAM-SHA-1", "SCRAM-SHA-256"] {
+            let features = Features { mechanisms: vec![mechanism.into()], ..Features::default() };
+            let auth = |username: &str, password: &str| {
+                let c = Credentials { username: username.into(), password: password.into() };
+                Login::choose(&features, Some(&c), true, || "n".into()).map(|l| l.auth())
+            };
+            assert_eq!(auth("I\u{ad}X", "\u{2168}"), auth("IX", "IX"));
+            let refused = Err(StreamError::Prohibited(Prohibited::Character));
+            assert_eq!(auth("u", "p\u{7}"), refused);
+            assert_eq!(auth("u\u{e000}", "p"), refused);
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Why a stream ended (docs/protocol/01 §11). A stream reports exactly one of these; where the reference reports some twice,
 //! this one is latched.
 
+use super::saslprep::Prohibited;
 use super::scram::ScramError;
 use crate::error::{Code, Error, Stage};
 use crate::wire::XmlError;
@@ -57,6 +58,8 @@ pub enum StreamError {
     Protocol { step: Step, what: &'static str },
     /// Only password mechanisms are offered and no credentials were given (§11.3, `x-strophe-bad-non-anon-jid`).
     CredentialsRequired,
+    /// The user name or password holds what no login may (RFC 4013).
+    Prohibited(Prohibited),
     /// No mechanism in common (`no-auth-mech`).
     NoMechanism,
     /// Only PLAIN would do, and the connection is not encrypted.
@@ -96,6 +99,7 @@ impl StreamError {
             StreamError::Xml(e) => text(Code::Protocol, Stage::Stream, e),
             StreamError::Protocol { step, what } => text(Code::Protocol, step.stage(), what),
             StreamError::CredentialsRequired => text(Code::CredentialsRequired, Stage::Auth, self),
+            StreamError::Prohibited(_) => text(Code::Options, Stage::Auth, self),
             StreamError::NoMechanism => text(Code::NoMechanism, Stage::Auth, self).with_condition("no-auth-mech"),
             StreamError::Insecure => text(Code::Insecure, Stage::Auth, self),
             StreamError::Sasl { condition, text: t } => {
@@ -131,6 +135,7 @@ impl fmt::Display for StreamError {
             StreamError::Xml(e) => e.fmt(f),
             StreamError::Protocol { what, .. } => f.write_str(what),
             StreamError::CredentialsRequired => f.write_str("the server wants a user name and password, or a token"),
+            StreamError::Prohibited(p) => write!(f, "user name or password: {p}"),
             StreamError::NoMechanism => f.write_str("the server offers no login mechanism that we have"),
             StreamError::Insecure => f.write_str("the password would go unencrypted"),
             StreamError::Sasl { condition, text } => write!(f, "login refused: {condition} {text}"),
@@ -166,6 +171,7 @@ mod tests {
             (server(Step::Bind, "conflict"), Code::Stream, Stage::Bind, "conflict"),
             (server(Step::Bound, "system-shutdown"), Code::Stream, Stage::Stream, "system-shutdown"),
             (StreamError::CredentialsRequired, Code::CredentialsRequired, Stage::Auth, ""),
+            (StreamError::Prohibited(Prohibited::Empty), Code::Options, Stage::Auth, ""),
             (StreamError::NoMechanism, Code::NoMechanism, Stage::Auth, "no-auth-mech"),
             (StreamError::Scram(ScramError::ServerSignature), Code::ServerProof, Stage::Auth, ""),
             (StreamError::Scram(ScramError::Server("x".into())), Code::Auth, Stage::Auth, "x"),

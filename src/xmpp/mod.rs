@@ -10,6 +10,7 @@ pub mod management;
 pub mod options;
 pub mod output;
 pub mod ping;
+pub mod saslprep;
 pub mod scram;
 pub mod stream;
 

@@ -1,7 +1,7 @@
 //! The client side of SCRAM-SHA-1 and SCRAM-SHA-256 (RFC 5802, RFC 7677), without channel binding. The server's signature
 //! is verified: a server that does not know the password is not let through.
 //!
-//! User name and password are used as given, without SASLprep: what is ASCII is the same after it.
+//! User name and password come prepared (`saslprep.rs`).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
