@@ -322,8 +322,8 @@ impl Pending {
             client.message_bytes -= bytes;
             let counted = self.index.get(&(id, Key::Overrun)).and_then(|n| self.find(*n));
             let Some(oldest) = self.find(number) else { return };
-            match counted.and_then(|at| self.entries[at].event.as_mut()) {
-                Some(QueuedEvent { event: Event { kind: EventKind::Overrun { dropped }, .. }, .. }) => {
+            match counted.and_then(|at| self.entries[at].event.as_mut()).map(|e| &mut e.event.kind) {
+                Some(EventKind::Overrun { dropped }) => {
                     *dropped += 1;
                     self.entries[oldest].event = None;
                     self.live -= 1;
@@ -433,7 +433,7 @@ mod tests {
 
     fn push(p: &mut Pending, client: u64, kind: EventKind) {
         let event = Event { tag: 0, conference: Some(MAIN_ROOM), kind };
-        p.push(QueuedEvent { client, user_value: client * 10, event });
+        p.push(QueuedEvent { client, user_value: client * 10, event: Box::new(event) });
     }
 
     fn drain(p: &mut Pending) -> Vec<String> {
@@ -591,7 +591,7 @@ mod tests {
         let mut p = pending();
         for tag in 1..4 {
             let event = Event { tag, conference: None, kind: EventKind::RequestDone(None) };
-            p.push(QueuedEvent { client: 1, user_value: 0, event });
+            p.push(QueuedEvent { client: 1, user_value: 0, event: Box::new(event) });
         }
         assert_eq!(p.requests(1), 3);
         assert_eq!(p.pop().map(|e| e.event.tag), Some(1));

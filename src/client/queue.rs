@@ -21,7 +21,8 @@ pub(super) const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 pub struct QueuedEvent {
     pub client: u64,
     pub user_value: u64,
-    pub event: Event,
+    /// In a box, because it is large and changes hands often.
+    pub event: Box<Event>,
 }
 
 /// What a dispatcher calls. Dropped on the dispatcher thread, after the last call.
@@ -111,6 +112,7 @@ impl Queue {
 
     /// Adds an event of an attached client. What comes after its CLOSED, or after `forget`, is dropped.
     pub fn push(&self, client: u64, user_value: u64, event: Event) {
+        let event = Box::new(event);
         let inner = self.inner();
         let mut s = inner.state.lock();
         if s.closed {

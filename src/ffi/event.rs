@@ -5,7 +5,7 @@ use super::client::{Client, jmeet_client};
 use super::conference::jmeet_conference;
 use super::entry::entry;
 use super::error::{info, jmeet_error_info, no_error};
-use super::handle::{Held, Object, Table, hold, make, pointer};
+use super::handle::{Held, Object as _, Own, Table, pointer};
 use super::status::{jmeet_event_kind, jmeet_status};
 use crate::client::QueuedEvent;
 use crate::error::{Code, Error, Stage};
@@ -29,30 +29,24 @@ const LENT: u32 = 1 << 31;
 
 pub(super) struct Delivered {
     pub client: Arc<Client>,
-    pub event: Event,
+    pub event: Box<Event>,
     pub texts: Texts,
     references: AtomicU32,
 }
 
-impl Object for Delivered {
-    type Handle = jmeet_event;
-
-    fn table() -> &'static Table<Delivered> {
-        static TABLE: Table<Delivered> = Table::wrapping(3);
+impl Delivered {
+    /// Events are never shared, only looked at under their handle: they live in its slot.
+    fn table() -> &'static Table<Delivered, Own<Delivered>> {
+        static TABLE: Table<Delivered, Own<Delivered>> = Table::wrapping(3);
         &TABLE
     }
-}
 
-impl Delivered {
     fn with(queued: QueuedEvent, references: u32) -> Result<*mut jmeet_event, Error> {
         // The driver knows a client of C by its handle.
         let client = Client::table().get(queued.user_value as usize)?;
-        make(Arc::new(Delivered {
-            client,
-            event: queued.event,
-            texts: Texts::default(),
-            references: AtomicU32::new(references),
-        }))
+        let (event, texts, references) = (queued.event, Texts::default(), AtomicU32::new(references));
+        let handle = Delivered::table().insert(Own(Delivered { client, event, texts, references }))?;
+        Ok(std::ptr::without_provenance_mut(handle))
     }
 
     /// An event of the program's own.
@@ -78,6 +72,14 @@ impl Delivered {
             _ => None,
         }
     }
+}
+
+/// Checks a handle of an event that C gave us.
+fn hold(event: *const jmeet_event) -> Result<Held<Delivered>, Error> {
+    if event.is_null() {
+        return Err(super::args::null());
+    }
+    Delivered::table().hold(event.addr())
 }
 
 /// Gives references back, and ends the event with the last.
@@ -146,20 +148,20 @@ fn kind(event: &Event) -> jmeet_event_kind {
 /// Its `jmeet_event_kind`; `JMEET_EVENT_NONE` if `event` is none. Skip what you do not know.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn jmeet_event_type(event: *const jmeet_event) -> u32 {
-    entry!(or jmeet_event_kind::JMEET_EVENT_NONE as u32; { Ok(kind(&hold::<Delivered>(event)?.event) as u32) })
+    entry!(or jmeet_event_kind::JMEET_EVENT_NONE as u32; { Ok(kind(&hold(event)?.event) as u32) })
 }
 
 /// Whose event it is; NULL if `event` is none. Not the caller's to free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn jmeet_event_client(event: *const jmeet_event) -> *mut jmeet_client {
-    entry!(or std::ptr::null_mut(); { Ok(pointer::<Client>(hold::<Delivered>(event)?.client.handle())) })
+    entry!(or std::ptr::null_mut(); { Ok(pointer::<Client>(hold(event)?.client.handle())) })
 }
 
 /// The room that it is about, as `jmeet_client_join` gave it; NULL if it is about none. Not the caller's to free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn jmeet_event_conference(event: *const jmeet_event) -> *mut jmeet_conference {
     entry!(or std::ptr::null_mut(); {
-        let e = hold::<Delivered>(event)?;
+        let e = hold(event)?;
         Ok(if e.event.conference.is_some() { e.client.room() } else { std::ptr::null_mut() })
     })
 }
@@ -167,20 +169,20 @@ pub unsafe extern "C" fn jmeet_event_conference(event: *const jmeet_event) -> *m
 /// The `user_value` that its client was made with; 0 if `event` is none.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn jmeet_event_user_value(event: *const jmeet_event) -> u64 {
-    entry!(or 0; { Ok(hold::<Delivered>(event)?.client.user_value()) })
+    entry!(or 0; { Ok(hold(event)?.client.user_value()) })
 }
 
 /// The tag of the call that a REQUEST_DONE completes; 0 for every other event.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn jmeet_event_tag(event: *const jmeet_event) -> u64 {
-    entry!(or 0; { Ok(hold::<Delivered>(event)?.event.tag) })
+    entry!(or 0; { Ok(hold(event)?.event.tag) })
 }
 
 /// What a REQUEST_DONE or CLOSED came to; `JMEET_OK` for every other event. `JMEET_ERR_NULL` or `JMEET_ERR_INVALID_HANDLE` if `event`
 /// is none.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn jmeet_event_status(event: *const jmeet_event) -> jmeet_status {
-    entry!({ hold::<Delivered>(event)?.error().map_or(Ok(()), |e| Err(e.clone())) })
+    entry!({ hold(event)?.error().map_or(Ok(()), |e| Err(e.clone())) })
 }
 
 /// The same with stage, condition and text. All zero and empty when nothing failed.
@@ -190,7 +192,7 @@ pub unsafe extern "C" fn jmeet_event_status(event: *const jmeet_event) -> jmeet_
 pub unsafe extern "C" fn jmeet_event_error(event: *const jmeet_event, info: *mut jmeet_error_info) -> jmeet_status {
     entry!({
         writable(info)?;
-        let e = hold::<Delivered>(event)?;
+        let e = hold(event)?;
         fill(info, e.error().map_or_else(no_error, |error| self::info(error, &e.texts)))
     })
 }
@@ -201,7 +203,7 @@ pub unsafe extern "C" fn jmeet_event_error(event: *const jmeet_event, info: *mut
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn jmeet_event_retain(event: *mut jmeet_event) -> jmeet_status {
     entry!({
-        hold::<Delivered>(event)?.references.fetch_add(1, Ordering::AcqRel);
+        hold(event)?.references.fetch_add(1, Ordering::AcqRel);
         Ok(())
     })
 }
@@ -233,7 +235,7 @@ pub(super) unsafe fn asked<T: super::args::Struct>(
 ) -> Result<Held<Delivered>, Error> {
     // SAFETY: the caller's promise about `info`.
     unsafe { writable(info)? };
-    hold::<Delivered>(event)
+    hold(event)
 }
 
 /// The answer to a question about another type of event.

@@ -8,6 +8,8 @@
 
 use crate::error::{Code, Error, Stage};
 use parking_lot::{MappedRwLockReadGuard, Mutex, RwLock, RwLockReadGuard};
+use std::marker::PhantomData;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -31,12 +33,23 @@ pub(super) trait Object: Send + Sync + Sized + 'static {
     fn table() -> &'static Table<Self>;
 }
 
-struct Content<T> {
-    generation: u32,
-    value: Option<Arc<T>>,
+/// An object that lives in its slot, because nobody shares it.
+pub(super) struct Own<T>(pub T);
+
+impl<T> Deref for Own<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
 }
 
-struct Slot<T>(RwLock<Content<T>>);
+struct Content<P> {
+    generation: u32,
+    value: Option<P>,
+}
+
+struct Slot<P>(RwLock<Content<P>>);
 
 #[derive(Default)]
 struct Free {
@@ -45,14 +58,15 @@ struct Free {
     used: u32,
 }
 
-/// The handles of one type.
-pub(super) struct Table<T> {
+/// The handles of one type, and how it keeps its objects: shared, or each as its [`Own`].
+pub(super) struct Table<T, P = Arc<T>> {
     kind: u8,
     wraps: bool,
-    blocks: [OnceLock<Box<[Slot<T>]>>; BLOCKS],
+    blocks: [OnceLock<Box<[Slot<P>]>>; BLOCKS],
     /// One free slot before the others: a program that takes an event and frees it needs no more.
     spare: AtomicU32,
     free: Mutex<Free>,
+    of: PhantomData<fn() -> T>,
 }
 
 /// No slot: the blocks end before it.
@@ -62,17 +76,17 @@ fn invalid() -> Error {
     Error::new(Code::InvalidHandle, Stage::None, String::new())
 }
 
-impl<T> Table<T> {
+impl<T, P: Deref<Target = T>> Table<T, P> {
     /// A table for handles of type number `kind`, 1 to 15.
-    pub const fn new(kind: u8) -> Table<T> {
+    pub const fn new(kind: u8) -> Table<T, P> {
         assert!(kind > 0 && kind < 16);
         let free = Mutex::new(Free { slots: Vec::new(), used: 0 });
         let spare = AtomicU32::new(NO_SLOT);
-        Table { kind, wraps: false, blocks: [const { OnceLock::new() }; BLOCKS], spare, free }
+        Table { kind, wraps: false, blocks: [const { OnceLock::new() }; BLOCKS], spare, free, of: PhantomData }
     }
 
     /// The same for short-lived objects: generations wrap instead of using up slots.
-    pub const fn wrapping(kind: u8) -> Table<T> {
+    pub const fn wrapping(kind: u8) -> Table<T, P> {
         let mut t = Table::new(kind);
         t.wraps = true;
         t
@@ -85,7 +99,7 @@ impl<T> Table<T> {
         (block as usize, (slot - before) as usize)
     }
 
-    fn slot(&self, slot: u32) -> Option<&Slot<T>> {
+    fn slot(&self, slot: u32) -> Option<&Slot<P>> {
         let (block, place) = Self::place(slot);
         self.blocks.get(block)?.get()?.get(place)
     }
@@ -124,7 +138,7 @@ impl<T> Table<T> {
     }
 
     /// Gives the object a handle.
-    pub fn insert(&self, value: Arc<T>) -> Result<usize, Error> {
+    pub fn insert(&self, value: P) -> Result<usize, Error> {
         let slot = self.unused()?;
         // A slot below `used` has its block.
         let Some(cell) = self.slot(slot) else { return Err(invalid()) };
@@ -133,17 +147,7 @@ impl<T> Table<T> {
         Ok(self.key(content.generation, slot))
     }
 
-    /// The object of a handle.
-    pub fn get(&self, key: usize) -> Result<Arc<T>, Error> {
-        let (generation, slot) = self.parts(key).ok_or_else(invalid)?;
-        let content = self.slot(slot).ok_or_else(invalid)?.0.read();
-        match &content.value {
-            Some(v) if content.generation == generation => Ok(v.clone()),
-            _ => Err(invalid()),
-        }
-    }
-
-    /// The same without a share in it. The handle cannot be ended meanwhile, nor may it be held twice.
+    /// The object of a handle, without a share in it. The handle cannot be ended meanwhile, nor may it be held twice.
     pub fn hold(&self, key: usize) -> Result<MappedRwLockReadGuard<'_, T>, Error> {
         let (generation, slot) = self.parts(key).ok_or_else(invalid)?;
         let content = self.slot(slot).ok_or_else(invalid)?.0.read();
@@ -152,16 +156,12 @@ impl<T> Table<T> {
     }
 
     /// Ends a handle and gives its object back, once.
-    pub fn remove(&self, key: usize) -> Result<Arc<T>, Error> {
+    pub fn remove(&self, key: usize) -> Result<P, Error> {
         self.remove_if(key, |_| Ok(true))?.ok_or_else(invalid)
     }
 
     /// The same if the object agrees, whom nobody else holds while it decides.
-    pub fn remove_if(
-        &self,
-        key: usize,
-        agrees: impl FnOnce(&T) -> Result<bool, Error>,
-    ) -> Result<Option<Arc<T>>, Error> {
+    pub fn remove_if(&self, key: usize, agrees: impl FnOnce(&T) -> Result<bool, Error>) -> Result<Option<P>, Error> {
         let (generation, slot) = self.parts(key).ok_or_else(invalid)?;
         let mut content = self.slot(slot).ok_or_else(invalid)?.0.write();
         if content.generation != generation {
@@ -181,6 +181,18 @@ impl<T> Table<T> {
             }
         }
         Ok(value)
+    }
+}
+
+impl<T> Table<T> {
+    /// The object of a handle, shared.
+    pub fn get(&self, key: usize) -> Result<Arc<T>, Error> {
+        let (generation, slot) = self.parts(key).ok_or_else(invalid)?;
+        let content = self.slot(slot).ok_or_else(invalid)?.0.read();
+        match &content.value {
+            Some(v) if content.generation == generation => Ok(v.clone()),
+            _ => Err(invalid()),
+        }
     }
 }
 
@@ -237,6 +249,15 @@ mod tests {
         assert_ne!(a, b);
         assert!(t.get(a).is_err());
         assert_eq!(*t.get(b).unwrap(), 8);
+    }
+
+    #[test]
+    fn an_object_of_its_own_moves_in_and_out() {
+        let t: Table<String, Own<String>> = Table::wrapping(3);
+        let a = t.insert(Own("a".into())).unwrap();
+        assert_eq!(*t.hold(a).unwrap(), "a");
+        assert_eq!(t.remove(a).unwrap().0, "a");
+        assert!(t.hold(a).is_err() && t.remove(a).is_err());
     }
 
     #[test]

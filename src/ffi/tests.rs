@@ -9,7 +9,6 @@ use super::error::*;
 use super::event::*;
 use super::event_info::*;
 use super::frame::*;
-use super::handle::pointer;
 use super::participant::*;
 use super::queue::*;
 use super::reader::*;
@@ -192,7 +191,7 @@ fn a_callback_borrows_its_event_and_destroy_runs_once() {
         assert_eq!(jmeet_queue_next(b.queue, 0, &raw mut event), JMEET_ERR_STATE);
         assert_eq!(jmeet_queue_set_callback(b.queue, None, null_mut(), None), JMEET_OK);
         assert_eq!(seen.destroyed.load(Ordering::SeqCst), 1);
-        let kept = pointer::<Delivered>(seen.kept.load(Ordering::SeqCst));
+        let kept: *mut jmeet_event = std::ptr::without_provenance_mut(seen.kept.load(Ordering::SeqCst));
         assert_eq!(jmeet_event_tag(kept), 2);
         assert_eq!(jmeet_event_free(kept), JMEET_OK);
         assert_eq!(jmeet_event_free(kept), JMEET_ERR_INVALID_HANDLE);
