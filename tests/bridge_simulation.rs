@@ -54,6 +54,8 @@ struct Actor {
     /// Its media was broken so often; past the budget of rejoins its meeting may end.
     troubles: u32,
     leaving: bool,
+    /// The focus ended its session for good: while two talk directly nobody misses it.
+    abandoned: bool,
     tracks: Vec<Own>,
     next_track: u64,
     /// Key frames that were asked for, by events up to here.
@@ -345,6 +347,7 @@ impl Simulation {
             }
             23 => {
                 self.trouble(who);
+                self.actors[who].abandoned = true;
                 let (now, nick) = (self.world.now, self.actors[who].nickname.clone());
                 let reason = ["moving", "gone", "connectivity-error"][n % 3];
                 self.world.server.with_focus(now, |f, now| f.end_session(&room(), &nick, reason, "", now));
@@ -432,7 +435,7 @@ impl Simulation {
                 s.sources.iter().filter_map(|s| s.name.clone()).collect::<BTreeSet<_>>()
             });
             // With fewer than two there is no session that tells the focus.
-            if live.len() > 1 {
+            if live.len() > 2 || (live.len() == 2 && !self.actors[*who].abandoned) {
                 assert_eq!(of_focus, Some(names), "the focus, of participant {who}");
             }
             let muted = |t: &Track| self.actors[*who].tracks.iter().any(|o| o.key == t.key && o.muted);
