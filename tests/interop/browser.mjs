@@ -6,7 +6,7 @@
 //   -> {"event":"participant_joined","page":"a","t":1234,"endpoint":"…","name":"…"}
 //
 // `page` defaults to "a"; a page is made at its first command. The commands are the methods of `Participant` in
-// page/page.js: join, send, mute, share, unshare, removeCamera, addCamera, rename, subject, muteParticipant, kick, participants,
+// page/page.js: join, send, mute, rename, subject, muteParticipant, kick, participants,
 // state, stats, remote, leave; and here
 // eval {"js":"…"} and close (ends a page without leaving the room, as a crashed tab does). End of input ends all, each
 // page leaving its room. The first line out is {"event":"ready"}. For a look inside: JMEET_BROWSER_LOG=1 shows the page's
@@ -28,7 +28,7 @@ const files = {
   '/page.js': ['text/javascript', path.join(here, 'page', 'page.js')],
   '/lib-jitsi-meet.min.js': ['text/javascript', library],
 };
-const METHODS = ['join', 'send', 'mute', 'share', 'unshare', 'removeCamera', 'addCamera', 'rename', 'subject', 'muteParticipant', 'kick',
+const METHODS = ['join', 'send', 'mute', 'rename', 'subject', 'muteParticipant', 'kick',
   'participants', 'state', 'stats', 'remote', 'leave'];
 const FLAGS = [
   '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',

@@ -47,19 +47,6 @@ class Page:
         """What is received of each remote track, by source name."""
         return self.call("remote")
 
-    def share(self):
-        """Shows a screen in the place of the camera."""
-        self.call("share")
-
-    def unshare(self):
-        self.call("unshare")
-
-    def remove_camera(self):
-        self.call("removeCamera")
-
-    def add_camera(self):
-        self.call("addCamera")
-
     def receives(self, what, sources, more=20, timeout=TIMEOUT):
         """Waits until of each source this many frames more are decoded; of a microphone, until sound comes."""
         before, end = self.remote(), time.monotonic() + timeout

@@ -36,24 +36,6 @@ window.WebSocket = class extends NativeWebSocket {
   }
 };
 
-// The screen of a browser without one: a picture that changes.
-navigator.mediaDevices.getDisplayMedia = async () => {
-  const canvas = document.createElement('canvas');
-  [canvas.width, canvas.height] = [320, 180];
-  const context = canvas.getContext('2d');
-  let n = 0;
-  const draw = () => {
-    context.fillStyle = `hsl(${n % 360} 60% 50%)`;
-    context.fillRect(0, 0, canvas.width, canvas.height);
-    context.fillStyle = 'black';
-    context.fillText(String(n++), 20, 20 + n % 140);
-  };
-  const timer = setInterval(draw, 66);
-  const stream = canvas.captureStream(15);
-  stream.getVideoTracks()[0].addEventListener('ended', () => clearInterval(timer));
-  return stream;
-};
-
 const report = (name, fields = {}) => window.report(name, fields);
 
 class Participant {
@@ -205,29 +187,6 @@ class Participant {
       throw new Error(`no local ${kind} track`);
     }
     await (muted ? track.mute() : track.unmute());
-  }
-
-  // A screen in the place of the camera: this version gives a second video the name of the first one.
-  async share() {
-    this.camera = this.tracks.find(t => t.getType() === 'video');
-    const [screen] = await JitsiMeetJS.createLocalTracks({ devices: ['desktop'] });
-    await this.conference.replaceTrack(this.camera, screen);
-    this.tracks.push(screen);
-  }
-
-  async unshare() {
-    const screen = this.tracks.pop();
-    await this.conference.replaceTrack(screen, this.camera);
-    await screen.dispose();
-  }
-
-  async removeCamera() {
-    this.camera = this.tracks.find(t => t.getType() === 'video');
-    await this.conference.removeTrack(this.camera);
-  }
-
-  async addCamera() {
-    await this.conference.addTrack(this.camera);
   }
 
   rename({ name }) {
