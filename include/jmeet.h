@@ -868,6 +868,13 @@ typedef struct jmeet_reader jmeet_reader;
 typedef struct jmeet_runtime jmeet_runtime;
 
 /**
+ * Statistics at one moment. Freed by the caller.
+ *
+ * Functions: `jmeet_conference_stats_new`, `jmeet_stats_get`, `jmeet_stats_size`, `jmeet_stats_get_track`, `jmeet_stats_free`.
+ */
+typedef struct jmeet_stats jmeet_stats;
+
+/**
  * A source: somebody's microphone, camera or screen, or one of ours. Borrowed, never freed by the program: it stays the same
  * through every change of connection, answers `JMEET_ERR_GONE` once removed, and ends when the TRACK_REMOVED event is freed (or the
  * client).
@@ -1416,6 +1423,12 @@ typedef struct {
     uint32_t struct_size;
     /** The bridge hears something of them; true until it says otherwise. */
     bool active;
+    /** They have said how good their connection is. */
+    bool has_quality;
+    /** How good, from 0 to 100. */
+    uint32_t quality;
+    /** 0. */
+    uint32_t reserved;
     /** Through the bridge to them and back, in microseconds; 0: not measured (yet). `jmeet_client_options.measure_round_trips`. */
     uint64_t round_trip_us;
 } jmeet_participant_status;
@@ -2245,6 +2258,62 @@ jmeet_status jmeet_start_muted_info_init(jmeet_start_muted_info *info,
 jmeet_status jmeet_restart_refused_info_init(jmeet_restart_refused_info *info,
                                              size_t size);
 
+/** Reads a PARTICIPANT_STATS. */
+jmeet_status jmeet_event_participant_stats(const jmeet_event *event, jmeet_participant_stats_info *info);
+
+/** Reads a LOCAL_STATS. */
+jmeet_status jmeet_event_local_stats(const jmeet_event *event, jmeet_local_stats *stats);
+
+/**
+ * Takes statistics of every track on every way, as of now. Counters run from the first packet of a stream; what there is in a time is
+ * the difference of two looks. Waits for the client's thread, for `timeout_ms` at most (negative: 10 s), never for the network. Any thread.
+ *
+ * Errors: `JMEET_ERR_TIMEOUT`, `JMEET_ERR_CLOSED`, `JMEET_ERR_RESOURCES`, `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
+ */
+jmeet_status jmeet_conference_stats_new(const jmeet_conference *room,
+                                        int32_t timeout_ms,
+                                        jmeet_stats **stats,
+                                        jmeet_error **error);
+
+/**
+ * Our own connection as it was summed up last, which happens every ten seconds while media flows. Any thread; does not block.
+ *
+ * Errors: `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_INVALID_ARGUMENT` (struct_size).
+ */
+jmeet_status jmeet_stats_get(const jmeet_stats *stats,
+                             jmeet_local_stats *own);
+
+/** How many streams there are; 0 if `stats` is none. */
+size_t jmeet_stats_size(const jmeet_stats *stats);
+
+/**
+ * Reads stream number `index`, from 0. Any thread; does not block.
+ *
+ * Errors: `JMEET_ERR_INVALID_ARGUMENT`: there are not so many, or struct_size. `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
+ */
+jmeet_status jmeet_stats_get_track(const jmeet_stats *stats,
+                                   size_t index,
+                                   jmeet_track_stats *track);
+
+/**
+ * Frees statistics. NULL is fine.
+ *
+ * Errors: `JMEET_ERR_INVALID_HANDLE`.
+ */
+jmeet_status jmeet_stats_free(jmeet_stats *stats);
+
+/** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
+jmeet_status jmeet_local_stats_init(jmeet_local_stats *stats,
+                                    size_t size);
+
+/** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
+jmeet_status jmeet_participant_stats_info_init(jmeet_participant_stats_info *info,
+                                               size_t size);
+
+/** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
+jmeet_status jmeet_track_stats_init(jmeet_track_stats *stats,
+                                    size_t size);
+
 /** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
 jmeet_status jmeet_tone_info_init(jmeet_tone_info *info,
                                   size_t size);
@@ -2661,7 +2730,7 @@ jmeet_status jmeet_frame_release(jmeet_frame_ref *frame);
 
 /** A `jmeet_participant_status` with every field at its default. */
 #define JMEET_PARTICIPANT_STATUS_INIT \
-    { (uint32_t)sizeof(jmeet_participant_status), false, 0 }
+    { (uint32_t)sizeof(jmeet_participant_status), false, false, 0, 0, 0 }
 
 /** A `jmeet_sources_refused_info` with every field at its default. */
 #define JMEET_SOURCES_REFUSED_INFO_INIT \

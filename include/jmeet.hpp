@@ -236,6 +236,9 @@ struct round_trip { jmeet::participant participant; std::string_view endpoint_id
 struct sources_refused { jmeet_source_refusal why; jmeet_media_path path; std::string_view source_names, condition, text; };
 struct start_muted { bool audio, video; };
 struct restart_refused { std::string_view condition; };
+/** As in jmeet_participant_stats_info, with its numbers. */
+struct participant_stats { jmeet::participant participant; std::string_view endpoint_id, server_region; jmeet_participant_stats_info raw; };
+struct local_stats { jmeet_local_stats raw; };
 struct downlink { std::uint64_t bits_per_second; };
 struct bridge_changed { bool available; };
 struct tone { jmeet::participant participant; jmeet::track track; std::string_view endpoint_id; char key; };
@@ -329,6 +332,9 @@ JMEET_HPP_READS(sources_refused, JMEET_EVENT_SOURCES_REFUSED, jmeet_event_source
                 {static_cast<jmeet_source_refusal>(i.why), static_cast<jmeet_media_path>(i.path), view(i.source_names), view(i.condition), view(i.text)})
 JMEET_HPP_READS(start_muted, JMEET_EVENT_START_MUTED, jmeet_event_start_muted, jmeet_start_muted_info, {i.audio, i.video})
 JMEET_HPP_READS(restart_refused, JMEET_EVENT_RESTART_REFUSED, jmeet_event_restart_refused, jmeet_restart_refused_info, {view(i.condition)})
+JMEET_HPP_READS(participant_stats, JMEET_EVENT_PARTICIPANT_STATS, jmeet_event_participant_stats, jmeet_participant_stats_info,
+                {i.participant, view(i.endpoint_id), view(i.server_region), i})
+JMEET_HPP_READS(local_stats, JMEET_EVENT_LOCAL_STATS, jmeet_event_local_stats, jmeet_local_stats, {i})
 JMEET_HPP_READS(downlink, JMEET_EVENT_DOWNLINK, jmeet_event_downlink, jmeet_downlink_info, {i.bits_per_second})
 JMEET_HPP_READS(tone, JMEET_EVENT_TONE, jmeet_event_tone, jmeet_tone_info, {i.participant, i.track, view(i.endpoint_id), static_cast<char>(i.key)})
 JMEET_HPP_READS(key_frame_wanted, JMEET_EVENT_KEY_FRAME_WANTED, jmeet_event_key_frame_wanted, jmeet_key_frame_wanted_info, {i.track, i.encoding})
@@ -471,6 +477,12 @@ private:
     detail::owned<jmeet_writer, jmeet_writer_free> handle_;
 };
 
+/** Statistics of our own at one moment: what was summed up last, and every stream of every track as of now. */
+struct statistics {
+    jmeet_local_stats own = JMEET_LOCAL_STATS_INIT;
+    std::vector<jmeet_track_stats> tracks;
+};
+
 /** A room; borrowed from its client. */
 class room {
 public:
@@ -510,6 +522,21 @@ public:
     result<std::vector<participant>> participants() const { return people(jmeet_conference_list_participants); }
     /** Those of the others who spoke, the latest first. */
     result<std::vector<participant>> speakers() const { return people(jmeet_conference_list_speakers); }
+    /** Statistics; waits for the client's thread, for `timeout_ms` at most. */
+    result<statistics> stats(std::int32_t timeout_ms = 1000) const {
+        jmeet_stats *taken = nullptr;
+        jmeet_error *why = nullptr;
+        const jmeet_status status = jmeet_conference_stats_new(handle_, timeout_ms, &taken, &why);
+        if (status != JMEET_OK) return detail::failure(status, why);
+        detail::owned<jmeet_stats, jmeet_stats_free> keep(taken);
+        statistics out;
+        jmeet_stats_get(taken, &out.own);
+        for (std::size_t n = 0; n < jmeet_stats_size(taken); n++) {
+            jmeet_track_stats one = JMEET_TRACK_STATS_INIT;
+            if (jmeet_stats_get_track(taken, n, &one) == JMEET_OK) out.tracks.push_back(one);
+        }
+        return out;
+    }
     /** Who speaks now. */
     jmeet_speaking speaking() const noexcept {
         jmeet_speaking out = JMEET_SPEAKING_INIT;

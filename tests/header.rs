@@ -27,6 +27,7 @@ fn sources() -> Vec<PathBuf> {
         "bridge_states",
         "refusals",
         "tones",
+        "stats",
         "participant",
         "track",
         "writer",

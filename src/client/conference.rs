@@ -11,9 +11,11 @@ use crate::media::reader_queue::ReaderQueue;
 use crate::meeting::event::{
     ClientState, ConferenceKey, MAIN_ROOM, Participant, ParticipantKey, Speaker, Track, TrackKey,
 };
+use crate::meeting::measure::MeetingStats;
 use crate::meeting::options::{MAX_DISPLAY_NAME_BYTES, TrackOptions};
 use crate::meeting::{Command, ReaderKey, ReaderOptions};
 use std::sync::Arc;
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 /// Longest chat text, bytes.
@@ -216,6 +218,22 @@ impl Conference {
         let (tx, rx) = std::sync::mpsc::sync_channel(1);
         self.shared.send(ToDriver::Stats(tx)).ok()?;
         rx.recv_timeout(timeout).ok().flatten()
+    }
+
+    /// Statistics of all tracks and ways as of now.
+    ///
+    /// # Errors
+    /// `Timeout`: the driver did not answer in time. `Closed`.
+    pub fn stats(&self, timeout: Duration) -> Result<MeetingStats, Error> {
+        let (tx, rx) = std::sync::mpsc::sync_channel(1);
+        if self.shared.state() == ClientState::Closed {
+            return Err(self.shared.closed_error());
+        }
+        self.shared.send(ToDriver::Measure(tx))?;
+        rx.recv_timeout(timeout).map_err(|e| match e {
+            RecvTimeoutError::Timeout => Error::new(Code::Timeout, Stage::None, "no answer in time"),
+            RecvTimeoutError::Disconnected => self.shared.closed_error(),
+        })
     }
 
     /// Asks the sender of a remote track for a key frame. Throttled.

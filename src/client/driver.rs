@@ -242,6 +242,7 @@ impl Driver {
             }
             // Who asked may have stopped waiting.
             ToDriver::Stats(to) => drop(to.try_send(self.meeting.media_stats())),
+            ToDriver::Measure(to) => drop(to.try_send(self.meeting.stats(now()))),
             ToDriver::Free => {
                 self.freed = true;
                 self.meeting.handle(Input::Command(Command::Leave { tag: 0 }), now());

@@ -35,6 +35,8 @@ enum Key {
     BridgeChannel,
     Speaker,
     Downlink,
+    ParticipantStats(u64),
+    LocalStats,
     StartMuted,
     RestartRefused,
     Forwarded(u64),
@@ -94,6 +96,8 @@ fn rule(event: &Event) -> Rule {
         EventKind::Connectivity(c) => Rule::Newest(Key::Connectivity(c.participant.map_or(0, |p| p.0))),
         EventKind::RoundTrip(r) => Rule::Newest(Key::RoundTrip(r.participant.0)),
         EventKind::SourcesRefused(r) => Rule::Message(r.names.iter().map(String::len).sum()),
+        EventKind::ParticipantStats(s) => Rule::Level(Key::ParticipantStats(s.participant.0)),
+        EventKind::LocalStats(_) => Rule::Level(Key::LocalStats),
         EventKind::StartMuted { .. } => Rule::Newest(Key::StartMuted),
         EventKind::RestartRefused { .. } => Rule::Newest(Key::RestartRefused),
         EventKind::Downlink { .. } => Rule::Level(Key::Downlink),
@@ -207,7 +211,9 @@ impl Pending {
                 self.append(event);
             }
             Rule::ParticipantLeft(p) => {
-                for key in [Key::ParticipantUpdated(p), Key::Connectivity(p), Key::RoundTrip(p)] {
+                for key in
+                    [Key::ParticipantUpdated(p), Key::Connectivity(p), Key::RoundTrip(p), Key::ParticipantStats(p)]
+                {
                     self.cancel(id, key);
                 }
                 if self.pinned.remove(&(id, Key::ParticipantJoined(p))) || !self.cancel(id, Key::ParticipantJoined(p)) {

@@ -11,6 +11,7 @@ use crate::media::peer::Stats;
 use crate::meeting::event::{
     ClientState, Event, EventKind, Participant, ParticipantKey, TimelineStage, Track, TrackKey,
 };
+use crate::meeting::measure::MeetingStats;
 use crate::meeting::stats::IgnoredStats;
 use crate::meeting::{Command, ReaderKey};
 use parking_lot::{Condvar, Mutex};
@@ -31,6 +32,8 @@ pub(crate) enum ToDriver {
     Frame(TrackKey, OutgoingFrame),
     /// Wants the counters of the media session.
     Stats(std::sync::mpsc::SyncSender<Option<Stats>>),
+    /// Wants the statistics of the meeting.
+    Measure(std::sync::mpsc::SyncSender<MeetingStats>),
     /// The handle is gone: leave without waiting.
     Free,
 }

@@ -2,6 +2,7 @@
 
 use crate::bridge::{Streaming, Suspended};
 use crate::meeting::event::{EventKind, ParticipantKey, Speaker, TrackKey};
+use crate::wire::colibri::EndpointStats;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -22,11 +23,13 @@ pub struct EndpointStatus {
     pub active: bool,
     /// Through the bridge to it and back.
     pub round_trip: Option<Duration>,
+    /// What it says of its connection.
+    pub stats: Option<EndpointStats>,
 }
 
 impl Default for EndpointStatus {
     fn default() -> EndpointStatus {
-        EndpointStatus { active: true, round_trip: None }
+        EndpointStatus { active: true, round_trip: None, stats: None }
     }
 }
 
@@ -55,6 +58,9 @@ impl Statuses {
                 }
             }
             EventKind::RoundTrip(r) => self.endpoints.entry(r.participant).or_default().round_trip = Some(r.round_trip),
+            EventKind::ParticipantStats(s) => {
+                self.endpoints.entry(s.participant).or_default().stats = Some(s.stats.clone());
+            }
             EventKind::ParticipantLeft(l) => drop(self.endpoints.remove(&l.participant.key)),
             EventKind::Closed(_) => *self = Statuses::default(),
             _ => {}

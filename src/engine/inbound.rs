@@ -102,6 +102,7 @@ impl Engine {
             self.stats.duplicates += 1;
             return;
         };
+        r.count(now.mono_us, payload.len(), recovered);
         self.stats.unrecovered += r.missing.given_up - before;
         if let Some(t) = r.missing.fresh_us.take() {
             self.nack_us = Some(self.nack_us.map_or(t, |n| n.min(t)));
@@ -220,7 +221,12 @@ impl Engine {
 
     fn on_blocks(&mut self, blocks: Blocks<'_>, now: Time) {
         let now = (ntp(now) >> 16) as u32;
-        for b in blocks.iter().filter(|b| b.last_sr != 0 && self.tx.contains_key(&b.ssrc)) {
+        for b in blocks.iter() {
+            let Some(t) = self.tx.get_mut(&b.ssrc) else { continue };
+            t.on_block(&b);
+            if b.last_sr == 0 {
+                continue;
+            }
             let rtt = now.wrapping_sub(b.last_sr).wrapping_sub(b.delay);
             if rtt < MAX_RTT {
                 self.rtt_us = Some((u64::from(rtt) * 1_000_000) >> 16);

@@ -44,7 +44,7 @@ use bytes::BytesMut;
 use crate::env::Env;
 use crate::media::peer::{
     Command, Config, Event, Failure, IceState, Identity, LocalTransport, OutgoingRtp, Output, PayloadType, PeerEngine,
-    PeerEngineFactory, RtpConfig, Stats,
+    PeerEngineFactory, RtpConfig, Stats, StreamStats,
 };
 use crate::time::Time;
 
@@ -505,6 +505,12 @@ impl PeerEngine for Engine {
 
     fn local_transport(&self) -> LocalTransport {
         LocalTransport { credentials: self.ice.credentials().clone(), fingerprint: self.identity.fingerprint.clone() }
+    }
+
+    fn streams(&self, now: Time) -> Vec<StreamStats> {
+        let clock = |pt: u8| self.payload_types[usize::from(pt & 0x7f)].map_or(DEFAULT_CLOCK, |p| p.clock);
+        let came = self.rx.iter().map(|(ssrc, r)| r.stats(*ssrc, now));
+        came.chain(self.tx.iter().map(|(ssrc, t)| t.stats(*ssrc, clock(t.pt), now))).collect()
     }
 
     fn stats(&self) -> Stats {

@@ -218,7 +218,9 @@ impl Engine {
             let (extra, payload) = (s.extra, s.payload);
             self.wire.pacer.repaired(now.mono_us, payload.len());
             let w = Waiting { ssrc, pt, marker, seq: number, ts, extra, payload, original, repair: true, since_us };
-            self.stats.send_dropped += u64::from(!self.wire.pacer.push(w));
+            let taken = self.wire.pacer.push(w);
+            t.repaired += u64::from(taken);
+            self.stats.send_dropped += u64::from(!taken);
         }
         self.run_pacer(now);
     }

@@ -3,7 +3,10 @@
 use super::nack::{History, Missing};
 use super::rtcp::{Block, SenderInfo};
 use super::rtp::unwrap_near;
-use crate::media::peer::{OutgoingRtp, Sender};
+use crate::media::meter::Meter;
+use crate::media::peer::{OutgoingRtp, Sender, StreamStats};
+use crate::time::Time;
+use std::time::Duration;
 
 /// How far behind the newest packet a late one still counts.
 const WINDOW: u64 = 1024;
@@ -27,6 +30,14 @@ pub(super) struct Receiver {
     jitter: u32,
     last_sr: Option<(u32, u64)>,
     prior: (u64, u64),
+    bytes: u64,
+    repaired: u64,
+    meter: Meter,
+}
+
+/// RTP time as time.
+fn ticks(n: u32, clock: u32) -> Duration {
+    Duration::from_micros(u64::from(n) * 1_000_000 / u64::from(clock.max(1)))
 }
 
 impl Receiver {
@@ -46,6 +57,33 @@ impl Receiver {
             jitter: 0,
             last_sr: None,
             prior: (0, 0),
+            bytes: 0,
+            repaired: 0,
+            meter: Meter::default(),
+        }
+    }
+
+    /// A packet that had not come yet had a payload of so many bytes.
+    #[inline]
+    pub fn count(&mut self, now_us: u64, payload: usize, repaired: bool) {
+        self.bytes += payload as u64;
+        self.repaired += u64::from(repaired);
+        self.meter.add(payload as u64, now_us);
+    }
+
+    /// What came of it so far.
+    pub fn stats(&self, ssrc: u32, now: Time) -> StreamStats {
+        let expected = self.top + 1 - self.first.min(self.top + 1);
+        StreamStats {
+            ssrc,
+            sent: false,
+            packets: self.received,
+            bytes: self.bytes,
+            repaired: self.repaired,
+            lost: expected.saturating_sub(self.received),
+            jitter: ticks(self.jitter >> 4, self.clock),
+            bits_per_second: 8 * self.meter.per_second(now),
+            last_us: self.last_us,
         }
     }
 
@@ -135,6 +173,13 @@ pub(super) struct Transmitter {
     pub history: History,
     /// When a key frame was last asked of us.
     pub key_frame_wanted_us: Option<u64>,
+    /// Packets and bytes of payload, from the first on.
+    sent: (u64, u64),
+    /// Packets sent again.
+    pub repaired: u64,
+    /// What the other side says: lost packets, and jitter in RTP time.
+    told: (u64, u32),
+    meter: Meter,
 }
 
 impl Transmitter {
@@ -152,6 +197,30 @@ impl Transmitter {
             last: None,
             history: History::default(),
             key_frame_wanted_us: None,
+            sent: (0, 0),
+            repaired: 0,
+            told: (0, 0),
+            meter: Meter::default(),
+        }
+    }
+
+    /// A report block of the other side.
+    pub fn on_block(&mut self, b: &Block) {
+        self.told = (u64::try_from(b.lost).unwrap_or(0), b.jitter);
+    }
+
+    /// What went of it so far.
+    pub fn stats(&self, ssrc: u32, clock: u32, now: Time) -> StreamStats {
+        StreamStats {
+            ssrc,
+            sent: true,
+            packets: self.sent.0,
+            bytes: self.sent.1,
+            repaired: self.repaired,
+            lost: self.told.0,
+            jitter: ticks(self.told.1, clock),
+            bits_per_second: 8 * self.meter.per_second(now),
+            last_us: self.last_us().unwrap_or(0),
         }
     }
 
@@ -162,6 +231,8 @@ impl Transmitter {
         self.seq = seq.wrapping_add(1);
         self.packets = self.packets.wrapping_add(1);
         self.octets = self.octets.wrapping_add(p.payload.len() as u32);
+        self.sent = (self.sent.0 + 1, self.sent.1 + p.payload.len() as u64);
+        self.meter.add(p.payload.len() as u64, now_us);
         (self.pt, self.last) = (p.pt, Some((now_us, p.ts)));
         if keep {
             self.history.push(now_us, (seq, p.ts, p.pt, p.marker), &p.extra, &p.payload);

@@ -84,6 +84,12 @@ pub struct jmeet_participant_status {
     pub struct_size: u32,
     /// The bridge hears something of them; true until it says otherwise.
     pub active: bool,
+    /// They have said how good their connection is.
+    pub has_quality: bool,
+    /// How good, from 0 to 100.
+    pub quality: u32,
+    /// 0.
+    pub reserved: u32,
     /// Through the bridge to them and back, in microseconds; 0: not measured (yet). `jmeet_client_options.measure_round_trips`.
     pub round_trip_us: u64,
 }
@@ -217,7 +223,9 @@ pub unsafe extern "C" fn jmeet_participant_get_status(
         let (conference, key) = self::participant(participant)?;
         let s = conference.endpoint_status(key)?;
         let round_trip_us = s.round_trip.map_or(0, micros);
-        fill(status, jmeet_participant_status { struct_size: 0, active: s.active, round_trip_us })
+        let (has_quality, quality) = (s.stats.is_some(), s.stats.map_or(0, |s| s.connection_quality.into()));
+        let (active, reserved) = (s.active, 0);
+        fill(status, jmeet_participant_status { struct_size: 0, active, has_quality, quality, reserved, round_trip_us })
     })
 }
 

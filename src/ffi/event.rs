@@ -128,6 +128,8 @@ fn kind(event: &Event) -> jmeet_event_kind {
         EventKind::Tone(_) => JMEET_EVENT_TONE,
         EventKind::TrackForwarded { .. } => JMEET_EVENT_TRACK_FORWARDED,
         EventKind::SourcesRefused(_) => JMEET_EVENT_SOURCES_REFUSED,
+        EventKind::ParticipantStats(_) => JMEET_EVENT_PARTICIPANT_STATS,
+        EventKind::LocalStats(_) => JMEET_EVENT_LOCAL_STATS,
         EventKind::StartMuted { .. } => JMEET_EVENT_START_MUTED,
         EventKind::RestartRefused { .. } => JMEET_EVENT_RESTART_REFUSED,
         EventKind::TrackStreaming { .. } => JMEET_EVENT_TRACK_STREAMING,

@@ -11,6 +11,7 @@ use super::args::jmeet_str;
 use super::bridge_states::*;
 use super::refusals::*;
 use super::tones::*;
+use super::stats::*;
 use super::{client::*, conference::*, error::*, event::*, event_info::*, frame::*, log::*, participant::*};
 use super::{queue::*, reader::*, runtime::*, status::*, track::*, version::*, writer::*};
 use model::{Kind, Life, Sized, Wrong, check_text, string, url};
@@ -46,7 +47,7 @@ macro_rules! getters {
     };
 }
 
-const GETTERS: [Getter; 25] = getters!(
+const GETTERS: [Getter; 27] = getters!(
     jmeet_event_error jmeet_error_info,
     jmeet_event_state jmeet_state_info,
     jmeet_event_joined jmeet_joined_info,
@@ -66,6 +67,8 @@ const GETTERS: [Getter; 25] = getters!(
     jmeet_event_start_muted jmeet_start_muted_info,
     jmeet_event_restart_refused jmeet_restart_refused_info,
     jmeet_event_tone jmeet_tone_info,
+    jmeet_event_participant_stats jmeet_participant_stats_info,
+    jmeet_event_local_stats jmeet_local_stats,
     jmeet_event_key_frame_wanted jmeet_key_frame_wanted_info,
     jmeet_event_target_bitrate jmeet_target_bitrate_info,
     jmeet_event_codec_wanted jmeet_codec_wanted_info,

@@ -35,6 +35,7 @@ pub mod queue;
 pub mod reader;
 pub mod refusals;
 pub mod runtime;
+pub mod stats;
 pub mod status;
 #[cfg(feature = "testkit")]
 pub mod testkit;

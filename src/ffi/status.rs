@@ -331,6 +331,11 @@ pub enum jmeet_event_kind {
     JMEET_EVENT_RESTART_REFUSED = 34,
     /// Somebody pressed a key of a telephone, in the audio of a track that is read: `jmeet_event_tone`.
     JMEET_EVENT_TONE = 35,
+    /// What a participant says of their connection, every ten seconds: `jmeet_event_participant_stats`. The newest of each counts. In
+    /// meetings of more than 20 the bridge passes on those of whom we look at only.
+    JMEET_EVENT_PARTICIPANT_STATS = 36,
+    /// Our own connection in the last ten seconds, as the others are told of it: `jmeet_event_local_stats`. The newest counts.
+    JMEET_EVENT_LOCAL_STATS = 37,
 }
 
 /// Why tracks of ours are not sent.

@@ -17,6 +17,7 @@ mod joined;
 pub mod kind;
 #[cfg(test)]
 mod layer_tests;
+pub mod meter;
 pub mod opus;
 pub mod peer;
 pub mod reader_queue;

@@ -46,6 +46,11 @@ pub trait PeerEngine: Send {
 
     /// Counters so far.
     fn stats(&self) -> Stats;
+
+    /// Counters of each stream, both ways; none where an engine does not count them apart.
+    fn streams(&self, _now: Time) -> Vec<StreamStats> {
+        Vec::new()
+    }
 }
 
 /// Makes engines: the real ones, or fakes in tests of the layers above.
@@ -489,6 +494,28 @@ pub struct Bandwidth {
     pub rtt: Option<Duration>,
     /// Lost packets of the last feedback, in 1/256.
     pub loss: u8,
+}
+
+/// Counters of one stream, from its first packet on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamStats {
+    pub ssrc: u32,
+    /// We send it; else it comes.
+    pub sent: bool,
+    /// Each once, repairs that mended something included.
+    pub packets: u64,
+    /// Of their payloads.
+    pub bytes: u64,
+    /// Packets that came as a repair, or that we sent again.
+    pub repaired: u64,
+    /// Packets that never came; of what we send, as the other side says.
+    pub lost: u64,
+    /// How uneven they arrive (RFC 3550 §6.4.1); of what we send, as the other side says.
+    pub jitter: Duration,
+    /// Of payload, lately.
+    pub bits_per_second: u64,
+    /// When the newest packet came or went, µs of the monotonic clock.
+    pub last_us: u64,
 }
 
 /// Counters of one engine.

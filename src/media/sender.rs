@@ -109,6 +109,11 @@ impl Sender {
         }
     }
 
+    /// The codec of the next frame.
+    pub fn codec(&self) -> Codec {
+        self.codec
+    }
+
     /// The SSRC of the smallest encoding, which is the source's primary one.
     pub fn ssrc(&self) -> u32 {
         self.encodings.first().map_or(0, |e| e.ssrc)

@@ -44,6 +44,11 @@ impl Sending {
         self.session.and(self.allocation.next_deadline())
     }
 
+    /// The height with which an encoding is sent, if it is.
+    pub fn height(&self, track: TrackKey, encoding: u32) -> Option<u32> {
+        self.heights.get(&(track, encoding)).copied().filter(|h| *h > 0)
+    }
+
     /// Encodings of a track that are not to be sent now, one bit each.
     pub fn idle(&self, track: TrackKey) -> u32 {
         let idle = self.told.iter().filter(|((t, _), target)| *t == track && target.bps == 0);

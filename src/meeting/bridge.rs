@@ -33,12 +33,24 @@ pub struct Link {
     maps: SourceMaps,
     pub(super) forwarded: Forwarded,
     pub(super) connectivity: Connectivity,
+    /// Where the bridge is, as the focus names it.
+    pub(super) region: Option<String>,
 }
 
 impl Link {
     /// Whether it belongs to this session.
     pub fn is_of(&self, session: SessionKey) -> bool {
         self.session == session
+    }
+
+    /// The session that it belongs to.
+    pub fn session(&self) -> SessionKey {
+        self.session
+    }
+
+    /// Empty slots that are silent, and may be forgotten: their SSRCs.
+    pub fn reclaim(&mut self, silent: impl Fn(u32) -> bool) -> Vec<u32> {
+        self.maps.reclaim(silent)
     }
 
     /// Says something while the channel is open; it does not wait for that.
@@ -84,6 +96,7 @@ impl Meeting {
             maps: SourceMaps::default(),
             forwarded: Forwarded::default(),
             connectivity: Connectivity::default(),
+            region: offer.region.clone(),
         });
         self.signal_bridge();
         for endpoint in self.roster.keys().cloned().collect::<Vec<_>>() {

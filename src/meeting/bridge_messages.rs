@@ -1,14 +1,16 @@
 //! What the bridge says on its channel, as events (docs/protocol/04 §2, §3).
 
-use super::event::{Connectivity, EndpointMessage, EventKind, RoundTrip, Speaker, TrackKey};
+use super::event::{Connectivity, EndpointMessage, EventKind, ParticipantStats, RoundTrip, Speaker, TrackKey};
 use super::machine::Meeting;
 use crate::bridge::SpeakerChange;
 use crate::bridge::forwarded::About;
 use crate::bridge::ping::Ping;
+use crate::bridge::stats::of_message;
 use crate::jingle::SessionKey;
 use crate::time::Time;
 use crate::wire::colibri::{FromBridge, Speakers};
 use crate::wire::source_info::{SourceKind, parse_name};
+use serde_json::{Map, Value};
 
 impl Meeting {
     /// A message of the bridge.
@@ -43,9 +45,8 @@ impl Meeting {
             FromBridge::ConnectionStats { downlink } => {
                 self.emit(EventKind::Downlink { bits_per_second: downlink });
             }
-            FromBridge::ServerHello { .. }
-            | FromBridge::EndpointStats { .. }
-            | FromBridge::SyntheticSourceSending { .. } => {}
+            FromBridge::EndpointStats { from, stats } => self.on_stats(from, &stats),
+            FromBridge::ServerHello { .. } | FromBridge::SyntheticSourceSending { .. } => {}
             FromBridge::Unknown(_) => self.unhandled += 1,
         }
     }
@@ -64,6 +65,9 @@ impl Meeting {
     }
 
     fn on_endpoint_message(&mut self, from: String, to: &str, payload: String, now: Time) {
+        if let Some(stats) = of_message(&payload) {
+            return self.on_stats(from, &stats);
+        }
         let Some(ping) = Ping::read(&payload) else {
             let participant = self.roster.get(&from).map(|p| p.key);
             let m = EndpointMessage { participant, endpoint_id: from, private: !to.is_empty(), payload };
@@ -77,6 +81,13 @@ impl Meeting {
         if let (Some(round_trip), Some(participant)) = (measured, self.roster.get(&from).map(|p| p.key)) {
             self.emit(EventKind::RoundTrip(RoundTrip { participant, endpoint_id: from, round_trip }));
         }
+    }
+
+    fn on_stats(&mut self, from: String, stats: &Map<String, Value>) {
+        let Some(participant) = self.roster.get(&from).map(|p| p.key) else { return };
+        let Some(stats) = self.remote_stats.set(&from, stats).cloned() else { return };
+        let told = ParticipantStats { participant, endpoint_id: from, stats };
+        self.emit(EventKind::ParticipantStats(Box::new(told)));
     }
 
     /// Tells that the bridge forwards a source, or why not.
@@ -120,6 +131,7 @@ impl Meeting {
     /// Somebody left: what was known of them goes.
     pub(super) fn forget_endpoint(&mut self, endpoint: &str) {
         self.provenance.forget(endpoint);
+        self.remote_stats.remove(endpoint);
         if let Some(change) = self.speakers.remove(endpoint) {
             self.tell_speakers(change);
         }

@@ -205,6 +205,7 @@ impl Meeting {
             // word when that is not possible now; a path that fails for good is a matter of its own.
             peer::Event::Ice(IceState::Disconnected) if path == MediaPath::Bridge => {
                 let _refused = self.jingle.request_ice_restart(session, now);
+                self.interrupted(now);
             }
             peer::Event::Ice(_) | peer::Event::Bye(_) => {}
             peer::Event::Secure => {
@@ -216,6 +217,7 @@ impl Meeting {
                 self.emit(EventKind::Media(path, MediaState::Connected { endpoint_id }));
                 self.refresh_video();
                 self.watch_streaming(now);
+                self.measure_from(now);
             }
             // A session that does not carry our frames now wants nothing that a program could give.
             peer::Event::KeyFrameWanted(_) | peer::Event::Bandwidth(_) if !active => {}

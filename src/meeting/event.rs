@@ -8,6 +8,7 @@ use crate::error::Error;
 pub use crate::jingle::SourceRefusal;
 use crate::media::kind::{Codec, MediaType, VideoType};
 pub use crate::media::kind::{ParticipantKey, TrackKey};
+use crate::wire::colibri::EndpointStats;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -90,6 +91,10 @@ pub enum EventKind {
     RestartRefused {
         condition: String,
     },
+    /// What another endpoint says of its connection (docs/protocol/04 §2.4). Coalesced.
+    ParticipantStats(Box<ParticipantStats>),
+    /// Ours of the last ten seconds, as the others are told them. Coalesced.
+    LocalStats(Box<LocalStats>),
     /// What the bridge thinks that our downlink carries, bit/s. Coalesced.
     Downlink {
         bits_per_second: u64,
@@ -308,6 +313,24 @@ pub struct SourcesRefused {
     /// Their source names.
     pub names: Vec<String>,
     pub why: SourceRefusal,
+}
+
+/// What an endpoint says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParticipantStats {
+    pub participant: ParticipantKey,
+    pub endpoint_id: String,
+    pub stats: EndpointStats,
+}
+
+/// What we say of ourselves.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LocalStats {
+    /// The way that carries our media; none before the first ten seconds of it are over.
+    pub path: Option<MediaPath>,
+    /// To the other end of it and back.
+    pub round_trip: Option<Duration>,
+    pub stats: EndpointStats,
 }
 
 /// The shortest of the measured round trips to an endpoint.

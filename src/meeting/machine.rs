@@ -4,6 +4,7 @@ use super::bandwidth::Sending;
 use super::bridge::Link;
 use super::event::{ClientState, Event, EventKind, MAIN_ROOM, Participant, ParticipantKey, TimelineStage, TrackKey};
 use super::io::{ConnectionKey, Input, Output, SocketsKey};
+use super::measure::Measured;
 use super::medias::Medias;
 use super::options::{ClientOptions, DEFAULT_JITTER, DEFAULT_JOIN_TIMEOUT};
 use super::provenance::Provenance;
@@ -12,7 +13,7 @@ use super::streaming::Streams;
 use super::tones::Pressing;
 use super::tracks::Tracks;
 use super::{ReaderKey, ReaderOptions};
-use crate::bridge::{AllConstraints, Outbox, Pinger, Speakers};
+use crate::bridge::{AllConstraints, Outbox, Pinger, RemoteStats, Speakers};
 use crate::conference::{Room, RoomConfig};
 use crate::env::Env;
 use crate::error::{Code, Error, Stage};
@@ -116,6 +117,9 @@ pub struct Meeting {
     pub(super) reached: BTreeSet<TimelineStage>,
     pub(super) visitors: bool,
     pub(super) provenance: Provenance,
+    /// What the others say of their connections.
+    pub(super) remote_stats: RemoteStats,
+    pub(super) measured: Measured,
     /// Application messages that wait for the channel.
     pub(super) outbox: Outbox,
     /// A channel to the bridge was open in this meeting.
@@ -227,6 +231,8 @@ impl Meeting {
             reached: BTreeSet::new(),
             visitors: false,
             provenance: Provenance::default(),
+            remote_stats: RemoteStats::default(),
+            measured: Measured::default(),
             outbox: Outbox::default(),
             had_channel: false,
             started: false,
@@ -316,6 +322,7 @@ impl Meeting {
         let room = self.room.as_ref().and_then(Room::next_deadline);
         let media = self.medias.next_deadline();
         let bridge = earliest(self.channel_deadline(), self.streaming.next_deadline());
+        let bridge = earliest(bridge, self.measured.next_deadline());
         let sending = earliest(self.sending.next_deadline(), self.selection.next_deadline());
         let sending = earliest(sending, self.tones_deadline());
         [stream, room, self.jingle.next_deadline(), media, bridge, sending].into_iter().fold(own, earliest)
@@ -348,6 +355,9 @@ impl Meeting {
         }
         if due(self.streaming.next_deadline()) {
             self.watch_streaming(now);
+        }
+        if due(self.measured.next_deadline()) {
+            self.sum_up(now);
         }
         if due(self.sending.next_deadline()) {
             self.sharing_timeout(now);

@@ -18,6 +18,7 @@ pub mod event;
 mod frames;
 pub mod io;
 pub mod machine;
+pub mod measure;
 mod medias;
 pub mod options;
 mod provenance;

@@ -5,11 +5,13 @@
 
 use super::event::{MediaPath, TrackKey};
 use super::io::SocketsKey;
+use super::options::MAX_ENCODINGS;
 use super::tracks::Tracks;
 use crate::env::Env;
 use crate::jingle::{Codec as JingleCodec, Negotiated, NegotiatedPayload, RemoteSource, SessionKey};
 use crate::media::early::Early;
 use crate::media::kind::{Codec, MediaType, VideoType};
+use crate::media::meter::Meter;
 use crate::media::peer::{
     Candidate, CodecKind, Command, ExtensionIds, IceCredentials, IncomingRtp, PayloadType, PeerEngine, RtpConfig,
     Sender as EngineSender, SenderReport,
@@ -17,7 +19,7 @@ use crate::media::peer::{
 use crate::media::receiver::Receiver;
 use crate::media::sender::{SendError, Sender};
 use crate::media::telephone_event::Keys;
-use crate::media::{EncodedFrame, OutgoingFrame};
+use crate::media::{EncodedFrame, OutgoingFrame, vp8};
 use crate::time::{Time, earliest};
 use crate::wire::jingle::Media;
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -55,13 +57,33 @@ impl From<&RemoteSource> for Source {
     }
 }
 
+/// Frames as they were counted.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Frames {
+    pub count: u64,
+    pub meter: Meter,
+    pub codec: Option<Codec>,
+    /// Of the last key frame; 0: not known.
+    pub size: (u16, u16),
+}
+
+impl Frames {
+    fn count(&mut self, codec: Codec, size: Option<(u16, u16)>, now_us: u64) {
+        self.count += 1;
+        self.meter.add(1, now_us);
+        self.codec = Some(codec);
+        self.size = size.unwrap_or(self.size);
+    }
+}
+
 /// A remote source of this session.
-struct Incoming {
-    owner: Arc<str>,
-    name: Arc<str>,
-    media: MediaType,
-    receiver: Receiver,
-    ssrcs: Vec<u32>,
+pub(super) struct Incoming {
+    pub owner: Arc<str>,
+    pub name: Arc<str>,
+    pub media: MediaType,
+    pub receiver: Receiver,
+    pub ssrcs: Vec<u32>,
+    pub frames: Frames,
     /// Packets that came, and when the last one did.
     packets: u64,
     last: Option<Time>,
@@ -70,13 +92,15 @@ struct Incoming {
 }
 
 /// A local source of this session.
-struct Outgoing {
-    track: TrackKey,
-    media: MediaType,
+pub(super) struct Outgoing {
+    pub track: TrackKey,
+    pub media: MediaType,
     /// The encodings that the program makes.
     made: u32,
     /// Of those that go out here: all of them to the bridge, to a peer the largest alone.
-    sender: Sender,
+    pub sender: Sender,
+    /// Frames of each encoding.
+    pub frames: [Frames; MAX_ENCODINGS as usize],
     /// The session takes none of its codec now.
     refused: bool,
 }
@@ -89,7 +113,7 @@ impl Outgoing {
     }
 
     /// The smallest encoding that goes out here.
-    fn first(&self) -> u32 {
+    pub fn first(&self) -> u32 {
         self.made.saturating_sub(self.sender.ssrcs().count() as u32)
     }
 }
@@ -126,7 +150,7 @@ pub struct MediaSession {
     /// Our description may go out: the engine has had its sockets.
     pub described: bool,
     negotiated: Option<Negotiated>,
-    incoming: Vec<Option<Incoming>>,
+    pub(super) incoming: Vec<Option<Incoming>>,
     free: Vec<usize>,
     by_name: HashMap<Arc<str>, usize>,
     by_ssrc: HashMap<u32, usize>,
@@ -134,7 +158,7 @@ pub struct MediaSession {
     ready: VecDeque<usize>,
     /// No receiver wants to be told of the time before this.
     gaps: Option<Time>,
-    outgoing: Vec<Outgoing>,
+    pub(super) outgoing: Vec<Outgoing>,
     /// Keys of a telephone that were heard, with the source. Drained after each packet.
     keys: VecDeque<(Arc<str>, Arc<str>, char)>,
     early: Early,
@@ -235,7 +259,7 @@ impl MediaSession {
             let mut sender = Sender::simulcast(t.codec, *primary, larger, p.pt, env);
             sender.set_dependency_descriptor(negotiated.extensions.dependency_descriptor);
             let (track, media, made) = (t.key, t.codec.media_type(), t.options.encodings());
-            self.outgoing.push(Outgoing { track, media, made, sender, refused: false });
+            self.outgoing.push(Outgoing { track, media, made, sender, frames: Default::default(), refused: false });
         }
     }
 
@@ -304,8 +328,13 @@ impl MediaSession {
             return Ok(false);
         }
         let (engine, sender) = (&mut self.engine, &mut o.sender);
+        let codec = sender.codec();
         sender.frame(frame, now, |p| engine.send_rtp(&p, now))?;
-        Ok(sender.frames() == 1)
+        if let Some(f) = o.frames.get_mut(frame.encoding as usize) {
+            let size = if codec == Codec::Vp8 { vp8::size(&frame.data) } else { None };
+            f.count(codec, size, now.mono_us);
+        }
+        Ok(o.sender.frames() == 1)
     }
 
     /// Whether these sockets are ours.
@@ -367,8 +396,9 @@ impl MediaSession {
                     self.incoming.len() - 1
                 });
                 self.by_name.insert(name.clone(), at);
-                let (ssrcs, packets, last, awaited) = (Vec::new(), 0, None, false);
-                self.incoming[at] = Some(Incoming { owner, name, media, receiver, ssrcs, packets, last, awaited });
+                let (ssrcs, frames, packets, last, awaited) = (Vec::new(), Frames::default(), 0, None, false);
+                self.incoming[at] =
+                    Some(Incoming { owner, name, media, receiver, ssrcs, frames, packets, last, awaited });
                 at
             }
         };
@@ -487,9 +517,11 @@ impl MediaSession {
     /// The next whole frame of anybody.
     pub fn poll_frame(&mut self) -> Option<EncodedFrame> {
         while let Some(at) = self.ready.front() {
-            let frame = self.incoming[*at].as_mut().and_then(|i| i.receiver.poll_frame());
-            if frame.is_some() {
-                return frame;
+            if let Some(i) = &mut self.incoming[*at]
+                && let Some(frame) = i.receiver.poll_frame()
+            {
+                i.frames.count(frame.codec, frame.size, frame.arrival_us);
+                return Some(frame);
             }
             self.ready.pop_front();
         }

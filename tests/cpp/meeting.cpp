@@ -86,6 +86,11 @@ int main(int argc, char **argv) {
     check(bobs.find_participant(frame.participant_key).value() == bobs.find_participant(alices.endpoint_id()).value());
     check(!bobs.find_participant(std::uint64_t(0)) && bob.stats().unknown_frames == 0);
 
+    auto counted = alices.stats().value();
+    check(!counted.tracks.empty() && counted.tracks[0].local && counted.tracks[0].frames > 0 && counted.tracks[0].track == microphone.get());
+    auto heard = bobs.stats().value();
+    check(!heard.tracks.empty() && !heard.tracks[0].local && heard.tracks[0].packets > 0 && heard.tracks[0].track == added->track.get());
+
     check(microphone.set_muted(true).operator bool() && writer.write(opus, sizeof opus) == JMEET_ERR_MUTED);
     bool muted = false;
     while (!muted) {

@@ -90,6 +90,10 @@ class Meetings(unittest.IsolatedAsyncioTestCase):
             self.assertIn(seen.data, frames)
             self.assertEqual((seen.codec, seen.size), (jmeet.Codec.VP8, (320, 180)))
             self.assertLessEqual(heard.time, jmeet.now())
+            ours = [t for t in alice.stats().tracks if t.local and t.media == jmeet.Media.VIDEO]
+            self.assertTrue(ours and ours[0].frames > 0 and ours[0].size == (320, 180), ours)
+            theirs = [t for t in bob.stats().tracks if not t.local and t.track_key == heard.track_key]
+            self.assertTrue(theirs and theirs[0].packets > 0 and theirs[0].codec == jmeet.Codec.OPUS, theirs)
             await microphone.mute()
             self.assertFalse(await microphone.write(SILENCE))
             while not (await until(bob, jmeet.TrackUpdated)).track.muted:

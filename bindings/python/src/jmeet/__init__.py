@@ -12,23 +12,24 @@ from ._media import Frame, LocalTrack, Reader, ReaderStats
 from ._meeting import Meeting, join, now
 from .events import (
     Bandwidth, BridgeChanged, BridgeChannel, BridgeChannelChanged, BridgeOffered, Changed, Codec, CodecWanted,
-    Connectivity, Downlink, EndpointMessage, Event, FocusChanged, Ignored, Joined, KeyFrameWanted, Media,
-    MediaChanged, MediaPath, MediaState, Message, Overrun, Participant, ParticipantJoined, ParticipantLeft,
-    ParticipantStatus, ParticipantUpdated, RestartRefused, Role, RoleChanged, RoundTrip, SourceRefusal,
-    SourcesRefused, Speaker, StartMuted, State, StateChanged, Streaming, SubjectChanged, Suspended, TargetBitrate,
-    Timeline, TimelineStage, Tone, Track, TrackAdded, TrackForwarded, TrackRemoved, TrackStatus, TrackStreaming,
-    TrackUpdated, VideoType,
+    Connection, Connectivity, Downlink, EndpointMessage, Event, FocusChanged, Ignored, Joined, KeyFrameWanted,
+    LocalStats, Media, MediaChanged, MediaPath, MediaState, Message, Overrun, Participant, ParticipantJoined,
+    ParticipantLeft, ParticipantStats, ParticipantStatus, ParticipantUpdated, RestartRefused, Role, RoleChanged,
+    RoundTrip, SourceRefusal, SourcesRefused, Speaker, StartMuted, State, StateChanged, Statistics, Streaming,
+    SubjectChanged, Suspended, TargetBitrate, Timeline, TimelineStage, Tone, Track, TrackAdded, TrackForwarded,
+    TrackRemoved, TrackStats, TrackStatus, TrackStreaming, TrackUpdated, VideoType,
 )
 
 __version__: str = _lib.jmeet_version().decode()
 
 __all__ = [
     "Bandwidth", "BridgeChanged", "BridgeChannel", "BridgeChannelChanged", "BridgeOffered", "Changed", "Codec",
-    "CodecWanted", "Connectivity", "Downlink", "EndpointMessage", "Error", "Event", "FocusChanged", "Frame",
-    "Ignored", "Joined", "KeyFrameWanted", "LocalTrack", "Media", "MediaChanged", "MediaPath", "MediaState",
-    "Meeting", "Message", "Overrun", "Participant", "ParticipantJoined", "ParticipantLeft", "ParticipantStatus",
-    "ParticipantUpdated", "Reader", "ReaderStats", "RestartRefused", "Role", "RoleChanged", "RoundTrip",
-    "SourceRefusal", "SourcesRefused", "Speaker", "Stage", "StartMuted", "State", "StateChanged", "Status",
-    "Streaming", "SubjectChanged", "Suspended", "TargetBitrate", "Timeline", "TimelineStage", "Tone", "Track",
-    "TrackAdded", "TrackForwarded", "TrackRemoved", "TrackStatus", "TrackStreaming", "TrackUpdated", "VideoType", "join", "now",
+    "CodecWanted", "Connection", "Connectivity", "Downlink", "EndpointMessage", "Error", "Event", "FocusChanged",
+    "Frame", "Ignored", "Joined", "KeyFrameWanted", "LocalStats", "LocalTrack", "Media", "MediaChanged", "MediaPath",
+    "MediaState", "Meeting", "Message", "Overrun", "Participant", "ParticipantJoined", "ParticipantLeft",
+    "ParticipantStats", "ParticipantStatus", "ParticipantUpdated", "Reader", "ReaderStats", "RestartRefused", "Role",
+    "RoleChanged", "RoundTrip", "SourceRefusal", "SourcesRefused", "Speaker", "Stage", "StartMuted", "State",
+    "StateChanged", "Statistics", "Status", "Streaming", "SubjectChanged", "Suspended", "TargetBitrate", "Timeline",
+    "TimelineStage", "Tone", "Track", "TrackAdded", "TrackForwarded", "TrackRemoved", "TrackStats", "TrackStatus",
+    "TrackStreaming", "TrackUpdated", "VideoType", "join", "now",
 ]

@@ -259,6 +259,62 @@ class RestartRefusedInfo(Sized):
 
 
 @struct
+class LocalStats(Sized):
+    struct_size: u32
+    quality: u32
+    path: u32
+    max_height: u32
+    round_trip_us: u64
+    audio_upload_kbps: u32
+    audio_download_kbps: u32
+    video_upload_kbps: u32
+    video_download_kbps: u32
+    loss_upload: u32
+    loss_download: u32
+
+
+@struct
+class ParticipantStatsInfo(Sized):
+    struct_size: u32
+    quality: u32
+    participant: handle
+    endpoint_id: Str
+    server_region: Str
+    round_trip_ms: u32
+    max_height: u32
+    audio_upload_kbps: u32
+    audio_download_kbps: u32
+    video_upload_kbps: u32
+    video_download_kbps: u32
+    loss_upload: u32
+    loss_download: u32
+
+
+@struct
+class TrackStats(Sized):
+    struct_size: u32
+    media: u32
+    path: u32
+    codec: u32
+    encoding: u32
+    local: flag
+    track: handle
+    track_key: u64
+    packets: u64
+    bytes: u64
+    lost: u64
+    repaired: u64
+    jitter_us: u64
+    bits_per_second: u64
+    frames: u64
+    damaged: u64
+    frames_per_second: u32
+    width: u32
+    height: u32
+    reserved: u32
+
+
+@struct
 class Speaking(Sized):
     struct_size: u32
     silence: flag
@@ -278,6 +334,9 @@ class TrackStatus(Sized):
 class ParticipantStatus(Sized):
     struct_size: u32
     active: flag
+    has_quality: flag
+    quality: u32
+    reserved: u32
     round_trip_us: u64
 
 
@@ -508,6 +567,13 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "jmeet_event_sources_refused": (I32, [H, _to(SourcesRefusedInfo)]),
     "jmeet_event_start_muted": (I32, [H, _to(StartMutedInfo)]),
     "jmeet_event_restart_refused": (I32, [H, _to(RestartRefusedInfo)]),
+    "jmeet_event_participant_stats": (I32, [H, _to(ParticipantStatsInfo)]),
+    "jmeet_event_local_stats": (I32, [H, _to(LocalStats)]),
+    "jmeet_conference_stats_new": (I32, [H, I32, OUT, OUT]),
+    "jmeet_stats_get": (I32, [H, _to(LocalStats)]),
+    "jmeet_stats_size": (ctypes.c_size_t, [H]),
+    "jmeet_stats_get_track": (I32, [H, ctypes.c_size_t, _to(TrackStats)]),
+    "jmeet_stats_free": (I32, [H]),
     "jmeet_event_downlink": (I32, [H, _to(DownlinkInfo)]),
     "jmeet_event_key_frame_wanted": (I32, [H, _to(KeyFrameWantedInfo)]),
     "jmeet_event_target_bitrate": (I32, [H, _to(TargetBitrateInfo)]),

@@ -37,6 +37,13 @@ def track(info: _abi.TrackInfo) -> e.Track:
     )
 
 
+def local_stats(info: _abi.LocalStats) -> e.LocalStats:
+    return e.LocalStats(e.MediaPath(info.path), e.Connection(
+        info.quality, info.round_trip_us / 1e6, info.max_height, info.audio_upload_kbps, info.audio_download_kbps,
+        info.video_upload_kbps, info.video_download_kbps, info.loss_upload, info.loss_download,
+    ))
+
+
 def convert(
     event: int, kind: int, roster: dict[str, e.Participant], local: Mapping[int, LocalTrack],
     find: Callable[[str], e.Participant],
@@ -151,6 +158,15 @@ def convert(
     if kind == 35:
         tone = read(event, "tone", _abi.ToneInfo)
         return e.Tone(find(str(tone.endpoint_id)), chr(tone.key))
+        said_of = read(event, "participant_stats", _abi.ParticipantStatsInfo)
+        connection = e.Connection(
+            said_of.quality, said_of.round_trip_ms / 1e3, said_of.max_height, said_of.audio_upload_kbps,
+            said_of.audio_download_kbps, said_of.video_upload_kbps, said_of.video_download_kbps, said_of.loss_upload,
+            said_of.loss_download,
+        )
+        return e.ParticipantStats(find(str(said_of.endpoint_id)), connection, str(said_of.server_region))
+    if kind == 37:
+        return local_stats(read(event, "local_stats", _abi.LocalStats))
     if kind == 27:
         return e.Downlink(read(event, "downlink", _abi.DownlinkInfo).bits_per_second)
     return None

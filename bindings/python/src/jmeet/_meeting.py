@@ -12,12 +12,12 @@ from typing import Any, Literal
 
 from . import _abi
 from ._abi import lib
-from ._convert import CLOSED, REQUEST_DONE, convert, participant, read, track
+from ._convert import CLOSED, REQUEST_DONE, convert, local_stats, participant, read, track
 from ._errors import Error, Status, check, from_info
 from ._media import LocalTrack, Reader
 from .events import (
-    Codec, Event, Ignored, Media, Overrun, Participant, ParticipantStatus, Streaming, Suspended, TimelineStage, Track,
-    TrackStatus, VideoType,
+    Codec, Event, Ignored, Media, MediaPath, Overrun, Participant, ParticipantStatus, Statistics, Streaming, Suspended,
+    TimelineStage, Track, TrackStats, TrackStatus, VideoType,
 )
 
 # Events that wait here at most before the library's queue, which folds what is outdated, keeps the rest.
@@ -370,7 +370,9 @@ class Meeting:
         handle, out = ctypes.c_void_p(), _abi.ParticipantStatus()
         check(lib.jmeet_conference_find_participant(self._room, _bytes(who.id), ctypes.byref(handle)))
         check(lib.jmeet_participant_get_status(handle, ctypes.byref(out)))
-        return ParticipantStatus(out.active, out.round_trip_us / 1e6 if out.round_trip_us else None)
+        return ParticipantStatus(
+            out.active, out.round_trip_us / 1e6 if out.round_trip_us else None, out.quality if out.has_quality else None,
+        )
 
     def _people(self, found: ctypes.c_void_p) -> list[Participant]:
         try:
@@ -395,6 +397,24 @@ class Meeting:
             for who in self._people(found):
                 return who
         return Participant(endpoint_id)
+
+    def stats(self, timeout: float = 1.0) -> Statistics:
+        """Our own statistics; waits for the library's thread, for so many seconds at most."""
+        taken, error = ctypes.c_void_p(), ctypes.c_void_p()
+        check(lib.jmeet_conference_stats_new(self._room, round(timeout * 1000), ctypes.byref(taken), ctypes.byref(error)), error)
+        try:
+            own, tracks = _abi.LocalStats(), []
+            check(lib.jmeet_stats_get(taken, ctypes.byref(own)))
+            for index in range(lib.jmeet_stats_size(taken)):
+                t = _abi.TrackStats()
+                check(lib.jmeet_stats_get_track(taken, index, ctypes.byref(t)))
+                tracks.append(TrackStats(
+                    t.track_key, t.local, Media(t.media), MediaPath(t.path), Codec(t.codec), t.encoding, t.packets, t.bytes, t.lost,
+                    t.repaired, t.jitter_us / 1e6, t.bits_per_second, t.frames, t.damaged, t.frames_per_second, (t.width, t.height),
+                ))
+            return Statistics(local_stats(own), tuple(tracks))
+        finally:
+            lib.jmeet_stats_free(taken)
 
     def ignored(self) -> Ignored:
         """What came from the server so far and was passed over."""

@@ -368,6 +368,77 @@ class Tone:
 
 
 @dataclass(frozen=True, slots=True)
+class Connection:
+    """A connection in the last ten seconds. What is not known is 0."""
+
+    #: How good it is, from 0 to 100.
+    quality: int
+    #: To the other end and back, in seconds.
+    round_trip: float
+    #: Greatest height that is sent.
+    max_height: int
+    audio_upload_kbps: int
+    audio_download_kbps: int
+    video_upload_kbps: int
+    video_download_kbps: int
+    #: Lost packets in percent.
+    loss_upload: int
+    loss_download: int
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantStats:
+    """What a participant says of their connection."""
+
+    participant: Participant
+    connection: Connection
+    server_region: str
+
+
+@dataclass(frozen=True, slots=True)
+class LocalStats:
+    """Our own connection in the last ten seconds, as the others are told of it."""
+
+    path: MediaPath
+    connection: Connection
+
+
+@dataclass(frozen=True, slots=True)
+class TrackStats:
+    """Counters of one stream of one track on one way; `Meeting.stats`."""
+
+    track_key: int
+    local: bool
+    media: Media
+    path: MediaPath
+    codec: Codec
+    #: Of ours: which encoding.
+    encoding: int
+    packets: int
+    bytes: int
+    #: Packets that never came; of ours as the other end reports them.
+    lost: int
+    #: Packets that came as a repair, or that we sent again.
+    repaired: int
+    #: Seconds.
+    jitter: float
+    bits_per_second: int
+    frames: int
+    damaged: int
+    frames_per_second: int
+    #: Width and height of the last key frame; 0: not known.
+    size: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """What was summed up last, and every stream as of now."""
+
+    own: LocalStats
+    tracks: tuple[TrackStats, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TrackStatus:
     """How a remote track does now; `Meeting.track_status`."""
 
@@ -385,6 +456,8 @@ class ParticipantStatus:
     active: bool
     #: Through the bridge to them and back, in seconds; None: not measured.
     round_trip: float | None
+    #: How good they say that it is, from 0 to 100; None: they did not.
+    quality: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -463,5 +536,5 @@ Event: TypeAlias = (
     | SubjectChanged | TrackAdded | TrackUpdated | TrackRemoved | FocusChanged | MediaChanged | BridgeOffered
     | KeyFrameWanted | TargetBitrate | CodecWanted | Bandwidth | Timeline | Overrun | BridgeChannelChanged | Speaker
     | EndpointMessage | TrackForwarded | Downlink | BridgeChanged | TrackStreaming | Connectivity | RoundTrip
-    | SourcesRefused | StartMuted | RestartRefused | Tone
+    | SourcesRefused | StartMuted | RestartRefused | ParticipantStats | LocalStats | Tone
 )
