@@ -439,6 +439,13 @@ enum jmeet_event_kind
     JMEET_EVENT_RESTART_REFUSED = 34,
     /** Somebody pressed a key of a telephone, in the audio of a track that is read: `jmeet_event_tone`. */
     JMEET_EVENT_TONE = 35,
+    /**
+     * What a participant says of their connection, every ten seconds: `jmeet_event_participant_stats`. The newest of each counts. In
+     * meetings of more than 20 the bridge passes on those of whom we look at only.
+     */
+    JMEET_EVENT_PARTICIPANT_STATS = 36,
+    /** Our own connection in the last ten seconds, as the others are told of it: `jmeet_event_local_stats`. The newest counts. */
+    JMEET_EVENT_LOCAL_STATS = 37,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -1481,6 +1488,96 @@ typedef struct {
     jmeet_str endpoint_id;
 } jmeet_tone_info;
 
+/** Of PARTICIPANT_STATS. What they did not say is 0. */
+typedef struct {
+    uint32_t struct_size;
+    /** How good their connection is, from 0 to 100. */
+    uint32_t quality;
+    /** Whose, while they are in the room; else NULL. */
+    jmeet_participant *participant;
+    jmeet_str endpoint_id;
+    /** Where their bridge is; may be empty. */
+    jmeet_str server_region;
+    /** From them to their bridge and back, in milliseconds. */
+    uint32_t round_trip_ms;
+    /** Greatest height that they send, in pixels. */
+    uint32_t max_height;
+    uint32_t audio_upload_kbps;
+    uint32_t audio_download_kbps;
+    uint32_t video_upload_kbps;
+    uint32_t video_download_kbps;
+    /** Lost packets in percent. */
+    uint32_t loss_upload;
+    uint32_t loss_download;
+} jmeet_participant_stats_info;
+
+/** Our own connection in the last ten seconds. All 0 before the first of them are over. */
+typedef struct {
+    uint32_t struct_size;
+    /**
+     * How good it is, from 0 to 100: what we send compared with what we should be able to send by now, or loss alone where no
+     * camera is sent.
+     */
+    uint32_t quality;
+    /** A `jmeet_media_path`: the way that carries our media. */
+    uint32_t path;
+    /** Greatest height that we send, in pixels; 0: no video. */
+    uint32_t max_height;
+    /** To the other end of it and back, in microseconds; 0: not known. */
+    uint64_t round_trip_us;
+    /** Payload of audio that went out, in kbit/s. */
+    uint32_t audio_upload_kbps;
+    uint32_t audio_download_kbps;
+    uint32_t video_upload_kbps;
+    uint32_t video_download_kbps;
+    /** Of what we sent, lost packets in percent, as the other end reports them. */
+    uint32_t loss_upload;
+    /** Of what came, lost packets in percent, repaired ones not counted. */
+    uint32_t loss_download;
+} jmeet_local_stats;
+
+/** One stream of one track on one way. Our tracks have one for each encoding; a track that two ways know has one for each. */
+typedef struct {
+    uint32_t struct_size;
+    /** A `jmeet_media`. */
+    uint32_t media;
+    /** A `jmeet_media_path`. */
+    uint32_t path;
+    /** A `jmeet_codec`; UNSPECIFIED before a frame was sent, or put together for a reader. */
+    uint32_t codec;
+    /** Of ours: which encoding. */
+    uint32_t encoding;
+    /** One of ours: it is sent, and lost packets and jitter are as the other end reports them. */
+    bool local;
+    /** NULL when it was removed meanwhile. */
+    jmeet_track *track;
+    /** As in its info. */
+    uint64_t track_key;
+    /** RTP packets, each once. */
+    uint64_t packets;
+    /** Of their payloads. */
+    uint64_t bytes;
+    /** Packets that never came. */
+    uint64_t lost;
+    /** Packets that came as a repair, or that we sent again. */
+    uint64_t repaired;
+    /** How uneven packets arrive (RFC 3550), in microseconds. */
+    uint64_t jitter_us;
+    /** Of payload, in the last second. */
+    uint64_t bits_per_second;
+    /** Whole frames. Of somebody else's only while a reader reads them. */
+    uint64_t frames;
+    /** Frames that could not be put together, or not be decoded without one that could not. */
+    uint64_t damaged;
+    /** In the last second. */
+    uint32_t frames_per_second;
+    /** Of the last key frame, in pixels; 0: not known. */
+    uint32_t width;
+    uint32_t height;
+    /** Must not be read; 0. */
+    uint32_t reserved;
+} jmeet_track_stats;
+
 /** How a writer is made. No choices yet. */
 typedef struct {
     uint32_t struct_size;
@@ -2258,6 +2355,30 @@ jmeet_status jmeet_start_muted_info_init(jmeet_start_muted_info *info,
 jmeet_status jmeet_restart_refused_info_init(jmeet_restart_refused_info *info,
                                              size_t size);
 
+/** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
+jmeet_status jmeet_tone_info_init(jmeet_tone_info *info,
+                                  size_t size);
+
+/** Reads a TONE. */
+jmeet_status jmeet_event_tone(const jmeet_event *event, jmeet_tone_info *info);
+
+/**
+ * Presses keys of a telephone on an audio track of ours, one after the other, as events in its audio (RFC 4733): `keys` such as "123#", of
+ * '0' to '9', '*', '#', 'A' to 'D', at most 128. Each is held for `held_ms` (40 to 6000; 0: 200), with a pause of `gap_ms` (30 to 6000; 0: 200)
+ * after it. While one is held, frames of the track are not sent. With a `tag` a REQUEST_DONE comes when the last was released, or why not:
+ * `JMEET_ERR_MUTED`, `JMEET_ERR_NOT_READY` (nobody receives media yet, or any more), `JMEET_ERR_CODEC` (the other side takes none),
+ * `JMEET_ERR_BUSY` (those before are not done), `JMEET_ERR_GONE`, `JMEET_ERR_CANCELLED`. Any thread; does not block.
+ *
+ * Errors: `JMEET_ERR_INVALID_ARGUMENT`: not ours, not audio, no such key, or a time out of range. `JMEET_ERR_TOO_LARGE`: too many keys.
+ * `JMEET_ERR_GONE`, `JMEET_ERR_BUSY`, `JMEET_ERR_CLOSED`, `JMEET_ERR_NULL`, `JMEET_ERR_UTF8`, `JMEET_ERR_INVALID_HANDLE`.
+ */
+jmeet_status jmeet_track_send_tones(jmeet_track *track,
+                                    const char *keys,
+                                    uint32_t held_ms,
+                                    uint32_t gap_ms,
+                                    uint64_t tag,
+                                    jmeet_error **error);
+
 /** Reads a PARTICIPANT_STATS. */
 jmeet_status jmeet_event_participant_stats(const jmeet_event *event, jmeet_participant_stats_info *info);
 
@@ -2313,30 +2434,6 @@ jmeet_status jmeet_participant_stats_info_init(jmeet_participant_stats_info *inf
 /** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
 jmeet_status jmeet_track_stats_init(jmeet_track_stats *stats,
                                     size_t size);
-
-/** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
-jmeet_status jmeet_tone_info_init(jmeet_tone_info *info,
-                                  size_t size);
-
-/** Reads a TONE. */
-jmeet_status jmeet_event_tone(const jmeet_event *event, jmeet_tone_info *info);
-
-/**
- * Presses keys of a telephone on an audio track of ours, one after the other, as events in its audio (RFC 4733): `keys` such as "123#", of
- * '0' to '9', '*', '#', 'A' to 'D', at most 128. Each is held for `held_ms` (40 to 6000; 0: 200), with a pause of `gap_ms` (30 to 6000; 0: 200)
- * after it. While one is held, frames of the track are not sent. With a `tag` a REQUEST_DONE comes when the last was released, or why not:
- * `JMEET_ERR_MUTED`, `JMEET_ERR_NOT_READY` (nobody receives media yet, or any more), `JMEET_ERR_CODEC` (the other side takes none),
- * `JMEET_ERR_BUSY` (those before are not done), `JMEET_ERR_GONE`, `JMEET_ERR_CANCELLED`. Any thread; does not block.
- *
- * Errors: `JMEET_ERR_INVALID_ARGUMENT`: not ours, not audio, no such key, or a time out of range. `JMEET_ERR_TOO_LARGE`: too many keys.
- * `JMEET_ERR_GONE`, `JMEET_ERR_BUSY`, `JMEET_ERR_CLOSED`, `JMEET_ERR_NULL`, `JMEET_ERR_UTF8`, `JMEET_ERR_INVALID_HANDLE`.
- */
-jmeet_status jmeet_track_send_tones(jmeet_track *track,
-                                    const char *keys,
-                                    uint32_t held_ms,
-                                    uint32_t gap_ms,
-                                    uint64_t tag,
-                                    jmeet_error **error);
 
 /** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
 jmeet_status jmeet_participant_info_init(jmeet_participant_info *info,
@@ -2747,6 +2844,18 @@ jmeet_status jmeet_frame_release(jmeet_frame_ref *frame);
 /** A `jmeet_tone_info` with every field at its default. */
 #define JMEET_TONE_INFO_INIT \
     { (uint32_t)sizeof(jmeet_tone_info), 0, NULL, NULL, { NULL, 0 } }
+
+/** A `jmeet_participant_stats_info` with every field at its default. */
+#define JMEET_PARTICIPANT_STATS_INFO_INIT \
+    { (uint32_t)sizeof(jmeet_participant_stats_info), 0, NULL, { NULL, 0 }, { NULL, 0 }, 0, 0, 0, 0, 0, 0, 0, 0 }
+
+/** A `jmeet_local_stats` with every field at its default. */
+#define JMEET_LOCAL_STATS_INIT \
+    { (uint32_t)sizeof(jmeet_local_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+
+/** A `jmeet_track_stats` with every field at its default. */
+#define JMEET_TRACK_STATS_INIT \
+    { (uint32_t)sizeof(jmeet_track_stats), 0, 0, 0, 0, false, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /** A `jmeet_writer_options` with every field at its default. */
 #define JMEET_WRITER_OPTIONS_INIT \
