@@ -4,6 +4,8 @@
 //! meeting → client → ffi. See `docs/architecture.md`.
 
 pub mod bridge;
+#[cfg(feature = "cli")]
+pub mod cli;
 #[cfg(feature = "client")]
 pub mod client;
 pub mod conference;
