@@ -99,6 +99,7 @@ impl Meeting {
             region: offer.region.clone(),
         });
         self.signal_bridge();
+        self.watch_streaming(self.clock);
         for endpoint in self.roster.keys().cloned().collect::<Vec<_>>() {
             self.presence_tracks(&endpoint);
         }
@@ -332,7 +333,7 @@ impl Meeting {
         for m in messages.collect::<Vec<_>>() {
             l.say(&m, self.clock);
         }
-        self.watch_streaming(self.clock);
+        self.watch_new_streams(self.clock);
     }
 
     /// Bandwidth follows readers (design §5.5): whoever reads everybody sets the default, the others name their source.

@@ -396,7 +396,8 @@ impl MediaSession {
                     self.incoming.len() - 1
                 });
                 self.by_name.insert(name.clone(), at);
-                let (ssrcs, frames, packets, last, awaited) = (Vec::new(), Frames::default(), 0, None, false);
+                // A track that is known already is told of as soon as it is heard here.
+                let (ssrcs, frames, packets, last, awaited) = (Vec::new(), Frames::default(), 0, None, true);
                 self.incoming[at] =
                     Some(Incoming { owner, name, media, receiver, ssrcs, frames, packets, last, awaited });
                 at

@@ -12,6 +12,10 @@ use std::collections::BTreeMap;
 pub(super) struct Streams {
     tracks: BTreeMap<TrackKey, TrackStreaming>,
     deadline: Option<Time>,
+    /// The newest track that was looked at; keys only grow.
+    newest: Option<TrackKey>,
+    /// Whether no video at all was wanted at that time.
+    none_wanted: bool,
 }
 
 impl Streams {
@@ -29,13 +33,35 @@ impl Streams {
 impl Meeting {
     /// Looks at every remote video track.
     pub(super) fn watch_streaming(&mut self, now: Time) {
+        self.streaming.deadline = None;
+        self.streaming.newest = None;
+        self.look_at_newer(now);
+    }
+
+    /// Sources were added, or something else is wanted of the bridge: looks at the tracks that were never looked at, and at all only
+    /// where it concerns all. In a large conference sources come by hundreds, one by one.
+    pub(super) fn watch_new_streams(&mut self, now: Time) {
+        if self.streaming.none_wanted == self.none_wanted() {
+            self.look_at_newer(now);
+        } else {
+            self.watch_streaming(now);
+        }
+    }
+
+    fn none_wanted(&self) -> bool {
+        self.link.as_ref().is_some_and(|l| l.receive.video().last_n == 0)
+    }
+
+    fn look_at_newer(&mut self, now: Time) {
+        let none_wanted = self.none_wanted();
+        self.streaming.none_wanted = none_wanted;
+        let seen = self.streaming.newest;
         let active = self.medias.active_key().and_then(|key| self.medias.get_mut(key));
         let peer = active.as_ref().is_some_and(|m| m.path == MediaPath::PeerToPeer);
-        let none_wanted = self.link.as_ref().is_some_and(|l| l.receive.video().last_n == 0);
         let mut news = Vec::new();
-        self.streaming.deadline = None;
         let mut active = active;
-        for t in self.tracks.remote_tracks().filter(|t| t.media == MediaType::Video) {
+        for t in self.tracks.remote_tracks().filter(|t| t.media == MediaType::Video && Some(t.key) > seen) {
+            self.streaming.newest = self.streaming.newest.max(Some(t.key));
             let s = self.streaming.tracks.entry(t.key).or_default();
             let facts = Facts {
                 muted: t.muted,
