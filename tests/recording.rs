@@ -153,8 +153,9 @@ impl Meeting {
                 self.sent[who] += 1;
                 let packet = packets[self.sent[who] % packets.len()].clone();
                 self.world.frame(who, AUDIO, OutgoingFrame::audio(packet));
-                // 12.5 pictures in a second.
-                if self.shows.contains(&who) && self.sent[who].is_multiple_of(4) {
+                // 12.5 pictures in a second; the last of them ends with the last sound, so that its loss, which nothing later shows
+                // the receiver, changes no length.
+                if self.shows.contains(&who) && self.sent[who] % 4 == 1 {
                     let picture = clip.frames[self.sent[who] / 4 % clip.frames.len()].data.clone();
                     self.world.frame(who, VIDEO, OutgoingFrame::video(picture, 4 * STEP));
                 }
@@ -166,12 +167,12 @@ impl Meeting {
 }
 
 #[test]
-#[ignore = "six minutes on a loaded machine; run it with --ignored"]
 fn ten_minutes_with_loss_remaps_and_a_rejoin_are_as_long_as_they_were() {
     let config = BridgeConfig { audio_slots: 2, ..BridgeConfig::default() };
     let mut world = World::with_bridge(41, SessionOptions::default(), config).unwrap();
-    world.link =
-        LinkOptions { delay: Duration::from_millis(30), jitter: Duration::from_millis(8), loss: 0.02, duplicate: 0.0 };
+    // Without jitter: a packet that overtakes the map which gives its SSRC to another source is taken for the earlier owner's, for
+    // nothing in it tells.
+    world.link = LinkOptions { delay: Duration::from_millis(30), loss: 0.02, ..LinkOptions::default() };
     let recorder = Recorder::new(world.now.mono_us, world.now.unix_us);
     let (files, timelines) = (Files::default(), BTreeMap::new());
     let (speaks, shows) = (BTreeSet::new(), BTreeSet::new());
@@ -223,8 +224,7 @@ fn ten_minutes_with_loss_remaps_and_a_rejoin_are_as_long_as_they_were() {
     // Three spoke through two slots, so each came on another's SSRC; the rejoin began everybody's RTP time anew.
     assert!(m.timelines["b0000002-a0"] >= 2 && m.timelines["a0000001-a0"] >= 2, "{:?}", m.timelines);
     let folder = m.files.write("ten-minutes");
-    // Ann's last picture came 20 ms before the end, and lasts 80.
-    for (name, seconds) in names.iter().zip([600.06, 600.0, 140.0]) {
+    for (name, seconds) in names.iter().zip([600.0, 600.0, 140.0]) {
         let told = m.files.length(name);
         assert!((told - seconds).abs() < NEAR, "{name}: {told}, not {seconds}");
         let read = plays(folder.join(name).to_str().unwrap());

@@ -21,6 +21,7 @@ typedef struct {
     FILE *file;
     uint32_t pages, timeline;
     uint64_t position, expected;
+    size_t last; /* bytes of the last page */
 } recording;
 
 static recording recordings[MAX_SOURCES];
@@ -39,9 +40,10 @@ static void put(uint8_t *at, uint64_t value, int bytes) {
     for (int n = 0; n < bytes; n++) at[n] = (uint8_t)(value >> 8 * n);
 }
 
+static uint8_t out[MAX_PAGE];
+
 static void page(recording *r, const uint8_t *packet, size_t size, int flags) {
-    static uint8_t out[MAX_PAGE];
-    size_t segments = packet ? size / 255 + 1 : 0, head = 27 + segments;
+    size_t segments = size / 255 + 1, head = 27 + segments;
     if (head + size > sizeof out || segments > 255) return;
     memset(out, 0, head);
     memcpy(out, "OggS", 4);
@@ -51,12 +53,23 @@ static void page(recording *r, const uint8_t *packet, size_t size, int flags) {
     put(out + 18, r->pages++, 4);
     out[26] = (uint8_t)segments;
     memset(out + 27, 255, segments);
-    if (packet) {
-        out[head - 1] = (uint8_t)(size % 255);
-        memcpy(out + head, packet, size);
-    }
+    out[head - 1] = (uint8_t)(size % 255);
+    memcpy(out + head, packet, size);
     put(out + 22, checksum(out, head + size), 4);
     fwrite(out, 1, head + size, r->file);
+    r->last = head + size;
+}
+
+/* The last page says that it is the last. */
+static int finish(recording *r) {
+    int failed = fseek(r->file, -(long)r->last, SEEK_CUR) != 0 || fread(out, 1, r->last, r->file) != r->last;
+    if (!failed) {
+        out[5] = 4;
+        put(out + 22, 0, 4);
+        put(out + 22, checksum(out, r->last), 4);
+        failed = fseek(r->file, -(long)r->last, SEEK_CUR) != 0 || fwrite(out, 1, r->last, r->file) != r->last;
+    }
+    return fclose(r->file) != 0 || failed;
 }
 
 /* Samples at 48 kHz of one frame, and of a packet (RFC 6716 §3.1). */
@@ -72,7 +85,7 @@ static uint64_t samples(const uint8_t *packet, size_t size) {
 }
 
 static recording *find(const jmeet_frame *frame, const char *folder) {
-    static const uint8_t head[] = "OpusHead\1\2\0\0\x80\xbb\0\0\0\0", tags[] = "OpusTags\5\0\0\0jmeet\0\0\0";
+    static const uint8_t head[] = "OpusHead\1\2\x38\1\x80\xbb\0\0\0\0", tags[] = "OpusTags\5\0\0\0jmeet\0\0\0";
     char path[512], name[64];
     int n;
     for (n = 0; n < sources; n++)
@@ -84,7 +97,7 @@ static recording *find(const jmeet_frame *frame, const char *folder) {
     snprintf(name, sizeof name, "%s", r->source);
     for (char *c = name; *c; c++) if (!isalnum((unsigned char)*c) && *c != '-') *c = '_';
     snprintf(path, sizeof path, "%s/%s.ogg", folder, name);
-    if ((r->file = fopen(path, "wb")) == NULL) {
+    if ((r->file = fopen(path, "w+b")) == NULL) {
         perror(path);
         return NULL;
     }
@@ -168,8 +181,7 @@ int main(int argc, char **argv) {
         }
     }
     for (int n = 0; n < sources; n++) {
-        page(&recordings[n], NULL, 0, 4);
-        if (fclose(recordings[n].file) != 0) failed = 1;
+        if (finish(&recordings[n])) failed = 1;
     }
     jmeet_reader_free(reader);
     jmeet_client_free(client);

@@ -41,18 +41,23 @@ class OggOpus:
         self.file: BinaryIO = open(path, "wb")
         self.pages = self.position = 0
         self.before = (0, 0)
-        self._page(b"OpusHead\x01\x02\0\0" + (48000).to_bytes(4, "little") + b"\0\0\0", 2)
+        self.last = b""
+        self._page(b"OpusHead\x01\x02\x38\x01" + (48000).to_bytes(4, "little") + b"\0\0\0", 2)
         self._page(b"OpusTags\x05\0\0\0jmeet\0\0\0\0")
 
     def _page(self, packet: bytes, flags: int = 0) -> None:
-        sizes = b"\xff" * (len(packet) // 255) + bytes([len(packet) % 255]) if packet else b""
+        sizes = b"\xff" * (len(packet) // 255) + bytes([len(packet) % 255])
         head = b"OggS\0" + bytes([flags]) + self.position.to_bytes(8, "little") + (1).to_bytes(4, "little")
         head += self.pages.to_bytes(4, "little") + b"\0\0\0\0" + bytes([len(sizes)]) + sizes
-        checksum = 0
-        for byte in head + packet:
-            checksum = (checksum << 8 & 0xFFFFFFFF) ^ CRC[checksum >> 24 ^ byte]
-        self.file.write(head[:22] + checksum.to_bytes(4, "little") + head[26:] + packet)
+        self.last = head + packet
+        self._put(self.last)
         self.pages += 1
+
+    def _put(self, page: bytes) -> None:
+        checksum = 0
+        for byte in page:
+            checksum = (checksum << 8 & 0xFFFFFFFF) ^ CRC[checksum >> 24 ^ byte]
+        self.file.write(page[:22] + checksum.to_bytes(4, "little") + page[26:])
 
     def write(self, frame: jmeet.Frame) -> None:
         timeline, expected = self.before
@@ -69,7 +74,9 @@ class OggOpus:
         self._page(packet)
 
     def close(self) -> None:
-        self._page(b"", 4)
+        # The last page says that it is the last.
+        self.file.seek(-len(self.last), 1)
+        self._put(self.last[:5] + b"\x04" + self.last[6:])
         self.file.close()
 
 
