@@ -10,6 +10,39 @@ pub mod media {
     pub mod kind;
 }
 
+/// What events carry of other rooms, which need more than a few files: values that nothing here looks into.
+pub mod bridge {
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum SpeakerChange {
+        Dominant,
+        Previous,
+    }
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Streaming {
+        Active = 1,
+    }
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Suspended {
+        Gone = 1,
+    }
+}
+
+pub mod jingle {
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub enum SourceRefusal {
+        NotAnswered,
+    }
+}
+
+pub mod wire {
+    pub mod colibri {
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        pub struct EndpointStats {
+            pub connection_quality: u8,
+        }
+    }
+}
+
 #[path = "../../src/meeting"]
 pub mod meeting {
     pub mod event;
