@@ -22,7 +22,9 @@ pub fn read(link: &str, room: Option<&str>, domain: Option<&str>) -> Result<Plac
     let (scheme, rest) = link.split_once("://").unwrap_or(("https", link));
     let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let host = host(authority).ok_or_else(|| format!("there is no host in {link}"))?;
+    // Errors name no parameters: a token may stand there.
+    let shown = format!("{scheme}://{authority}/{path}");
+    let host = host(authority).ok_or("the link names no host, or more than host:port before its path")?;
     let domain = domain.unwrap_or(host).to_lowercase();
     if scheme == "ws" || scheme == "wss" {
         let Some(room) = room else { return Err("a socket's URL needs --room".into()) };
@@ -42,7 +44,7 @@ pub fn read(link: &str, room: Option<&str>, domain: Option<&str>) -> Result<Plac
     let tenant = match parts[..] {
         [] => None,
         [tenant] => Some(tenant),
-        _ => return Err(format!("{link} has more than a tenant before its room")),
+        _ => return Err(format!("{shown} has more than a tenant before its room")),
     };
     let (directory, subdomain) = match tenant {
         // As the deployment's own configuration makes the subdomain of it.
@@ -59,13 +61,16 @@ pub fn read(link: &str, room: Option<&str>, domain: Option<&str>) -> Result<Plac
     })
 }
 
-/// The host of `host[:port]`, without the brackets of an IPv6 address.
+/// The host of `host[:port]`, without the brackets of an IPv6 address. Nothing else may stand there: after `user@` another host would
+/// follow, which would be sent the token.
 fn host(authority: &str) -> Option<&str> {
-    let host = match authority.strip_prefix('[') {
-        Some(v6) => v6.split_once(']')?.0,
-        None => authority.split(':').next()?,
+    let (host, port) = match authority.strip_prefix('[') {
+        Some(v6) => v6.split_once(']')?,
+        None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
     };
-    (!host.is_empty() && !host.contains(['@', ' '])).then_some(host)
+    let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '@' | '\\' | '[' | ']');
+    let port = port.is_empty() || port.strip_prefix(':').is_some_and(|p| p.parse::<u16>().is_ok());
+    (port && !host.is_empty() && !host.contains(odd)).then_some(host)
 }
 
 /// A room's name as the web client writes it in addresses: lower case, everything unusual percent-encoded, also in lower case.
@@ -145,7 +150,17 @@ mod tests {
             ["wss://h/xmpp-websocket?vnode=v1", "r", "meet.jitsi", "conference.meet.jitsi"]
         );
         assert_eq!(read("https://h/t/?jwt=abc", Some("r"), None).unwrap().token, "abc");
-        for bad in ["wss://h/x", "https://h/", "https:///r", "ftp://h/r", "https://u@h/r"] {
+        for bad in [
+            "wss://h/x",
+            "https://h/",
+            "https:///r",
+            "ftp://h/r",
+            "https://u@h/r",
+            "https://h:x@evil/r",
+            "wss://h:1@evil/r",
+            "https://[::1]@evil/r",
+            "https://h:/r",
+        ] {
             assert!(read(bad, None, None).is_err(), "{bad}");
         }
     }

@@ -105,7 +105,7 @@ pub fn run(args: &Args, report: &Report, media: bool) -> Exit {
     let quiet = Report::new(false, false);
     let mut ends = match Ends::new(args, report, &quiet) {
         Ok(e) => e,
-        Err(e) => return super::session::failed(report, &e, &args.options.url),
+        Err(e) => return super::session::failed(report, &e, args.options.url.split('?').next().unwrap_or_default()),
     };
     report.say(format!("probing {}", ends.first.tried()));
     let now = Instant::now();

@@ -21,18 +21,23 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 const QUEUE: u32 = 4096;
 /// What is recorded is not decoded here: nobody needs to change codecs because of us.
 const CODECS: [Codec; 4] = [Codec::Av1, Codec::Vp9, Codec::Vp8, Codec::H264];
+/// Numbers that are tried for a file whose name an earlier recording has.
+const MAX_TAKEN: u32 = 100;
 /// How long to wait for an event before looking at frames again.
 const TICK: Duration = Duration::from_millis(10);
 
 struct Recording<'a> {
     report: &'a Report,
     folder: PathBuf,
-    files: BTreeMap<FileKey, File>,
+    /// With their names.
+    files: BTreeMap<FileKey, (File, String)>,
     recorder: Recorder,
     reader: Option<Reader>,
     options: ReaderOptions,
     failed: Option<io::Error>,
     written: usize,
+    /// Why the last file that could not be made was not.
+    unopened: Option<io::Error>,
 }
 
 impl Job for Recording<'_> {
@@ -95,34 +100,55 @@ impl Recording<'_> {
     fn write(&mut self) -> io::Result<()> {
         while let Some(output) = self.recorder.poll_output() {
             match output {
-                Output::Open { file, name } => {
-                    let opened = OpenOptions::new().write(true).create_new(true).open(self.folder.join(&name))?;
-                    self.files.insert(file, opened);
-                    self.report.say(format!("recording {name}"));
-                    self.report.line(&json!({"event": "file-opened", "file": name}));
-                }
+                Output::Open { file, name } => match self.open(&name) {
+                    Ok((opened, name)) => {
+                        self.report.say(format!("recording {name}"));
+                        self.report.line(&json!({"event": "file-opened", "file": name}));
+                        self.files.insert(file, (opened, name));
+                    }
+                    // Names come from the network, and so does the number of files: it costs this one, not the recording.
+                    Err(e) => {
+                        self.report.say(format!("jmeet: {name} is not recorded: {e}"));
+                        self.report
+                            .line(&json!({"event": "file-failed", "file": name, "error": {"text": e.to_string()}}));
+                        self.unopened = Some(e);
+                    }
+                },
                 Output::Append { file, bytes } => {
-                    if let Some(f) = self.files.get_mut(&file) {
+                    if let Some((f, _)) = self.files.get_mut(&file) {
                         f.write_all(&bytes)?;
                     }
                 }
                 Output::Patch { file, at, bytes } => {
-                    if let Some(f) = self.files.get_mut(&file) {
+                    if let Some((f, _)) = self.files.get_mut(&file) {
                         f.seek(SeekFrom::Start(at))?;
                         f.write_all(&bytes)?;
                         f.seek(SeekFrom::End(0))?;
                     }
                 }
                 Output::Close { file, summary } => {
-                    if let Some(f) = self.files.remove(&file) {
+                    if let Some((f, name)) = self.files.remove(&file) {
                         f.sync_data()?;
+                        self.written += 1;
+                        self.closed(&Summary { name, ..summary });
                     }
-                    self.written += 1;
-                    self.closed(&summary);
                 }
             }
         }
         Ok(())
+    }
+
+    /// A new file, under the next number where an earlier recording has the name.
+    fn open(&self, name: &str) -> io::Result<(File, String)> {
+        let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
+        let mut name = name.to_owned();
+        for n in 1..=MAX_TAKEN {
+            match OpenOptions::new().write(true).create_new(true).open(self.folder.join(&name)) {
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => name = format!("{stem}.{n}.{extension}"),
+                opened => return opened.map(|f| (f, name)),
+            }
+        }
+        Err(io::ErrorKind::AlreadyExists.into())
     }
 
     fn closed(&self, s: &Summary) {
@@ -143,10 +169,12 @@ impl Recording<'_> {
             self.report.say(format!("{dropped} frames were lost here: the disk or the machine is too slow"));
             self.report.line(&json!({"event": "dropped", "frames": dropped}));
         }
-        if self.written == 0 && self.failed.is_none() {
+        if self.written == 0 && self.failed.is_none() && self.unopened.is_none() {
             self.report.say("nobody sent anything");
         }
-        self.failed.map(|_| Exit::Local)
+        // A folder in which no file can be made is a failure.
+        let none = self.unopened.filter(|_| self.written == 0);
+        self.failed.or(none).map(|_| Exit::Local)
     }
 }
 
@@ -169,6 +197,7 @@ pub fn run(mut args: Args, report: &Report, folder: Option<PathBuf>, audio_only:
         options,
         failed: None,
         written: 0,
+        unopened: None,
     };
     args.options.video_codecs = CODECS.to_vec();
     let exit = Session::run(&args, report, &mut recording);

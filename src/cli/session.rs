@@ -2,7 +2,7 @@
 
 use super::args::Args;
 use super::exit::Exit;
-use super::report::{Report, error_value};
+use super::report::{Report, error_value, safe};
 use crate::client::{Client, Conference, Queue, Runtime};
 use crate::error::{Code, Error};
 use crate::meeting::ClientOptions;
@@ -114,7 +114,7 @@ impl<'a> Session<'a> {
         };
         let mut session = match Session::new(args.options.clone(), report, None, stop) {
             Ok(s) => s,
-            Err(e) => return failed(report, &e, &args.options.url),
+            Err(e) => return failed(report, &e, args.options.url.split('?').next().unwrap_or_default()),
         };
         session.until_alone = args.until_alone;
         if let Err(e) = job.prepare(&mut session).and_then(|()| session.join()) {
@@ -195,7 +195,8 @@ impl<'a> Session<'a> {
 /// Says what went wrong, and where it was tried.
 pub fn failed(report: &Report, e: &Error, tried: &str) -> Exit {
     let exit = Exit::of(e);
-    report.say(format!("jmeet: {}: {e}\n(tried {tried})", exit.name()));
+    // Texts of servers and of who kicked us are in it.
+    report.say(format!("jmeet: {}: {}\n(tried {})", exit.name(), safe(&e.to_string()), safe(tried)));
     if e.code == Code::HostUnknown {
         report.say("The XMPP domain is not the host of the link; --domain and --muc name it.");
     }

@@ -188,6 +188,11 @@ impl Meeting {
                 r.set_source(&name, muted, desktop, now);
             }
         }
+        if muted {
+            // Keys would go out as sound does.
+            let error = Error::new(Code::Muted, self.stage, "the track was muted");
+            self.release_keys(Some(key), &error);
+        }
         self.tell_writers();
         self.signal_bridge();
     }

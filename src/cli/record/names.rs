@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-/// Characters of a participant's name that a file's name takes over.
-const MAX_NAME: usize = 40;
+/// Bytes of a participant's name, of an endpoint id and of a source's name that a file's name takes over: with all three it stays
+/// below the 255 of file systems.
+const MAX_NAME: usize = 64;
 
 /// Names given so far.
 #[derive(Debug, Default)]
@@ -12,7 +13,10 @@ pub struct Names(BTreeSet<String>);
 /// Only what every file system takes, and nothing that means a place.
 fn plain(text: &str) -> String {
     let mut out = String::new();
-    for c in text.chars().take(MAX_NAME) {
+    for c in text.chars() {
+        if out.len() + c.len_utf8() > MAX_NAME {
+            break;
+        }
         if c.is_alphanumeric() {
             out.push(c);
         } else if !out.ends_with('_') {
@@ -59,5 +63,8 @@ mod tests {
         assert_eq!(n.next("../../etc/passwd", "..", None, "ogg"), "etc_passwd.ogg");
         assert_eq!(n.next("/", "", None, "ogg"), "participant.ogg");
         assert_eq!(n.next(&"x".repeat(500), "1", None, "ogg").len(), MAX_NAME + 6);
+        let long = "\u{20000}".repeat(500);
+        let name = n.next(&long, &long, Some(&format!("x{long}")), "webm");
+        assert!(name.len() < 240 && name.starts_with(&"\u{20000}".repeat(MAX_NAME / 4)), "{name}");
     }
 }
