@@ -14,7 +14,7 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Frames that wait while a disk is slow: 50 packets a second of 40 participants for two seconds.
@@ -100,7 +100,7 @@ impl Recording<'_> {
     fn write(&mut self) -> io::Result<()> {
         while let Some(output) = self.recorder.poll_output() {
             match output {
-                Output::Open { file, name } => match self.open(&name) {
+                Output::Open { file, name } => match create(&self.folder, &name) {
                     Ok((opened, name)) => {
                         self.report.say(format!("recording {name}"));
                         self.report.line(&json!({"event": "file-opened", "file": name}));
@@ -138,19 +138,6 @@ impl Recording<'_> {
         Ok(())
     }
 
-    /// A new file, under the next number where an earlier recording has the name.
-    fn open(&self, name: &str) -> io::Result<(File, String)> {
-        let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
-        let mut name = name.to_owned();
-        for n in 1..=MAX_TAKEN {
-            match OpenOptions::new().write(true).create_new(true).open(self.folder.join(&name)) {
-                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => name = format!("{stem}.{n}.{extension}"),
-                opened => return opened.map(|f| (f, name)),
-            }
-        }
-        Err(io::ErrorKind::AlreadyExists.into())
-    }
-
     fn closed(&self, s: &Summary) {
         let codecs: Vec<String> = s.codecs.iter().map(|c| c.presence_name().into()).collect();
         let seconds = |us: u64| us as f64 / 1e6;
@@ -176,6 +163,19 @@ impl Recording<'_> {
         let none = self.unopened.filter(|_| self.written == 0);
         self.failed.or(none).map(|_| Exit::Local)
     }
+}
+
+/// A new file, under the next number where an earlier recording has the name.
+fn create(folder: &Path, name: &str) -> io::Result<(File, String)> {
+    let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
+    let mut name = name.to_owned();
+    for n in 1..=MAX_TAKEN {
+        match OpenOptions::new().write(true).create_new(true).open(folder.join(&name)) {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => name = format!("{stem}.{n}.{extension}"),
+            opened => return opened.map(|f| (f, name)),
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
 }
 
 /// Records until it is told to end, or the meeting does.
@@ -204,5 +204,23 @@ pub fn run(mut args: Args, report: &Report, folder: Option<PathBuf>, audio_only:
     match recording.finish() {
         Some(failed) if exit == Exit::Ok => failed,
         _ => exit,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_an_earlier_recording_stay_and_the_numbers_end() {
+        let folder = std::env::temp_dir().join(format!("jmeet-recording-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        assert_eq!(create(&folder, "Ann-1.webm").unwrap().1, "Ann-1.webm");
+        for n in 1..MAX_TAKEN {
+            assert_eq!(create(&folder, "Ann-1.webm").unwrap().1, format!("Ann-1.{n}.webm"));
+        }
+        assert_eq!(create(&folder, "Ann-1.webm").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(create(&folder, "Bob-2.webm").unwrap().1, "Bob-2.webm");
+        fs::remove_dir_all(&folder).unwrap();
     }
 }
