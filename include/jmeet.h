@@ -385,7 +385,7 @@ enum jmeet_event_kind
     JMEET_EVENT_FOCUS = 13,
     /** The media session: `jmeet_event_media`. */
     JMEET_EVENT_MEDIA = 14,
-    /** The focus offered a session with the bridge, which this version refuses. */
+    /** The focus offered a session with the bridge, which `disable_bridge` refuses. */
     JMEET_EVENT_BRIDGE_OFFERED = 15,
     /** A receiver needs a key frame of a local track: `jmeet_event_key_frame_wanted`. */
     JMEET_EVENT_KEY_FRAME_WANTED = 16,
@@ -2370,7 +2370,7 @@ jmeet_status jmeet_event_tone(const jmeet_event *event, jmeet_tone_info *info);
  * `JMEET_ERR_BUSY` (those before are not done), `JMEET_ERR_GONE`, `JMEET_ERR_CANCELLED`. Any thread; does not block.
  *
  * Errors: `JMEET_ERR_INVALID_ARGUMENT`: not ours, not audio, no such key, or a time out of range. `JMEET_ERR_TOO_LARGE`: too many keys.
- * `JMEET_ERR_GONE`, `JMEET_ERR_BUSY`, `JMEET_ERR_CLOSED`, `JMEET_ERR_NULL`, `JMEET_ERR_UTF8`, `JMEET_ERR_INVALID_HANDLE`.
+ * `JMEET_ERR_GONE`, `JMEET_ERR_BUSY`, `JMEET_ERR_CLOSED`, `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_UTF8`, `JMEET_ERR_INVALID_HANDLE`.
  */
 jmeet_status jmeet_track_send_tones(jmeet_track *track,
                                     const char *keys,

@@ -285,7 +285,7 @@ pub enum jmeet_event_kind {
     JMEET_EVENT_FOCUS = 13,
     /// The media session: `jmeet_event_media`.
     JMEET_EVENT_MEDIA = 14,
-    /// The focus offered a session with the bridge, which this version refuses.
+    /// The focus offered a session with the bridge, which `disable_bridge` refuses.
     JMEET_EVENT_BRIDGE_OFFERED = 15,
     /// A receiver needs a key frame of a local track: `jmeet_event_key_frame_wanted`.
     JMEET_EVENT_KEY_FRAME_WANTED = 16,

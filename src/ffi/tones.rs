@@ -55,7 +55,7 @@ pub unsafe extern "C" fn jmeet_event_tone(event: *const jmeet_event, info: *mut 
 /// `JMEET_ERR_BUSY` (those before are not done), `JMEET_ERR_GONE`, `JMEET_ERR_CANCELLED`. Any thread; does not block.
 ///
 /// Errors: `JMEET_ERR_INVALID_ARGUMENT`: not ours, not audio, no such key, or a time out of range. `JMEET_ERR_TOO_LARGE`: too many keys.
-/// `JMEET_ERR_GONE`, `JMEET_ERR_BUSY`, `JMEET_ERR_CLOSED`, `JMEET_ERR_NULL`, `JMEET_ERR_UTF8`, `JMEET_ERR_INVALID_HANDLE`.
+/// `JMEET_ERR_GONE`, `JMEET_ERR_BUSY`, `JMEET_ERR_CLOSED`, `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_UTF8`, `JMEET_ERR_INVALID_HANDLE`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn jmeet_track_send_tones(
     track: *mut jmeet_track,

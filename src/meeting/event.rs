@@ -55,7 +55,7 @@ pub enum EventKind {
     Focus(bool),
     /// A media session: over which path, its state and, when it ended, why.
     Media(MediaPath, MediaState),
-    /// The focus offered a bridge session, which this version refuses.
+    /// The focus offered a bridge session, which `disable_bridge` refuses.
     BridgeOffered,
     /// Where the channel to the bridge stands. Coalesced: the newest counts.
     BridgeChannel(BridgeChannel),
