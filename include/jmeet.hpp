@@ -499,6 +499,25 @@ public:
             jmeet_conference_send_private_message(handle_, std::string(endpoint_id).c_str(), std::string(text).c_str(), tag, &why);
         return detail::done(status, why);
     }
+    /** A JSON object to one endpoint through the bridge. */
+    result<void> send_endpoint_message(std::string_view endpoint_id, std::string_view payload, std::uint64_t tag = 0) const {
+        jmeet_error *why = nullptr;
+        const jmeet_status status = jmeet_conference_send_endpoint_message(
+            handle_, std::string(endpoint_id).c_str(), std::string(payload).c_str(), tag, &why);
+        return detail::done(status, why);
+    }
+    /** A JSON object to all others through the bridge. */
+    result<void> broadcast(std::string_view payload, std::uint64_t tag = 0) const {
+        jmeet_error *why = nullptr;
+        const jmeet_status status = jmeet_conference_send_endpoint_message(handle_, nullptr, std::string(payload).c_str(), tag, &why);
+        return detail::done(status, why);
+    }
+    /** Which video the bridge is to send; nullptr: what is read. */
+    result<void> set_receive(const jmeet_receive_options *options) const {
+        jmeet_error *why = nullptr;
+        const jmeet_status status = jmeet_conference_set_receive(handle_, options, &why);
+        return detail::done(status, why);
+    }
     result<void> set_display_name(std::string_view name, std::uint64_t tag = 0) const {
         jmeet_error *why = nullptr;
         const jmeet_status status = jmeet_conference_set_display_name(handle_, std::string(name).c_str(), tag, &why);

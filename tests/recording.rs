@@ -353,10 +353,10 @@ fn a_file_that_is_cut_off_plays_to_where_it_was_cut() {
 
 #[test]
 fn what_waits_is_bounded_and_sources_are_too() {
-    use jmeet::cli::record::{MAX_HELD_BYTES, MAX_SOURCES};
+    use jmeet::cli::record::{FRAME_COST, MAX_HELD_BYTES, MAX_OF_PARTICIPANT, MAX_SOURCES};
     let mut recorder = Recorder::new(1_000_000, 0);
     let mut files = Files::default();
-    let big = bytes::Bytes::from(vec![0; MAX_HELD_BYTES / 4]);
+    let big = bytes::Bytes::from(vec![0; MAX_HELD_BYTES / 4 - FRAME_COST]);
     for n in 0..5 {
         recorder.frame(frame("e0-v0", Codec::Vp8, n * 10, &big, true, Some((320, 180))));
         recorder.handle_timeout(1_000_000).unwrap();
@@ -365,9 +365,41 @@ fn what_waits_is_bounded_and_sources_are_too() {
         assert_eq!(files.open.len(), usize::from(n == 4), "{n}");
     }
     let packet = bytes::Bytes::from_static(&[0xf8, 0xff, 0xfe]);
-    for n in 1..=MAX_SOURCES {
-        assert_eq!(recorder.passed_over(), 0);
-        recorder.frame(frame(&format!("e0-a{n}"), Codec::Opus, 0, &packet, true, None));
+    // One participant takes up no more than their part, and all together no more than there is.
+    let mut recorder = Recorder::new(1_000_000, 0);
+    let mut next = (0..).flat_map(|p| (0..MAX_OF_PARTICIPANT).map(move |n| (p, n)));
+    let one = |p: usize, n: usize, recorder: &mut Recorder| {
+        let mut f = frame(&format!("e{p}-a{n}"), Codec::Opus, 0, &packet, true, None);
+        f.endpoint_id = format!("e{p}").into();
+        recorder.frame(f);
+    };
+    for (p, n) in next.by_ref().take(MAX_SOURCES) {
+        one(p, n, &mut recorder);
+        if p == 0 && n == MAX_OF_PARTICIPANT - 1 {
+            assert_eq!(recorder.passed_over(), 0);
+            one(p, MAX_OF_PARTICIPANT, &mut recorder);
+        }
     }
     assert_eq!(recorder.passed_over(), 1);
+    let (p, n) = next.next().unwrap();
+    one(p, n, &mut recorder);
+    assert_eq!(recorder.passed_over(), 2);
+}
+
+#[test]
+fn who_changes_codecs_all_the_time_makes_no_files_without_end() {
+    use jmeet::cli::record::MAX_FILES;
+    let mut recorder = Recorder::new(1_000_000, 0);
+    let mut files = Files::default();
+    let clip = media_files::read_ivf(include_bytes!("fixtures/media/video.ivf")).unwrap();
+    let key = &clip.frames[0].data;
+    // A key frame header of VP9 of 320 × 180 in profile 0.
+    let vp9 = bytes::Bytes::from_static(&[0x82, 0x49, 0x83, 0x42, 0x00, 0x13, 0xf0, 0x0b, 0x30, 0x00]);
+    for n in 0..=u64::from(MAX_FILES) {
+        let (codec, data) = if n % 2 == 0 { (Codec::Vp8, key) } else { (Codec::Vp9, &vp9) };
+        recorder.frame(frame("e0-v0", codec, n * 100, data, true, Some((320, 180))));
+    }
+    recorder.finish().unwrap();
+    files.take(&mut recorder);
+    assert_eq!((files.done.len(), recorder.passed_over()), (MAX_FILES as usize, 1));
 }

@@ -462,6 +462,12 @@ fn keys_of_a_telephone_reach_whoever_reads_the_audio_and_disturb_it_no_more_than
     press(&mut w, "1", 11);
     assert_eq!(ended(&w, 11), Some(jmeet::Code::Muted));
     w.command(0, Command::SetMuted { track: AUDIO, muted: false, tag: 0 });
+    press(&mut w, "123", 14);
+    w.command(0, Command::SetMuted { track: AUDIO, muted: true, tag: 0 });
+    assert_eq!(ended(&w, 14), Some(jmeet::Code::Muted), "a mute releases keys");
+    w.run(2 * SECOND);
+    assert_eq!(keys_heard(&w, 1), "1*#D1", "the one that was down has gone out, those after it do not");
+    w.command(0, Command::SetMuted { track: AUDIO, muted: false, tag: 0 });
     press(&mut w, "123456", 12);
     w.command(0, Command::RemoveTrack { track: AUDIO, tag: 0 });
     assert_eq!(ended(&w, 12), Some(jmeet::Code::Gone));

@@ -51,6 +51,8 @@ pub struct Facts {
 pub struct TrackStreaming {
     status: Streaming,
     frames: Option<u64>,
+    /// Whether it came from a peer when it was looked at last.
+    peer: bool,
     /// The last frame, or the first time that one was missed.
     since: Option<Time>,
     frozen: bool,
@@ -111,6 +113,10 @@ impl TrackStreaming {
             // Nothing is to be expected; it has all of its time again when that ends.
             (self.frames, self.since, self.frozen) = (facts.frames.map(|f| f.0), None, false);
             return;
+        }
+        if std::mem::replace(&mut self.peer, facts.peer) != facts.peer {
+            // It comes another way now, whose frames are counted anew, and has all of the time that it has there.
+            (self.frames, self.since, self.frozen) = (facts.frames.map(|f| f.0), Some(now), false);
         }
         if let Some((count, at)) = facts.frames.filter(|f| Some(f.0) != self.frames) {
             (self.frames, self.since, self.frozen) = (Some(count), Some(at), false);
@@ -237,5 +243,21 @@ mod tests {
         let now = T0 + FORWARDED_PAUSE;
         assert_eq!(s.update(&Facts { frames: Some((3, now)), ..GOOD }, now), None);
         assert_eq!(s.next_deadline(), Some(now + FORWARDED_PAUSE));
+    }
+
+    #[test]
+    fn a_track_that_comes_another_way_has_all_of_its_time_there() {
+        let mut s = TrackStreaming::default();
+        assert_eq!(s.update(&GOOD, T0), None);
+        // The bridge's last frame is five seconds old, which is more than a peer may be silent; that one has sent none yet.
+        let switch = T0 + Duration::from_secs(5);
+        let peer = Facts { peer: true, forwarded: false, frames: None, ..GOOD };
+        assert_eq!(s.update(&peer, switch), None);
+        assert_eq!(s.next_deadline(), Some(switch + PEER_PAUSE));
+        assert_eq!(s.update(&peer, switch + PEER_PAUSE), Some(Streaming::Interrupted));
+        // And back: what the bridge counted before is old.
+        let back = switch + Duration::from_secs(60);
+        assert_eq!(s.update(&GOOD, back), Some(Streaming::Active));
+        assert_eq!(s.next_deadline(), Some(back + FORWARDED_PAUSE));
     }
 }

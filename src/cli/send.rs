@@ -2,7 +2,7 @@
 
 use super::args::Args;
 use super::exit::Exit;
-use super::media_file::MediaFile;
+use super::media_file::{MAX_FILE_BYTES, MediaFile};
 use super::player::{self, Shared};
 use super::report::Report;
 use super::session::{Job, Session};
@@ -13,6 +13,8 @@ use crate::meeting::TrackOptions;
 use crate::meeting::event::{EventKind, TrackKey};
 use bytes::Bytes;
 use serde_json::json;
+use std::fs::File;
+use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -110,7 +112,12 @@ impl Send<'_> {
 pub fn run(args: &Args, report: &Report, files: &[(PathBuf, bool)], again: bool, fps: f64) -> Exit {
     let mut send = Send { report, files: Vec::new(), again, tracks: Vec::new(), over: false };
     for (path, screen) in files {
-        let file = std::fs::read(path).map_err(|e| e.to_string());
+        // One byte over the limit is enough to refuse it, whatever the path leads to.
+        let read = |f: File| {
+            let mut bytes = Vec::new();
+            f.take(MAX_FILE_BYTES as u64 + 1).read_to_end(&mut bytes).map(|_| bytes)
+        };
+        let file = File::open(path).and_then(read).map_err(|e| e.to_string());
         match file.and_then(|f| MediaFile::read(&Bytes::from(f), fps)) {
             Ok(m) => {
                 let name = path.display().to_string();

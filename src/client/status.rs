@@ -1,7 +1,7 @@
 //! What is known of speakers, endpoints and tracks by now: the part of the snapshot that the events of the bridge make.
 
 use crate::bridge::{Streaming, Suspended};
-use crate::meeting::event::{EventKind, ParticipantKey, Speaker, TrackKey};
+use crate::meeting::event::{EventKind, MediaPath, MediaState, ParticipantKey, Speaker, TrackKey};
 use crate::wire::colibri::EndpointStats;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -51,6 +51,12 @@ impl Statuses {
                 (t.forwarded, t.suspended) = (suspended.is_none(), *suspended);
             }
             EventKind::TrackStreaming { track, status } => self.tracks.entry(*track).or_default().streaming = *status,
+            // What one session forwarded says nothing of the next.
+            EventKind::Media(MediaPath::Bridge, MediaState::Ended { .. }) => {
+                for t in self.tracks.values_mut() {
+                    (t.forwarded, t.suspended) = (false, None);
+                }
+            }
             EventKind::TrackRemoved(t) => drop(self.tracks.remove(&t.key)),
             EventKind::Connectivity(c) => {
                 if let Some(p) = c.participant {
@@ -65,5 +71,26 @@ impl Statuses {
             EventKind::Closed(_) => *self = Statuses::default(),
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_session_forwarded_ends_with_it() {
+        let (mut s, track) = (Statuses::default(), TrackKey(1));
+        s.follow(&EventKind::TrackForwarded { track, suspended: None });
+        s.follow(&EventKind::TrackStreaming { track, status: Streaming::Restoring });
+        let ended = |by_peer| {
+            let (endpoint_id, reason, text) = Default::default();
+            MediaState::Ended { endpoint_id, reason, text, by_peer }
+        };
+        s.follow(&EventKind::Media(MediaPath::PeerToPeer, ended(true)));
+        assert!(s.tracks[&track].forwarded, "a peer's end is another matter");
+        s.follow(&EventKind::Media(MediaPath::Bridge, ended(false)));
+        let rest = TrackStatus { streaming: Streaming::Restoring, forwarded: false, suspended: None };
+        assert_eq!(s.tracks[&track], rest);
     }
 }

@@ -169,6 +169,7 @@ impl Ice {
         self.locals.retain(|l| *l != a);
         self.gatherer.stop(a);
         self.valid.retain(|v| v.0 != a);
+        self.nominations.retain(|n| n.0 != a);
         self.checked = [None; 2];
     }
 

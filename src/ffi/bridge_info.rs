@@ -1,6 +1,6 @@
 //! What events of the bridge carry, and what C says to the bridge. Strings live as long as the event.
 
-use super::args::{Struct, fill, init, jmeet_str, optional, options, text};
+use super::args::{Struct, fault, fill, init, jmeet_str, optional, options, text};
 use super::conference::{jmeet_conference, room};
 use super::entry::entry;
 use super::error::jmeet_error;
@@ -278,12 +278,13 @@ pub unsafe extern "C" fn jmeet_conference_set_receive(
     })
 }
 
-/// Sends a JSON object (at most 65536 bytes) to one endpoint through the bridge, or to all others when `endpoint_id` is NULL or
-/// empty. REQUEST_DONE comes when it is on its way to the bridge; nobody confirms that it arrived. While the channel to the bridge opens,
+/// Sends a JSON object (at most 65536 bytes) to one endpoint through the bridge, or to all others when `endpoint_id` is
+/// NULL. REQUEST_DONE comes when it is on its way to the bridge; nobody confirms that it arrived. While the channel to the bridge opens,
 /// or opens again after an outage, it waits: up to `JMEET_MAX_WAITING_MESSAGES` with `JMEET_MAX_WAITING_MESSAGE_BYTES` in all, and each
 /// for `JMEET_WAITING_MESSAGE_MS` at most. Messages are sent in their order. Any thread; does not block.
 ///
-/// Errors: `JMEET_ERR_NO_SUCH_PARTICIPANT`, `JMEET_ERR_STATE`: not in the room. `JMEET_ERR_INVALID_UTF8`, `JMEET_ERR_BUSY`,
+/// Errors: `JMEET_ERR_INVALID_ARGUMENT`: an empty `endpoint_id`, which may be a forgotten one. `JMEET_ERR_NO_SUCH_PARTICIPANT`,
+/// `JMEET_ERR_STATE`: not in the room. `JMEET_ERR_INVALID_UTF8`, `JMEET_ERR_BUSY`,
 /// `JMEET_ERR_CLOSED`, `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`. REQUEST_DONE: `JMEET_ERR_INVALID_ARGUMENT`: no JSON object.
 /// `JMEET_ERR_TOO_LARGE`. `JMEET_ERR_FULL`: too much waits. `JMEET_ERR_NOT_READY`: there is no channel to the bridge, or it did not open in
 /// time. `JMEET_ERR_CANCELLED`: the meeting ended first. What was refused or given up is not sent.
@@ -296,7 +297,11 @@ pub unsafe extern "C" fn jmeet_conference_send_endpoint_message(
     error: *mut *mut jmeet_error,
 ) -> jmeet_status {
     entry!(error; {
-        let (to, payload) = (optional(endpoint_id)?, text(payload)?);
+        let to = optional(endpoint_id)?;
+        if to.is_empty() && !endpoint_id.is_null() {
+            return Err(fault(Code::InvalidArgument, "the endpoint id is empty; NULL is for all others"));
+        }
+        let payload = text(payload)?;
         let (_, conference) = self::room(room)?;
         conference.send_endpoint_message(&to, payload, tag)
     })

@@ -63,9 +63,9 @@ impl Link {
         self.channel.send(text, now);
     }
 
-    /// Whether there is a channel, open or not.
+    /// Whether the channel is open, or may open in this session.
     pub fn has_channel(&self) -> bool {
-        self.channel.state() != ChannelState::None
+        !matches!(self.channel.state(), ChannelState::None | ChannelState::Failed)
     }
 
     /// Whether the channel is open.

@@ -67,12 +67,15 @@ impl Meeting {
             | Command::SendMessage { tag, .. }
             | Command::SendPrivateMessage { tag, .. }
             | Command::SetDisplayName { tag, .. }
-            | Command::AddTrack { tag, .. }
             | Command::RemoveTrack { tag, .. }
             | Command::SetMuted { tag, .. }
             | Command::SendTones { tag, .. }
             | Command::SendEndpointMessage { tag, .. }
             | Command::Leave { tag } => *tag,
+            Command::AddTrack { track, tag, .. } => {
+                self.out.push_back(Output::WriterEnded(*track));
+                *tag
+            }
             Command::AddReader { reader, .. } | Command::RemoveReader { reader } => {
                 self.out.push_back(Output::ReaderEnded(*reader));
                 return;

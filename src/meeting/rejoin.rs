@@ -87,6 +87,7 @@ impl Meeting {
             let left = ParticipantLeft { participant, reason: String::new(), kicked: false, vanished: false };
             self.emit(EventKind::ParticipantLeft(left));
         }
+        self.members_changed(now);
         self.tell_jingle(now);
     }
 

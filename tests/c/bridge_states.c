@@ -231,6 +231,7 @@ int main(void) {
     until("the speaker", spoke);
     until("forwarded tracks", forwarded);
     speakers();
+    check(jmeet_conference_send_endpoint_message(room[0], "", "{}", 5, NULL) == JMEET_ERR_INVALID_ARGUMENT);
     check(jmeet_conference_send_endpoint_message(room[0], NULL, "{\"n\":1}", 5, NULL) == JMEET_OK);
     said[0] = 1;
     until("the message", said);

@@ -91,6 +91,18 @@ int main(int argc, char **argv) {
     auto heard = bobs.stats().value();
     check(!heard.tracks.empty() && !heard.tracks[0].local && heard.tracks[0].packets > 0 && heard.tracks[0].track == added->track.get());
 
+    // There is no bridge here, so nothing goes out, and the answers are those of a meeting of two.
+    auto refused = alices.send_endpoint_message("", "{}");
+    check(!refused && refused.error().code == JMEET_ERR_INVALID_ARGUMENT);
+    check(alices.send_endpoint_message(bobs.endpoint_id(), "{}", 7).operator bool() && alices.broadcast("{}", 8).operator bool());
+    for (std::uint64_t tag = 7; tag <= 8; tag++) {
+        event = wait_for<jmeet::request_done>(queue, alice);
+        check(event.status() == JMEET_ERR_NOT_READY && event.tag() == tag);
+    }
+    jmeet_receive_options wanted = JMEET_RECEIVE_OPTIONS_INIT;
+    wanted.default_height = 180;
+    check(bobs.set_receive(&wanted).operator bool() && bobs.set_receive(nullptr).operator bool());
+
     check(microphone.set_muted(true).operator bool() && writer.write(opus, sizeof opus) == JMEET_ERR_MUTED);
     bool muted = false;
     while (!muted) {

@@ -16,4 +16,6 @@ mod source;
 mod writer;
 
 pub use output::{FileKey, Output, Summary};
-pub use recorder::{MAX_HELD_BYTES, MAX_SOURCES, Recorder};
+pub use recorder::{MAX_HELD_BYTES, MAX_OF_PARTICIPANT, MAX_SOURCES, Recorder};
+pub use source::FRAME_COST;
+pub use writer::MAX_FILES;

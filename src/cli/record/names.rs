@@ -1,6 +1,6 @@
 //! Names of files: of the participant's name and endpoint id, both of which come from the network and may say anything.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Bytes of a participant's name, of an endpoint id and of a source's name that a file's name takes over: with all three it stays
 /// below the 255 of file systems.
@@ -8,7 +8,11 @@ const MAX_NAME: usize = 64;
 
 /// Names given so far.
 #[derive(Debug, Default)]
-pub struct Names(BTreeSet<String>);
+pub struct Names {
+    given: BTreeSet<String>,
+    /// By name without number, the number that was given last.
+    last: BTreeMap<String, u32>,
+}
 
 /// Only what every file system takes, and nothing that means a place.
 fn plain(text: &str) -> String {
@@ -37,11 +41,13 @@ impl Names {
             parts.push("participant".into());
         }
         let base = parts.join("-");
-        for n in 1_u32.. {
+        let last = self.last.entry(base.to_lowercase()).or_default();
+        for n in *last + 1.. {
             let name = if n == 1 { format!("{base}.{extension}") } else { format!("{base}-{n}.{extension}") };
             // A second file of other kind is number 2 as well.
             let key = name.rsplit_once('.').map_or(&*name, |n| n.0).to_lowercase();
-            if self.0.insert(key) {
+            if self.given.insert(key) {
+                *last = n;
                 return name;
             }
         }

@@ -7,12 +7,15 @@ use super::writer::FileWriter;
 use crate::media::{EncodedFrame, MediaType, VideoType};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Frames of all sources that wait for their times, bytes at most; past it they get them at once, by what is known.
 pub const MAX_HELD_BYTES: usize = 64 << 20;
 /// Sources that are recorded at once; frames of more are passed over and counted.
 pub const MAX_SOURCES: usize = 1024;
+/// Those of one participant, so that nobody takes up the places of all.
+pub const MAX_OF_PARTICIPANT: usize = 16;
 /// Far in the future: everything is due.
 const END: u64 = u64::MAX / 4;
 
@@ -41,8 +44,8 @@ pub struct Recorder {
     began_us: u64,
     began_unix_us: i64,
     participants: BTreeMap<String, Mine>,
-    /// By name, and where each goes.
-    sources: BTreeMap<String, (Source, Place)>,
+    /// By owner and name, and where each goes. A name alone may be another's later.
+    sources: BTreeMap<(Arc<str>, Arc<str>), (Source, Place)>,
     files: BTreeMap<Place, FileWriter>,
     names: Names,
     next_file: u64,
@@ -90,6 +93,7 @@ impl Recorder {
     pub fn track_removed(&mut self, endpoint_id: &str, source: &str) {
         if let Some(p) = self.participants.get_mut(endpoint_id) {
             p.cameras_on.remove(source);
+            p.screens.remove(source);
         }
     }
 
@@ -101,6 +105,7 @@ impl Recorder {
             if let Some(mut file) = self.files.remove(&place) {
                 file.write(END, &mut self.names, &mut self.next_file, &mut self.out)?;
                 file.end(&mut self.out)?;
+                self.passed_over += file.take_passed_over();
             }
         }
         self.sources.retain(|_, s| s.1.endpoint_id != endpoint_id);
@@ -110,16 +115,17 @@ impl Recorder {
 
     /// A frame that came.
     pub fn frame(&mut self, frame: EncodedFrame) {
-        let name = frame.source_name.to_string();
-        if !self.sources.contains_key(&name) {
-            if self.sources.len() >= MAX_SOURCES {
+        let key = (frame.endpoint_id.clone(), frame.source_name.clone());
+        if !self.sources.contains_key(&key) {
+            let of_participant = self.sources.keys().filter(|k| k.0 == key.0).count();
+            if self.sources.len() >= MAX_SOURCES || of_participant >= MAX_OF_PARTICIPANT {
                 self.passed_over += 1;
                 return;
             }
             let place = self.assign(&frame);
-            self.sources.insert(name.clone(), (Source::default(), place));
+            self.sources.insert(key.clone(), (Source::default(), place));
         }
-        if let Some((source, _)) = self.sources.get_mut(&name) {
+        if let Some((source, _)) = self.sources.get_mut(&key) {
             source.frame(frame);
         }
     }
@@ -170,6 +176,7 @@ impl Recorder {
             file.expects_camera = place.further.is_none()
                 && self.participants.get(&place.endpoint_id).is_some_and(|p| !p.cameras_on.is_empty());
             file.write(now, &mut self.names, &mut self.next_file, &mut self.out)?;
+            self.passed_over += file.take_passed_over();
         }
         Ok(())
     }
@@ -193,7 +200,7 @@ impl Recorder {
         self.out.pop_front()
     }
 
-    /// Frames of sources over [`MAX_SOURCES`].
+    /// Frames of sources over [`MAX_SOURCES`] and [`MAX_OF_PARTICIPANT`], and of files over [`MAX_FILES`](super::MAX_FILES).
     pub fn passed_over(&self) -> u64 {
         self.passed_over
     }

@@ -5,6 +5,9 @@ use crate::media::{Codec, EncodedFrame, MediaType};
 use bytes::Bytes;
 use std::collections::VecDeque;
 
+/// What a frame takes beside its payload, about: it counts, or frames of one byte would be held by the million.
+pub const FRAME_COST: usize = 256;
+
 /// A frame with its time.
 #[derive(Clone, Debug)]
 pub struct Timed {
@@ -45,11 +48,11 @@ impl Source {
         }
         let rtp_us = (u128::from(frame.rtp_time) * 1_000_000 / u128::from(frame.codec.clock_rate())) as u64;
         let run = self.clock.frame(frame.timeline, rtp_us, frame.arrival_us);
-        self.bytes += frame.data.len();
+        self.bytes += frame.data.len() + FRAME_COST;
         self.held.push_back(Held { run, rtp_us, frame });
     }
 
-    /// Bytes that wait.
+    /// Bytes that wait, with [`FRAME_COST`].
     pub fn bytes(&self) -> usize {
         self.bytes
     }
@@ -59,7 +62,7 @@ impl Source {
         let first = self.held.front()?;
         let offset = self.clock.offset(first.run, now_us)?;
         let Held { rtp_us, frame, .. } = self.held.pop_front()?;
-        self.bytes -= frame.data.len();
+        self.bytes -= frame.data.len() + FRAME_COST;
         let at = (rtp_us as i64).saturating_add(offset).saturating_sub(began_us as i64);
         // Runs that touch never go back behind each other.
         let at_us = u64::try_from(at).unwrap_or(0).max(self.last_us);

@@ -6,7 +6,7 @@ use super::names::Names;
 use super::ogg_opus::{OggOpus, channels};
 use super::output::{FileKey, Output, Summary};
 use super::recorder::next_key;
-use super::source::Timed;
+use super::source::{FRAME_COST, Timed};
 use crate::media::{Codec, MediaType, opus};
 use std::collections::VecDeque;
 use std::io;
@@ -14,6 +14,9 @@ use std::time::Duration;
 
 /// Frames wait so long after they were made until they are written: by then those that were made before, on the other track, have come.
 pub const ORDER: Duration = Duration::from_millis(1500);
+/// Files of one place: each change of codec begins another, and who sends decides on that. Past it frames of another codec are passed
+/// over.
+pub const MAX_FILES: u32 = 64;
 /// A file waits so long for a camera that is on, before it begins with audio alone.
 const CAMERA: Duration = Duration::from_secs(4);
 
@@ -42,6 +45,8 @@ pub struct FileWriter {
     video: VecDeque<Timed>,
     bytes: usize,
     open: Option<Open>,
+    files: u32,
+    passed_over: u64,
     /// Between the last two video frames.
     interval_us: u64,
     last_video_us: Option<u64>,
@@ -71,6 +76,8 @@ impl FileWriter {
             video: VecDeque::new(),
             bytes: 0,
             open: None,
+            files: 0,
+            passed_over: 0,
             interval_us: 0,
             last_video_us: None,
         }
@@ -78,16 +85,21 @@ impl FileWriter {
 
     /// A frame with its time.
     pub fn add(&mut self, frame: Timed) {
-        self.bytes += frame.data.len();
+        self.bytes += frame.data.len() + FRAME_COST;
         match frame.codec.media_type() {
             MediaType::Audio => self.audio.push_back(frame),
             MediaType::Video => self.video.push_back(frame),
         }
     }
 
-    /// Bytes that wait.
+    /// Bytes that wait, with [`FRAME_COST`].
     pub fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Frames that belong into a file past [`MAX_FILES`], since this was asked last.
+    pub fn take_passed_over(&mut self) -> u64 {
+        std::mem::take(&mut self.passed_over)
     }
 
     fn waits_for_camera(&self) -> bool {
@@ -122,7 +134,7 @@ impl FileWriter {
             let audio_first = self.audio.front().is_some_and(|a| a.at_us == at);
             let queue = if audio_first { &mut self.audio } else { &mut self.video };
             let Some(frame) = queue.pop_front() else { break };
-            self.bytes -= frame.data.len();
+            self.bytes -= frame.data.len() + FRAME_COST;
             if audio_first {
                 self.audio_frame(&frame, names, next, out)?;
             } else {
@@ -169,6 +181,10 @@ impl FileWriter {
         out: &mut VecDeque<Output>,
     ) -> io::Result<()> {
         let fits = self.open.as_ref().is_some_and(|o| o.summary.codecs.contains(&f.codec));
+        if !fits && self.files >= MAX_FILES {
+            self.passed_over += 1;
+            return Ok(());
+        }
         if !fits {
             let Some(video) = f.key.then(|| Video::of(f.codec, f.size, &f.data)).flatten() else { return Ok(()) };
             self.end(out)?;
@@ -219,6 +235,7 @@ impl FileWriter {
         out.push_back(Output::Open { file: key, name: name.clone() });
         let summary = Summary { name, endpoint_id, codecs, start_us, length_us: 0 };
         self.open = Some(Open { key, container, summary });
+        self.files += 1;
         Ok(())
     }
 
