@@ -5,6 +5,8 @@ use crate::media::{Codec, EncodedFrame, MediaType};
 use bytes::Bytes;
 use std::collections::VecDeque;
 
+/// What times of a container can tell apart.
+const TICK_US: u64 = 1000;
 /// What a frame takes beside its payload, about: it counts, or frames of one byte would be held by the million.
 pub const FRAME_COST: usize = 256;
 
@@ -34,7 +36,7 @@ pub struct Source {
     bytes: usize,
     /// Nothing can be decoded before a key frame of this codec.
     decodable: Option<Codec>,
-    last_us: u64,
+    last_us: Option<u64>,
 }
 
 impl Source {
@@ -64,9 +66,9 @@ impl Source {
         let Held { rtp_us, frame, .. } = self.held.pop_front()?;
         self.bytes -= frame.data.len() + FRAME_COST;
         let at = (rtp_us as i64).saturating_add(offset).saturating_sub(began_us as i64);
-        // Runs that touch never go back behind each other.
-        let at_us = u64::try_from(at).unwrap_or(0).max(self.last_us);
-        self.last_us = at_us;
+        // Runs that touch never go back behind each other, nor does a container hold two frames of one time.
+        let at_us = u64::try_from(at).unwrap_or(0).max(self.last_us.map_or(0, |l| l + TICK_US));
+        self.last_us = Some(at_us);
         let EncodedFrame { codec, key, size, data, .. } = frame;
         Some(Timed { at_us, codec, key, size, data })
     }
@@ -74,5 +76,42 @@ impl Source {
     /// When [`Source::next`] can say more.
     pub fn next_deadline(&self) -> Option<u64> {
         if self.held.is_empty() { None } else { self.clock.next_deadline() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_frames_have_one_time_where_runs_overlap() {
+        let mut s = Source::default();
+        // A first frame that came late and alone on its timeline, and those after it on another one, which came in time.
+        for (timeline, rtp_ms, arrival_ms) in
+            [(1, 0, 1250), (2, 80, 1180), (2, 160, 1260), (2, 240, 1340), (2, 320, 1420)]
+        {
+            s.frame(EncodedFrame {
+                endpoint_id: "e".into(),
+                participant: None,
+                track: None,
+                source_name: "e-v0".into(),
+                media: MediaType::Video,
+                codec: Codec::Vp8,
+                encoding: 0,
+                temporal_id: None,
+                key: true,
+                timeline,
+                rtp_time: rtp_ms * 90,
+                arrival_us: arrival_ms * 1000,
+                capture_unix_us: None,
+                audio_level: None,
+                gap: 0,
+                size: None,
+                data: Bytes::from_static(b"frame"),
+            });
+        }
+        let times: Vec<u64> = std::iter::from_fn(|| s.next(1_000_000, u64::MAX / 4)).map(|t| t.at_us).collect();
+        assert_eq!(times, [250_000, 251_000, 260_000, 340_000, 420_000]);
+        assert_eq!(s.bytes(), 0);
     }
 }
