@@ -3,13 +3,15 @@
 //!
 //! `JMEET_SIMULATION_SEEDS=5000` runs more seeds, `JMEET_SIMULATION_SEED=17` runs that one.
 
+mod promises;
+
+use jmeet::Env;
 use jmeet::media::{Codec, OutgoingFrame, VideoType};
 use jmeet::meeting::event::{EventKind, MediaState};
 use jmeet::meeting::{ClientOptions, Command, ReaderKey, ReaderOptions, TrackKey, TrackOptions};
 use jmeet::testkit::World;
 use jmeet::testkit::link::LinkOptions;
-use jmeet::{Code, Env};
-use std::collections::{BTreeMap, BTreeSet};
+use promises::{Part, number};
 use std::time::Duration;
 
 const SEEDS: u64 = 200;
@@ -221,75 +223,29 @@ impl Simulation {
         self.world.run(Duration::from_secs(60));
         for who in 0..self.actors.len() {
             self.check_order(who);
-            self.check_tags(who);
+            promises::check_tags(&self.world, who, &self.part(who));
             self.check_frames(who);
         }
         assert!(self.world.server.endpoints("room").is_empty(), "nobody is left behind in the room");
     }
 
-    /// One pass over the events of a participant.
+    /// What holds everywhere, and what was said and done here.
     fn check_order(&self, who: usize) {
-        let (mut people, mut tracks) = (BTreeMap::new(), BTreeMap::new());
-        let (mut keys, mut joined, mut closed) = (BTreeSet::new(), false, false);
-        for (at, e) in &self.world.peers[who].events {
-            let told = format!("participant {who} at {} us: {:?}", at.mono_us, e.kind);
-            if closed {
-                let late = self.actors[who].tags.iter().any(|(tag, closed)| *closed && *tag == e.tag);
-                assert!(late && matches!(e.kind, EventKind::RequestDone(_)), "after CLOSED: {told}");
-                continue;
+        promises::check_order(&self.world, who, &self.part(who), |kind, told| match kind {
+            EventKind::Message(m) => {
+                assert_ne!(m.endpoint_id, self.actors[who].nickname, "own words: {told}");
+                assert!(["hello", "late", "psst"].contains(&m.text.as_str()), "{told}");
             }
-            match &e.kind {
-                EventKind::Joined(_) => assert!(!std::mem::replace(&mut joined, true), "twice: {told}"),
-                EventKind::ParticipantJoined(p) => {
-                    assert_ne!(p.endpoint_id, self.actors[who].nickname, "oneself: {told}");
-                    assert!(keys.insert(p.key.0), "a key comes back: {told}");
-                    assert!(!people.values().any(|e| *e == p.endpoint_id), "there already: {told}");
-                    people.insert(p.key, p.endpoint_id.clone());
-                }
-                EventKind::ParticipantUpdated(p, _) => assert!(people.contains_key(&p.key), "not there: {told}"),
-                EventKind::ParticipantLeft(l) => {
-                    assert!(people.remove(&l.participant.key).is_some(), "not there: {told}");
-                    let left = tracks.values().any(|p| *p == Some(l.participant.key));
-                    assert!(!left, "tracks remain: {told}");
-                }
-                EventKind::TrackAdded(t) if !t.local => {
-                    let owner = t.participant.and_then(|p| people.get(&p));
-                    assert_eq!(owner, Some(&t.endpoint_id), "owner is not there: {told}");
-                    assert!(t.source_name.starts_with(&t.endpoint_id), "{told}");
-                    assert!(tracks.insert(t.source_name.clone(), t.participant).is_none(), "twice: {told}");
-                }
-                EventKind::TrackUpdated(t) if !t.local => {
-                    assert!(tracks.contains_key(&t.source_name), "not there: {told}");
-                }
-                EventKind::TrackRemoved(t) if !t.local => {
-                    assert!(tracks.remove(&t.source_name).is_some(), "not there: {told}");
-                }
-                EventKind::Message(m) => {
-                    assert_ne!(m.endpoint_id, self.actors[who].nickname, "own words: {told}");
-                    assert!(["hello", "late", "psst"].contains(&m.text.as_str()), "{told}");
-                }
-                EventKind::Media(_, MediaState::Connected { endpoint_id }) => {
-                    assert!(self.actors.iter().any(|a| a.nickname == *endpoint_id), "{told}");
-                }
-                EventKind::BridgeOffered => panic!("nobody offered one: {told}"),
-                EventKind::Closed(reason) => {
-                    closed = true;
-                    let fine = reason.is_none() || self.actors[who].may_fail;
-                    assert!(fine, "nothing was done to it: {told}");
-                }
-                _ => {}
+            EventKind::Media(_, MediaState::Connected { endpoint_id }) => {
+                assert!(self.actors.iter().any(|a| a.nickname == *endpoint_id), "{told}");
             }
-        }
-        assert!(closed, "participant {who} was never closed");
+            _ => {}
+        });
     }
 
-    fn check_tags(&self, who: usize) {
-        for (tag, late) in &self.actors[who].tags {
-            let done: Vec<_> = self.world.peers[who].events.iter().filter(|e| e.1.tag == *tag).collect();
-            assert_eq!(done.len(), 1, "participant {who}, tag {tag}: {done:?}");
-            let EventKind::RequestDone(result) = &done[0].1.kind else { panic!("tag {tag} on {:?}", done[0]) };
-            assert!(!late || result.as_ref().is_some_and(|e| e.code == Code::Closed), "{:?}", done[0]);
-        }
+    fn part(&self, who: usize) -> Part<'_> {
+        let a = &self.actors[who];
+        Part { nickname: &a.nickname, may_fail: a.may_fail, tags: &a.tags }
     }
 
     fn check_frames(&self, who: usize) {
@@ -306,10 +262,6 @@ impl Simulation {
             assert!(self.world.peers[who].saw(told), "participant {who}: frame of {} without a track", f.source_name);
         }
     }
-}
-
-fn number(name: &str) -> Option<u64> {
-    std::env::var(name).ok()?.parse().ok()
 }
 
 #[test]
