@@ -86,7 +86,10 @@ impl End {
             loop {
                 while let Some(o) = e.engine.poll_output() {
                     match o {
-                        Output::Transmit(t) => out.push(t.data),
+                        Output::Transmit(t) => {
+                            out.extend(t.datagrams().map(<[u8]>::to_vec));
+                            e.engine.recycle(t.data);
+                        }
                         Output::Event(Event::Rtp(p)) => {
                             e.packets += 1;
                             if let Some(a) = &mut e.above {

@@ -61,14 +61,39 @@
  * function; conferences, participants and tracks are borrowed and end with their client. Freeing NULL is fine. A client's
  * free ends everything that was made from it.
  *
+ * EVENTS come in one order for each client: a participant before its tracks, a track's end before its participant's, REQUEST_DONE after the
+ * state that it caused, CLOSED last. Each type has an accessor that reads what it carries; jmeet_event_kind names it.
+ *
  * MEDIA goes straight to the other participant while there are two, and through the videobridge otherwise; JMEET_EVENT_MEDIA says
  * which way and when. A track is the same track on both ways: its readers and writers go on. What is read is what is asked for:
  * nobody reads video, then the bridge sends none. JMEET_EVENT_BRIDGE_CHANNEL tells of the channel to the bridge, on which speakers,
  * video constraints and application messages travel.
  *
+ * A library may be built without media, for programs that only chat, moderate or watch; jmeet_features says so before anything is done.
+ * It knows participants, and their tracks as they announce them. jmeet_conference_send_track, jmeet_conference_reader_new and
+ * jmeet_reader_new answer JMEET_ERR_NOT_BUILT there: no tracks of ours, no writers, no readers, no MEDIA and nothing that follows from it.
+ *
+ * SENDING. A writer takes what an encoder made. CODEC_WANTED names the codec, once after the track's TRACK_ADDED and with each change;
+ * TARGET_BITRATE tells what each encoding of a video track is to have, from before its first frame. Encodings are numbered from 0, the
+ * smallest, on every way of media alike. Make a key frame at the start, when KEY_FRAME_WANTED comes, after a write that answered
+ * JMEET_ERR_NOT_READY, JMEET_ERR_MUTED or JMEET_ERR_FULL, when a target rises from 0, and with another height or codec. An encoder that has
+ * too little CPU is told of with jmeet_writer_set_limited: another codec, and less to decode, come of it.
+ *
+ * Nobody is kept from writing another height or more than the target, as a program that plays files may have to: receivers get what is
+ * written, and what the path does not carry is lost to them. Such a program does better to leave an encoding out, and to go back to a key
+ * frame of its file when one is wanted; in its track's options it names the height and the encodings that its files have.
+ *
+ * ENDING. A client joins once and ends once, with CLOSED; whoever wants to come back makes a new client, whose handles and keys are new,
+ * after some seconds and each time after more. That may help where time does: after JMEET_ERR_RESOLVE, CONNECT, UPGRADE, STREAM,
+ * DISCONNECTED, SERVER_TIMEOUT, CONFERENCE_REQUEST, NOT_LIVE, ROOM_FULL, NICKNAME_CONFLICT, REMOVED, ICE, PANIC and RESOURCES. It does not
+ * where somebody has decided (KICKED, DESTROYED, REPLACED, NOT_ALLOWED) or where it takes other options (TLS, credentials, passwords and
+ * the rest). Losing the way to the bridge, a mute, or a focus that comes and goes ends nothing: where it takes entering the room again
+ * the library does so by itself, and only what changed is told.
+ *
  * HANDLES are numbers made to look like pointers, never addresses: a freed, stale, invented or wrong-type handle is answered
- * with JMEET_ERR_INVALID_HANDLE. Nothing that this header lets you say crashes the program, as long as the strings, structs
- * and buffers that you pass are what they say to be.
+ * with JMEET_ERR_INVALID_HANDLE. One object has one handle, wherever it came from, as long as it lives: compare them with ==; to
+ * remember somebody longer keep the key, which is never used again. Nothing that this header lets you say crashes the program, as
+ * long as the strings, structs and buffers that you pass are what they say to be.
  *
  * RESULTS. Functions that can fail return jmeet_status; JMEET_OK is 0. Out-parameters are written only on success. Functions
  * that can fail for reasons outside the program take a jmeet_error ** last (NULL if you do not care), filled on failure.
@@ -76,15 +101,22 @@
  * library, which closes the client concerned; neither is listed at each function.
  *
  * REQUESTS that need an answer of the server return at once and take a tag of your choice. If it is not 0, exactly one
- * JMEET_EVENT_REQUEST_DONE with it follows when the call returned JMEET_OK, and none when it did not.
+ * JMEET_EVENT_REQUEST_DONE with it follows when the call returned JMEET_OK, and none when it did not. What a function lists under
+ * "Errors:" it returns itself; what is listed behind "REQUEST_DONE:" comes in that event.
  *
- * THREADS. Every function may be called from any thread, also inside callbacks, except where it says otherwise. Only functions
- * with a timeout_ms wait for the network, never longer than that. No lock of the library is held while your code runs.
+ * TIMES. A timeout_ms is the longest wait, in milliseconds: 0 does not wait, JMEET_FOREVER (any negative number) has no limit. Names end
+ * with their unit (_ms, _us, _kbps); the times of events and frames are on the clock of jmeet_now_us. A time, rate or size of 0 is not
+ * known (yet), where nothing else is said of it.
+ *
+ * THREADS. Every function may be called from any thread, also inside callbacks, except where it says otherwise: one reader serves
+ * one thread at a time. Only functions with a timeout_ms wait, for the network or for the client's own thread, never longer than that.
+ * No lock of the library is held while your code runs.
  *
  * STRINGS are UTF-8. Yours are NUL-terminated and copied before the call returns. The library's are a jmeet_str, also
  * NUL-terminated, never NULL, and live as long as the event or object that they came from.
  *
- * STRUCTS start with struct_size. Set them with their INIT macro or _init function; zero means default in each field. Programs
+ * STRUCTS start with struct_size. Set them with their INIT macro or _init function (which answers JMEET_ERR_NULL, or
+ * JMEET_ERR_INVALID_ARGUMENT when size cannot be that of the struct); zero means default in each field. Programs
  * built with this header work with newer libraries of the same JMEET_ABI_VERSION, and with older ones while they use nothing
  * that those do not know (else JMEET_ERR_UNSUPPORTED, which is not listed at each function).
  */
@@ -109,18 +141,29 @@
 /** ABI of this header. A library with another one cannot be used with it. */
 #define JMEET_ABI_VERSION 1
 
-/** Bits of `jmeet_participant_info.changed`. */
+/** Bit of `jmeet_features`: sending and reading media. */
+#define JMEET_FEATURE_MEDIA 1
+
+/** Bit of `jmeet_participant_info.changed`: `display_name`. */
 #define JMEET_CHANGED_DISPLAY_NAME 1
 
+/** Bit of `changed`: `role`. */
 #define JMEET_CHANGED_ROLE 2
 
+/** Bit of `changed`: `features`. */
 #define JMEET_CHANGED_FEATURES 4
 
+/** Bit of `changed`: their status text, which is not told. */
 #define JMEET_CHANGED_STATUS 8
 
+/** Bit of `changed`: `raised_hand_ms`. */
 #define JMEET_CHANGED_HAND 16
 
+/** Bit of `changed`: `real_jid`, or what is not told. */
 #define JMEET_CHANGED_OTHER 32
+
+/** As `timeout_ms`: no limit. Every negative number means the same. */
+#define JMEET_FOREVER -1
 
 /** Messages of one client that wait in a queue at most. */
 #define JMEET_MAX_MESSAGES 1024
@@ -131,6 +174,9 @@
 /** Requests of one client that may be under way at once; past it a call answers `JMEET_ERR_BUSY`. */
 #define JMEET_MAX_REQUESTS 1024
 
+/** Longest text of a chat message, in bytes. */
+#define JMEET_MAX_MESSAGE_BYTES 65536
+
 /** Application messages that wait for the channel to the bridge at most. */
 #define JMEET_MAX_WAITING_MESSAGES 64
 
@@ -139,6 +185,9 @@
 
 /** How long one waits, in milliseconds. */
 #define JMEET_WAITING_MESSAGE_MS 30000
+
+/** Longest frame, in bytes. */
+#define JMEET_MAX_FRAME_BYTES 4194304
 
 /** `temporal_id` is known. */
 #define JMEET_FRAME_HAS_TEMPORAL_ID 1
@@ -173,7 +222,10 @@ enum jmeet_status
     JMEET_ERR_NULL = 1,
     /** The handle is stale, freed, of another type, or never was one. */
     JMEET_ERR_INVALID_HANDLE = 2,
-    /** The participant or track has gone; its handle stays valid until the removal event is freed. */
+    /**
+     * The participant or track has gone; its handle stays valid until the removal event is freed. (By a name or key that nobody has, or has
+     * any more: NO_SUCH_PARTICIPANT, NO_SUCH_TRACK.)
+     */
     JMEET_ERR_GONE = 3,
     /** An argument is out of its range. */
     JMEET_ERR_INVALID_ARGUMENT = 4,
@@ -205,6 +257,8 @@ enum jmeet_status
     JMEET_ERR_NO_SUCH_PARTICIPANT = 17,
     /** The options do not make sense together; the text says which. */
     JMEET_ERR_OPTIONS = 18,
+    /** There is no such track in the room. */
+    JMEET_ERR_NO_SUCH_TRACK = 19,
     /** The host name has no address. */
     JMEET_ERR_RESOLVE = 100,
     /** No address of the host accepted the connection. */
@@ -255,7 +309,7 @@ enum jmeet_status
     JMEET_ERR_JOIN = 500,
     /** The room has a password and it was not given, or is wrong. */
     JMEET_ERR_ROOM_PASSWORD = 501,
-    /** Not allowed to enter. */
+    /** Not allowed to enter, or to do what was asked: only moderators mute others, and a moderated room keeps one muted. */
     JMEET_ERR_NOT_ALLOWED = 502,
     /** The room is full. */
     JMEET_ERR_ROOM_FULL = 503,
@@ -283,15 +337,18 @@ enum jmeet_status
     JMEET_ERR_ICE = 700,
     /** The peer's DTLS handshake failed or its fingerprint is wrong. */
     JMEET_ERR_DTLS = 701,
-    /** The peers have no codec in common, or the codec is not in the list that was announced. */
+    /** The frame is of a codec that the other side does not take, or of another one than CODEC_WANTED named. */
     JMEET_ERR_CODEC = 702,
     /** The writer's queue is full; the frame was not taken. */
     JMEET_ERR_FULL = 703,
     /** The track is muted; the frame was dropped. */
     JMEET_ERR_MUTED = 704,
-    /** Nobody receives media yet; the frame was dropped. */
+    /**
+     * Not yet: nobody receives media, or nothing of this encoding is to be sent now, and the frame was dropped; or what was asked for is not
+     * known yet.
+     */
     JMEET_ERR_NOT_READY = 705,
-    /** The feature belongs to a part that this build leaves out. */
+    /** The library was built without media, as `jmeet_features` tells: there is no sending and no reading. */
     JMEET_ERR_NOT_BUILT = 706,
 };
 #ifndef __cplusplus
@@ -343,7 +400,13 @@ typedef uint32_t jmeet_stage;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
-/** Types of events, as `jmeet_event_type` answers them. Skip what you do not know: newer libraries have more. */
+/**
+ * Types of events, as `jmeet_event_type` answers them. Skip what you do not know: newer libraries have more.
+ *
+ * "The newest counts": while one waits in a queue that is not drained, a newer one of the same object (participant, track, encoding, way of
+ * media) takes its place. So it is with every type but REQUEST_DONE, MESSAGE, ENDPOINT_MESSAGE, TONE, SOURCES_REFUSED, CLOSED and those that
+ * tell who and what came and went.
+ */
 enum jmeet_event_kind
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
   : uint32_t
@@ -355,7 +418,7 @@ enum jmeet_event_kind
     JMEET_EVENT_REQUEST_DONE = 1,
     /** The client went a step further: `jmeet_event_state`. Only the newest of several waiting ones is kept. */
     JMEET_EVENT_STATE = 2,
-    /** We are in the room: `jmeet_event_joined`. */
+    /** We are in the room, told once: `jmeet_event_joined`. */
     JMEET_EVENT_JOINED = 3,
     /** Somebody is here, or was before us: `jmeet_event_participant`. */
     JMEET_EVENT_PARTICIPANT_JOINED = 4,
@@ -374,7 +437,10 @@ enum jmeet_event_kind
     JMEET_EVENT_SUBJECT = 9,
     /** A source appeared: `jmeet_event_track`. Always after its participant's PARTICIPANT_JOINED. */
     JMEET_EVENT_TRACK_ADDED = 10,
-    /** Mute state, video type or codec of a track changed: `jmeet_event_track`. */
+    /**
+     * Mute state, video type or codec of a track changed: `jmeet_event_track`. Of our own only what others brought about: what the program
+     * did itself its REQUEST_DONE tells. The newest of each track counts.
+     */
     JMEET_EVENT_TRACK_UPDATED = 11,
     /**
      * A source went, always before its participant's PARTICIPANT_LEFT: `jmeet_event_track`. Freeing this event ends the track's
@@ -387,9 +453,15 @@ enum jmeet_event_kind
     JMEET_EVENT_MEDIA = 14,
     /** The focus offered a session with the bridge, which `disable_bridge` refuses. */
     JMEET_EVENT_BRIDGE_OFFERED = 15,
-    /** A receiver needs a key frame of a local track: `jmeet_event_key_frame_wanted`. */
+    /**
+     * A receiver needs a key frame of an encoding of a local track, or it begins to be sent again: `jmeet_event_key_frame_wanted`. The newest
+     * of each encoding counts.
+     */
     JMEET_EVENT_KEY_FRAME_WANTED = 16,
-    /** Send about this much, and this high, on an encoding of a local video track: `jmeet_event_target_bitrate`. */
+    /**
+     * Send about this much, and this high, on an encoding of a local video track: `jmeet_event_target_bitrate`. For every encoding one comes
+     * before its first write is taken, and then with each change. Never for audio. The newest of each encoding counts.
+     */
     JMEET_EVENT_TARGET_BITRATE = 17,
     /**
      * The codec that frames of a local track must be from now on, for everybody in the room takes it: once after its TRACK_ADDED, and
@@ -404,12 +476,12 @@ enum jmeet_event_kind
     JMEET_EVENT_OVERRUN = 21,
     /**
      * The client is finished: `jmeet_event_status` and `jmeet_event_error` say why, `JMEET_OK` that we left. Comes exactly once
-     * and last for its client, also after a failed join.
+     * and last for its client, also after a failed join. When to come back is under ENDING above.
      */
     JMEET_EVENT_CLOSED = 22,
     /** Where the channel to the bridge stands; `jmeet_event_bridge_channel`. The newest counts. */
     JMEET_EVENT_BRIDGE_CHANNEL = 23,
-    /** Somebody else speaks now; `jmeet_event_speaker`. The newest counts. */
+    /** Another dominant speaker, ourselves included, or silence; `jmeet_event_speaker`. The newest counts. */
     JMEET_EVENT_SPEAKER = 24,
     /** An application message of another endpoint; `jmeet_event_endpoint_message`. */
     JMEET_EVENT_ENDPOINT_MESSAGE = 25,
@@ -429,7 +501,7 @@ enum jmeet_event_kind
     JMEET_EVENT_SOURCES_REFUSED = 32,
     /**
      * The focus had us begin muted: `jmeet_event_start_muted`. Our tracks of that kind are muted already (TRACK_UPDATED);
-     * `jmeet_track_set_muted` unmutes them.
+     * `jmeet_track_set_muted` asks to be heard.
      */
     JMEET_EVENT_START_MUTED = 33,
     /**
@@ -440,12 +512,17 @@ enum jmeet_event_kind
     /** Somebody pressed a key of a telephone, in the audio of a track that is read: `jmeet_event_tone`. */
     JMEET_EVENT_TONE = 35,
     /**
-     * What a participant says of their connection, every ten seconds: `jmeet_event_participant_stats`. The newest of each counts. In
-     * meetings of more than 20 the bridge passes on those of whom we look at only.
+     * What a participant says of their connection, every ten seconds, through the bridge: `jmeet_event_participant_stats`. The newest of each
+     * counts. In meetings of more than 20 the bridge passes on those of whom we look at only; where there is no bridge none come.
      */
     JMEET_EVENT_PARTICIPANT_STATS = 36,
     /** Our own connection in the last ten seconds, as the others are told of it: `jmeet_event_local_stats`. The newest counts. */
     JMEET_EVENT_LOCAL_STATS = 37,
+    /**
+     * A moderator, or the focus by itself, had us muted: `jmeet_event_muted_by`. Our tracks of that kind are muted already (TRACK_UPDATED);
+     * `jmeet_track_set_muted` asks to be heard again. The newest of each kind counts.
+     */
+    JMEET_EVENT_MUTED_BY = 38,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -546,6 +623,27 @@ typedef uint32_t jmeet_video_type;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
+/** What keeps an encoder of the program's from making all that it is to make. */
+enum jmeet_limitation
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /** Not an answer. */
+    JMEET_LIMITATION_UNSPECIFIED = 0,
+    /** Nothing does. */
+    JMEET_LIMITATION_NONE = 1,
+    /** Too little CPU. */
+    JMEET_LIMITATION_CPU = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum jmeet_limitation jmeet_limitation;
+#else
+typedef uint32_t jmeet_limitation;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
 /** Codecs of frames. */
 enum jmeet_codec
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -627,9 +725,15 @@ enum jmeet_streaming
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
     JMEET_STREAMING_UNSPECIFIED = 0,
-    /** Frames come, or none are to be expected: it is muted, or no video is wanted at all. */
+    /**
+     * Frames come, or none are to be expected: it is muted, or we want no video at all (no reader reads any, or `last_n` is negative).
+     * Audio is always this.
+     */
     JMEET_STREAMING_ACTIVE = 1,
-    /** The bridge does not forward it: last-N, bandwidth, or nobody reads it. */
+    /**
+     * The bridge does not forward it, and `jmeet_suspended` says why: others come first, the bandwidth is too small, or this track is not
+     * wanted while others are.
+     */
     JMEET_STREAMING_INACTIVE = 2,
     /** It should come and does not: for 10 s through the bridge, for 2.5 s from a peer. */
     JMEET_STREAMING_INTERRUPTED = 3,
@@ -650,13 +754,13 @@ enum jmeet_suspended
   : uint32_t
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
-    /** It is forwarded, or never was. */
+    /** It is forwarded, or nothing is known against it. */
     JMEET_SUSPENDED_NONE = 0,
     /** It is not there any more. */
     JMEET_SUSPENDED_GONE = 1,
     /** Its owner has muted it. */
     JMEET_SUSPENDED_MUTED = 2,
-    /** We ask for none of it, or for no video at all. */
+    /** We ask for none of it: no reader reads it, or `jmeet_receive_options` leaves it out. */
     JMEET_SUSPENDED_NOT_WANTED = 3,
     /** Others come first, and no more than our last-N are sent. */
     JMEET_SUSPENDED_LAST_N = 4,
@@ -692,6 +796,28 @@ enum jmeet_source_refusal
 typedef enum jmeet_source_refusal jmeet_source_refusal;
 #else
 typedef uint32_t jmeet_source_refusal;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/** What of a participant is muted, all of one kind at once. */
+enum jmeet_mute_kind
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    JMEET_MUTE_UNSPECIFIED = 0,
+    /** Every microphone. */
+    JMEET_MUTE_AUDIO = 1,
+    /** Every camera. */
+    JMEET_MUTE_CAMERA = 2,
+    /** Every screen. */
+    JMEET_MUTE_DESKTOP = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum jmeet_mute_kind jmeet_mute_kind;
+#else
+typedef uint32_t jmeet_mute_kind;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -796,8 +922,7 @@ typedef uint32_t jmeet_log_level;
  * A participant: one connection and its main room.
  *
  * Functions: `jmeet_client_new`, `jmeet_client_join`, `jmeet_client_conference`, `jmeet_client_state`, `jmeet_client_timeline`,
- * `jmeet_client_get_stats`,
- * `jmeet_client_close`, `jmeet_client_free`.
+ * `jmeet_client_get_stats`, `jmeet_client_close`, `jmeet_client_free`.
  */
 typedef struct jmeet_client jmeet_client;
 
@@ -806,7 +931,7 @@ typedef struct jmeet_client jmeet_client;
  *
  * Functions: `jmeet_conference_send_message`, `_send_private_message`, `_set_display_name`, `_leave`, `_room_jid`, `_endpoint_id`,
  * `_list_participants`, `_find_participant`, `_find_participant_by_key`, `_list_tracks`, `_find_track`, `_find_track_by_key`, `_send_track`,
- * `_reader_new`.
+ * `_reader_new`, `_set_receive`, `_send_endpoint_message`, `_get_speaking`, `_list_speakers`, `_stats_new`.
  */
 typedef struct jmeet_conference jmeet_conference;
 
@@ -834,8 +959,9 @@ typedef struct jmeet_frame_ref jmeet_frame_ref;
  * Somebody else in the room. Borrowed, never freed by the program: it stays the same through every change of connection, answers
  * `JMEET_ERR_GONE` once they left, and ends when the PARTICIPANT_LEFT event is freed (or the client).
  *
- * Functions: `jmeet_participant_endpoint_id`, `jmeet_participant_key`, `jmeet_participant_list_new`. From `jmeet_event_participant`,
- * `jmeet_conference_find_participant`, `jmeet_participant_list_get`.
+ * Functions: `jmeet_participant_endpoint_id`, `jmeet_participant_key`, `jmeet_participant_get_status`, `jmeet_participant_get_stats`,
+ * `jmeet_participant_mute`, `jmeet_participant_list_new`. From `jmeet_event_participant`, `jmeet_conference_find_participant`,
+ * `jmeet_participant_list_get`.
  */
 typedef struct jmeet_participant jmeet_participant;
 
@@ -887,8 +1013,7 @@ typedef struct jmeet_stats jmeet_stats;
  * client).
  *
  * Functions: `jmeet_track_get`, `jmeet_track_key`, `jmeet_track_set_muted`, `jmeet_track_remove`, `jmeet_track_request_key_frame`,
- * `jmeet_track_send_tones`,
- * `jmeet_writer_new`, `jmeet_reader_new`. From `jmeet_event_track`, `jmeet_conference_send_track`, `jmeet_track_list_get`, frames.
+ * `jmeet_track_send_tones`, `jmeet_track_get_status`, `jmeet_writer_new`, `jmeet_reader_new`. From `jmeet_event_track`, `jmeet_conference_send_track`, `jmeet_track_list_get`, frames.
  */
 typedef struct jmeet_track jmeet_track;
 
@@ -902,7 +1027,7 @@ typedef struct jmeet_track_list jmeet_track_list;
 /**
  * Writes frames of one of our tracks. Freed by the caller, which leaves the track; it ends with its client.
  *
- * Functions: `jmeet_writer_new`, `jmeet_writer_write`, `jmeet_writer_free`.
+ * Functions: `jmeet_writer_new`, `jmeet_writer_write`, `jmeet_writer_set_limited`, `jmeet_writer_get_stats`, `jmeet_writer_free`.
  */
 typedef struct jmeet_writer jmeet_writer;
 
@@ -996,7 +1121,7 @@ typedef struct {
     jmeet_str features;
     /** Since when the hand is up, in milliseconds since 1970; 0: it is down. */
     int64_t raised_hand_ms;
-    /** PARTICIPANT_UPDATED: which of these changed, bits `JMEET_CHANGED_…`; else 0. */
+    /** PARTICIPANT_UPDATED: which of these changed, bits `JMEET_CHANGED_…`, of every update since the last one that was taken; else 0. */
     uint32_t changed;
     /** Must not be read; 0. */
     uint32_t reserved;
@@ -1068,6 +1193,13 @@ typedef struct {
     jmeet_str endpoint_id;
     /** Unique in the room, such as "1a2b3c4d-v0". */
     jmeet_str source_name;
+    /**
+     * A `jmeet_codec`: of ours what frames must be now (CODEC_WANTED); of somebody else's video that of the newest frame that was put
+     * together for a reader, UNSPECIFIED before one was.
+     */
+    uint32_t codec;
+    /** Must not be read; 0. */
+    uint32_t reserved;
 } jmeet_track_info;
 
 /** Of FOCUS. */
@@ -1099,14 +1231,14 @@ typedef struct {
     jmeet_str text;
     /** A `jmeet_media_path`. */
     uint32_t path;
-    /** 0. */
+    /** Must not be read; 0. */
     uint32_t reserved;
 } jmeet_media_info;
 
 /** Of KEY_FRAME_WANTED. */
 typedef struct {
     uint32_t struct_size;
-    /** Which encoding; 0 unless several are sent. */
+    /** Which encoding, as in `jmeet_outgoing_frame.encoding`. */
     uint32_t encoding;
     /** The local track; NULL once it is removed. */
     jmeet_track *track;
@@ -1115,13 +1247,16 @@ typedef struct {
 /** Of TARGET_BITRATE. */
 typedef struct {
     uint32_t struct_size;
-    /** Which encoding; 0 unless several are sent. */
+    /** Which encoding, as in `jmeet_outgoing_frame.encoding`. */
     uint32_t encoding;
     /** The local track; NULL once it is removed. */
     jmeet_track *track;
-    /** 0: send nothing of this encoding, for nobody wants it or the path does not carry it; writes answer `JMEET_ERR_NOT_READY`. */
+    /**
+     * 0: send nothing of this encoding, for it is muted, nobody wants it or the path does not carry it; writes answer `JMEET_ERR_NOT_READY`
+     * (`JMEET_ERR_MUTED`). After it the first frame must be a key frame.
+     */
     uint64_t bits_per_second;
-    /** Pixels that the picture is to be high, so that nobody gets more than is wanted; 0 with a rate of 0. */
+    /** Pixels that the picture is to be high, so that nobody gets more than is wanted; 0 with a rate of 0. Another height needs a key frame. */
     uint32_t height;
     /** Must not be read; 0. */
     uint32_t reserved;
@@ -1141,6 +1276,7 @@ typedef struct {
     uint32_t struct_size;
     /** Must not be read; 0. */
     uint32_t reserved;
+    /** Of all that we send together. */
     uint64_t bits_per_second;
 } jmeet_bandwidth_info;
 
@@ -1163,8 +1299,8 @@ typedef struct {
 } jmeet_overrun_info;
 
 /**
- * Everything about a participant. `url` and `room` are enough. All strings are UTF-8, NULL or empty for the default, and copied
- * before `jmeet_client_new` returns.
+ * Everything about a participant. `url` and `room` are enough. All strings are UTF-8, NULL or empty for the default, of 16384 bytes at most
+ * where nothing else is said (`focus_users` and certificates may be longer), and copied before `jmeet_client_new` returns.
  */
 typedef struct {
     uint32_t struct_size;
@@ -1201,7 +1337,7 @@ typedef struct {
     const char *room_password;
     /** Our own endpoint id, eight lower-case hexadecimal digits: for tests. Default: random. */
     const char *nickname;
-    /** Certificates trusted beside the system's, PEM. */
+    /** Certificates trusted beside the system's, PEM: for the server and for the channel to the bridge. */
     const char *extra_ca_pem;
     /** Not 0: takes any certificate. Anybody on the path can then read and change everything. */
     uint32_t insecure_skip_tls_verification;
@@ -1223,9 +1359,10 @@ typedef struct {
     /** Not 0: the channel to the bridge over a WebSocket also where the bridge offers a data channel. */
     uint32_t prefer_websocket;
     /**
-     * Video codecs that the program can both make and show, the best first, such as "av1,vp9,vp8,h264": the others are told, and which
-     * of them each of our tracks is sent with comes as CODEC_WANTED, as people come and go. Default: those that our tracks are made
-     * with, and VP8; each track then stays with its own unless somebody in the room lacks it.
+     * Video codecs that the program can both make and show, the best first, separated by commas or spaces: "av1,vp9,vp8,h264", in any case;
+     * another name is refused (`JMEET_ERR_OPTIONS`). The others are told, and which of them each of our tracks is sent with comes as
+     * CODEC_WANTED, as people come and go, whatever the track was made with: frames of another codec answer `JMEET_ERR_CODEC`. Default: those
+     * that our tracks are made with, and VP8; each track then stays with its own unless somebody in the room lacks it.
      */
     const char *video_codecs;
     /** WebSocket URLs of the bridge at this host are passed over, if there are others. Default: none are. */
@@ -1248,6 +1385,10 @@ typedef struct {
     uint64_t stray_answers;
     /** Stanzas of other rooms and strangers, requests that were answered with an error, and messages of the bridge that are not known. */
     uint64_t unhandled_stanzas;
+    /** RTP packets that came after the bridge had given their SSRC to another source, dropped: no reader gets them as the other's. */
+    uint64_t late_packets;
+    /** RTP packets on an SSRC whose owner nobody named within 2 s, or that came while too many of them waited, dropped. */
+    uint64_t unclaimed_packets;
 } jmeet_client_stats;
 
 /** What a local track sends. `media` or `codec` is enough. */
@@ -1259,13 +1400,14 @@ typedef struct {
     uint32_t codec;
     /** A `jmeet_video_type`; unspecified: a camera. */
     uint32_t video_type;
-    /** Not 0: starts muted. */
+    /** Not 0: starts muted. So does what is added while the focus has its kind muted (MUTED_BY, START_MUTED). */
     uint32_t muted;
     /** Frames that may wait for the network; 0: 32. */
     uint32_t queue_frames;
     /**
      * Video: how many encodings of one picture are written, smallest first (simulcast); 0: 1, at
-     * most 3. `jmeet_outgoing_frame.encoding` says which one a frame is of. A single peer gets the largest alone.
+     * most 3. `jmeet_outgoing_frame.encoding` says which one a frame is of. A single peer gets the largest alone, number encodings - 1; the
+     * others have a target of 0 then.
      */
     uint32_t encodings;
     /**
@@ -1344,7 +1486,7 @@ typedef struct {
 /** Of DOWNLINK. */
 typedef struct {
     uint32_t struct_size;
-    /** 0. */
+    /** Must not be read; 0. */
     uint32_t reserved;
     /** What the bridge thinks that the way to us carries. */
     uint64_t bits_per_second;
@@ -1357,7 +1499,7 @@ typedef struct {
     int32_t last_n;
     /** Greatest height in pixels of sources that `sources` does not name; 0: no limit, negative: none of them. */
     int32_t default_height;
-    /** 0. */
+    /** Must be 0. */
     uint32_t reserved;
     /**
      * Most important sources, most important first, with spaces between them; they get what they want before the others
@@ -1377,6 +1519,10 @@ typedef struct {
     uint32_t streaming;
     /** The remote track; NULL once it is removed. */
     jmeet_track *track;
+    /** INACTIVE: a `jmeet_suspended`, why; else NONE. */
+    uint32_t suspended;
+    /** Must not be read; 0. */
+    uint32_t reserved;
 } jmeet_track_streaming_info;
 
 /** Of CONNECTIVITY. */
@@ -1410,18 +1556,24 @@ typedef struct {
     bool silence;
     /** We are the dominant speaker ourselves. */
     bool ours;
-    /** The dominant speaker; NULL for ourselves, for one who has left, and before anybody spoke. */
+    /** The dominant speaker; NULL for ourselves (`ours`), for one who has left, and before anybody spoke. */
     jmeet_participant *participant;
 } jmeet_speaking;
 
-/** How a remote track does now; see `jmeet_track_get_status`. */
+/**
+ * How a remote track does now; see `jmeet_track_get_status`. Only of video: an audio track is always ACTIVE, not forwarded, NONE, for the
+ * bridge does not speak of audio; whether any comes is seen by its frames and statistics.
+ */
 typedef struct {
     uint32_t struct_size;
     /** A `jmeet_streaming`. */
     uint32_t streaming;
     /** The bridge has said that it forwards the track to us. Never of audio, and not of what comes straight from a peer. */
     bool forwarded;
-    /** A `jmeet_suspended`: why the bridge does so no more; NONE while it does, and before it ever did. */
+    /**
+     * A `jmeet_suspended`: why the bridge does not. NONE while it does, while it has said nothing of its video yet, and of what comes
+     * straight from a peer. Of a track that was never forwarded it is there once the track is INACTIVE.
+     */
     uint32_t suspended;
 } jmeet_track_status;
 
@@ -1434,11 +1586,22 @@ typedef struct {
     bool has_quality;
     /** How good, from 0 to 100. */
     uint32_t quality;
-    /** 0. */
+    /** Must not be read; 0. */
     uint32_t reserved;
     /** Through the bridge to them and back, in microseconds; 0: not measured (yet). `jmeet_client_options.measure_round_trips`. */
     uint64_t round_trip_us;
 } jmeet_participant_status;
+
+/** Of MUTED_BY. */
+typedef struct {
+    uint32_t struct_size;
+    /** A `jmeet_mute_kind`: all of our tracks of this kind are muted now. */
+    uint32_t kind;
+    /** Who asked for it, while they are in the room; NULL when the focus did it by itself, as where the room is moderated. */
+    jmeet_participant *participant;
+    /** Endpoint id of who asked for it; empty when the focus did it by itself. */
+    jmeet_str endpoint_id;
+} jmeet_muted_by_info;
 
 /** Of SOURCES_REFUSED. */
 typedef struct {
@@ -1495,23 +1658,31 @@ typedef struct {
     uint32_t quality;
     /** Whose, while they are in the room; else NULL. */
     jmeet_participant *participant;
+    /** Whose. */
     jmeet_str endpoint_id;
     /** Where their bridge is; may be empty. */
     jmeet_str server_region;
-    /** From them to their bridge and back, in milliseconds. */
-    uint32_t round_trip_ms;
-    /** Greatest height that they send, in pixels. */
+    /** From them to their bridge and back, in microseconds (they tell it in whole milliseconds); 0: not known. */
+    uint64_t round_trip_us;
+    /** Greatest height that they send, in pixels; 0: none, or not known. */
     uint32_t max_height;
+    /** Audio that they send, in kbit/s. */
     uint32_t audio_upload_kbps;
+    /** Audio that they get. */
     uint32_t audio_download_kbps;
+    /** Video that they send. */
     uint32_t video_upload_kbps;
+    /** Video that they get. */
     uint32_t video_download_kbps;
-    /** Lost packets in percent. */
+    /** Of what they send, lost packets in percent. */
     uint32_t loss_upload;
+    /** Of what they get, lost packets in percent. */
     uint32_t loss_download;
+    /** Must not be read; 0. */
+    uint32_t reserved;
 } jmeet_participant_stats_info;
 
-/** Our own connection in the last ten seconds. All 0 before the first of them are over. */
+/** Our own connection in the last ten seconds. All 0 before the first of them are over (`path` is UNSPECIFIED then). */
 typedef struct {
     uint32_t struct_size;
     /**
@@ -1527,8 +1698,11 @@ typedef struct {
     uint64_t round_trip_us;
     /** Payload of audio that went out, in kbit/s. */
     uint32_t audio_upload_kbps;
+    /** Payload of audio that came. */
     uint32_t audio_download_kbps;
+    /** Payload of video that went out. */
     uint32_t video_upload_kbps;
+    /** Payload of video that came. */
     uint32_t video_download_kbps;
     /** Of what we sent, lost packets in percent, as the other end reports them. */
     uint32_t loss_upload;
@@ -1549,17 +1723,17 @@ typedef struct {
     uint32_t encoding;
     /** One of ours: it is sent, and lost packets and jitter are as the other end reports them. */
     bool local;
-    /** NULL when it was removed meanwhile. */
+    /** `jmeet_track_get` tells whose it is. NULL when it was removed meanwhile; `source_name` says then which it was. */
     jmeet_track *track;
     /** As in its info. */
     uint64_t track_key;
-    /** RTP packets, each once. */
+    /** RTP packets, each once: those that came only as a repair count, what we sent again does not. */
     uint64_t packets;
-    /** Of their payloads. */
+    /** Of their payloads, without headers. */
     uint64_t bytes;
-    /** Packets that never came. */
+    /** Packets that never came, repairs allowed for; of ours as the other end counts them. */
     uint64_t lost;
-    /** Packets that came as a repair, or that we sent again. */
+    /** Of somebody else's: how many of `packets` came only as a repair. Of ours: how many were sent again, beside `packets`. */
     uint64_t repaired;
     /** How uneven packets arrive (RFC 3550), in microseconds. */
     uint64_t jitter_us;
@@ -1576,6 +1750,12 @@ typedef struct {
     uint32_t height;
     /** Must not be read; 0. */
     uint32_t reserved;
+    /** To the other end of its way and back, in microseconds; 0: not known. */
+    uint64_t round_trip_us;
+    /** Of our video on the way that carries it now: what TARGET_BITRATE told of this encoding; else 0. */
+    uint64_t target_bits_per_second;
+    /** Which track, as in its info. Lives as long as the statistics. */
+    jmeet_str source_name;
 } jmeet_track_stats;
 
 /** How a writer is made. No choices yet. */
@@ -1593,7 +1773,11 @@ typedef struct {
     /** The frame as the encoder made it; copied before the call returns. */
     const uint8_t *data;
     size_t size;
-    /** How long it lasts, in units of the codec's clock, such as 3000 for 1/30 s of video. An Opus packet says it itself: may be 0. */
+    /**
+     * How long it lasts, in units of the codec's clock: of video 90000 divided by the frame rate, such as 3000 at 30 pictures a second; never
+     * 0. Of a screen whose pictures come as they change: as at its greatest frame rate. An Opus packet says it itself: 0 will do. RTP time is
+     * the sum of these; after a pause (muted, or nothing to show) of more than 300 ms past the end of a frame it goes on by the clock.
+     */
     uint32_t rtp_duration;
     /** Temporal layer, 0 to 7. Without it: no layers. */
     uint32_t temporal_id;
@@ -1612,6 +1796,48 @@ typedef struct {
      */
     uint32_t codec;
 } jmeet_outgoing_frame;
+
+/** Counters of one encoding of a track of ours, whichever of its writers wrote the frames. */
+typedef struct {
+    uint32_t struct_size;
+    /** Frames of the track that wait. */
+    uint32_t queued;
+    /** Frames that `jmeet_writer_write` took. */
+    uint64_t taken;
+    /** Frames that it answered with `JMEET_ERR_MUTED` or `JMEET_ERR_NOT_READY`. */
+    uint64_t dropped;
+    /** Frames that it answered with `JMEET_ERR_FULL`. */
+    uint64_t full;
+    /**
+     * A `jmeet_media_path`: the way that carries our media now, of which all that follows is; UNSPECIFIED before the
+     * first packet of this encoding went out on it: then all that follows is 0.
+     */
+    uint32_t path;
+    /** A `jmeet_codec`: of the newest frame that went out; UNSPECIFIED before one did. */
+    uint32_t codec;
+    /** Frames that went out, since the way is there. */
+    uint64_t frames;
+    /** RTP packets, what was sent again not counted. */
+    uint64_t packets;
+    /** Of their payloads, without headers. */
+    uint64_t bytes;
+    /** Packets that were sent again because the other end missed them. */
+    uint64_t retransmitted;
+    /** Packets that never came, as the other end counts them. */
+    uint64_t lost;
+    /** How uneven they arrive there (RFC 3550), in microseconds. */
+    uint64_t jitter_us;
+    /** To the other end and back, in microseconds; 0: not known. */
+    uint64_t round_trip_us;
+    /** Of payload, in the last second. */
+    uint64_t bits_per_second;
+    /** What TARGET_BITRATE told of this encoding; 0 for audio, and while nothing is to be sent of it. */
+    uint64_t target_bits_per_second;
+    /** In the last second. */
+    uint32_t frames_per_second;
+    /** Must not be read; 0. */
+    uint32_t reserved;
+} jmeet_writer_stats;
 
 /** Counters of a reader. */
 typedef struct {
@@ -1689,6 +1915,12 @@ const char *jmeet_version(void);
 
 /** The library's ABI; compare it with `JMEET_ABI_VERSION`. 0 in a forked child. */
 uint32_t jmeet_abi_version(void);
+
+/**
+ * What the library was built with, as bits `JMEET_FEATURE_…`; bits that you do not know are newer features. 0 in a forked child. Any
+ * thread, also before everything else.
+ */
+uint32_t jmeet_features(void);
 
 /** The monotonic clock of every `_us` value of this library, in microseconds. It starts near zero at its first use in the process. */
 uint64_t jmeet_now_us(void);
@@ -1770,7 +2002,7 @@ jmeet_status jmeet_queue_options_init(jmeet_queue_options *options,
 jmeet_status jmeet_queue_new(const jmeet_queue_options *options, jmeet_queue **queue, jmeet_error **error);
 
 /**
- * Takes the next event, or waits for one at most `timeout_ms` (0: not at all; negative: for ever). The event is the caller's, who
+ * Takes the next event, or waits for one at most `timeout_ms` (0: not at all; `JMEET_FOREVER`). The event is the caller's, who
  * frees it with `jmeet_event_free`. Several threads may wait; each event goes to one of them. Blocks up to the timeout.
  *
  * Errors: `JMEET_ERR_TIMEOUT`: none came. `JMEET_ERR_CLOSED`: the queue was freed meanwhile. `JMEET_ERR_STATE`: the queue has a
@@ -1833,7 +2065,7 @@ uint32_t jmeet_event_type(const jmeet_event *event);
 /** Whose event it is; NULL if `event` is none. Not the caller's to free. */
 jmeet_client *jmeet_event_client(const jmeet_event *event);
 
-/** The room that it is about, as `jmeet_client_join` gave it; NULL if it is about none. Not the caller's to free. */
+/** The room that it is about, as `jmeet_client_join` gave it; NULL if it is about none, or once the client is freed. Not the caller's to free. */
 jmeet_conference *jmeet_event_conference(const jmeet_event *event);
 
 /** The `user_value` that its client was made with; 0 if `event` is none. */
@@ -1858,7 +2090,7 @@ jmeet_status jmeet_event_error(const jmeet_event *event, jmeet_error_info *info)
 /**
  * Keeps an event: it needs one more `jmeet_event_free`. In a callback the way to keep the event after returning.
  *
- * Errors: `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
+ * Errors: `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_RESOURCES`: more than half a million references to one event.
  */
 jmeet_status jmeet_event_retain(jmeet_event *event);
 
@@ -2045,9 +2277,9 @@ jmeet_status jmeet_client_stats_init(jmeet_client_stats *stats,
 jmeet_status jmeet_client_get_stats(const jmeet_client *client, jmeet_client_stats *stats);
 
 /**
- * Leaves the room, closes the connection and waits at most `timeout_ms` until CLOSED is in the queue; with 0 it returns at once.
- * Negative counts as 0. Either way CLOSED is delivered, once. Closing again is fine. Blocks up to the timeout; any thread, also
- * inside a callback.
+ * Leaves the room, closes the connection and waits at most `timeout_ms` until CLOSED is in the queue: 0: not at all, `JMEET_FOREVER`: as long
+ * as it takes, which is some seconds where the server does not answer. Either way CLOSED is delivered, once. Closing again is fine. Blocks
+ * up to the timeout; any thread, also inside a callback.
  *
  * Errors: `JMEET_ERR_TIMEOUT`: it goes on closing and CLOSED follows. `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
  */
@@ -2070,7 +2302,7 @@ jmeet_status jmeet_client_free(jmeet_client *client);
  * Says something to everybody. Returns at once; with a `tag` a REQUEST_DONE comes when the room has taken it, or why not. Our own
  * words are no MESSAGE event. Any thread.
  *
- * Errors: `JMEET_ERR_STATE`: not in the room. `JMEET_ERR_TOO_LARGE`, `JMEET_ERR_INVALID_ARGUMENT` (empty), `JMEET_ERR_INVALID_UTF8`,
+ * Errors: `JMEET_ERR_STATE`: not in the room. `JMEET_ERR_TOO_LARGE` (`JMEET_MAX_MESSAGE_BYTES`), `JMEET_ERR_INVALID_ARGUMENT` (empty), `JMEET_ERR_INVALID_UTF8`,
  * `JMEET_ERR_BUSY` (`JMEET_MAX_REQUESTS`), `JMEET_ERR_CLOSED`, `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`. A call that fails makes no event.
  */
 jmeet_status jmeet_conference_send_message(jmeet_conference *room,
@@ -2090,7 +2322,7 @@ jmeet_status jmeet_conference_send_private_message(jmeet_conference *room,
                                                    jmeet_error **error);
 
 /**
- * Changes the name that others see; empty removes it. Returns at once; any thread.
+ * Changes the name that others see; empty removes it. Returns at once; with a `tag` a REQUEST_DONE comes when it is on its way. Any thread.
  *
  * Errors: `JMEET_ERR_TOO_LARGE` (512 bytes), `JMEET_ERR_INVALID_UTF8`, `JMEET_ERR_BUSY`, `JMEET_ERR_CLOSED`, `JMEET_ERR_NULL`,
  * `JMEET_ERR_INVALID_HANDLE`.
@@ -2101,11 +2333,14 @@ jmeet_status jmeet_conference_set_display_name(jmeet_conference *room,
                                                jmeet_error **error);
 
 /**
- * Leaves the room and closes the connection. Returns at once; CLOSED follows. Any thread.
+ * Leaves the room and closes the connection. Returns at once; with a `tag` a REQUEST_DONE comes when we have left, and CLOSED follows in any
+ * case. Any thread.
  *
  * Errors: `JMEET_ERR_CLOSED`, `JMEET_ERR_BUSY`, `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
  */
-jmeet_status jmeet_conference_leave(jmeet_conference *room, uint64_t tag, jmeet_error **error);
+jmeet_status jmeet_conference_leave(jmeet_conference *room,
+                                    uint64_t tag,
+                                    jmeet_error **error);
 
 /**
  * The room's address. Lives as long as the room. Any thread; does not block.
@@ -2159,7 +2394,7 @@ jmeet_status jmeet_conference_list_tracks(const jmeet_conference *room,
 /**
  * The track with a source name, which may be ahead of the queue. Borrowed. Any thread; does not block.
  *
- * Errors: `JMEET_ERR_GONE`: there is none. `JMEET_ERR_INVALID_UTF8`, `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
+ * Errors: `JMEET_ERR_NO_SUCH_TRACK`: there is none, or not any more. `JMEET_ERR_INVALID_UTF8`, `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
  */
 jmeet_status jmeet_conference_find_track(const jmeet_conference *room,
                                          const char *source_name,
@@ -2168,7 +2403,7 @@ jmeet_status jmeet_conference_find_track(const jmeet_conference *room,
 /**
  * The track with a key, as frames and infos carry it. Borrowed. Any thread; does not block.
  *
- * Errors: `JMEET_ERR_GONE`: there is none. `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
+ * Errors: `JMEET_ERR_NO_SUCH_TRACK`: there is none, or not any more. `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
  */
 jmeet_status jmeet_conference_find_track_by_key(const jmeet_conference *room,
                                                 uint64_t key,
@@ -2177,11 +2412,13 @@ jmeet_status jmeet_conference_find_track_by_key(const jmeet_conference *room,
 /**
  * Adds a local track: a microphone, camera or screen that others see. Frames go through a writer made from it
  * (`jmeet_writer_new`). Allowed as soon as join was called; then it is part of the first offer. The track is borrowed: it ends with
- * `jmeet_track_remove` or the client. With a `tag` a REQUEST_DONE comes when it is taken down:
- * told to the room at once, or with the join before it. `options` names at least the codec. Any thread; does not block.
+ * `jmeet_track_remove` or the client. With a `tag` a REQUEST_DONE comes at once when it was taken: the room is told then, or with the join where
+ * that is not done. TRACK_ADDED follows when the room is told. `options` names at least `media` or `codec`. A codec that the other side does not
+ * take, or that is not in `jmeet_client_options.video_codecs`, is no error: CODEC_WANTED names another one at once. Any thread; does not block.
  *
- * Errors: `JMEET_ERR_INVALID_ARGUMENT`: media, codec and video type do not fit. `JMEET_ERR_BUSY`, `JMEET_ERR_CLOSED`, `JMEET_ERR_NULL`,
- * `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_UNSUPPORTED`.
+ * Errors: `JMEET_ERR_INVALID_ARGUMENT`: media, codec and video type do not fit. `JMEET_ERR_NOT_BUILT`: the library has no media.
+ * `JMEET_ERR_BUSY`, `JMEET_ERR_CLOSED`, `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_UNSUPPORTED`. REQUEST_DONE:
+ * `JMEET_ERR_RESOURCES`: there are 16 tracks of ours. `JMEET_ERR_CLOSED`, `JMEET_ERR_CANCELLED`.
  */
 jmeet_status jmeet_conference_send_track(jmeet_conference *room,
                                          const jmeet_track_options *options,
@@ -2190,11 +2427,12 @@ jmeet_status jmeet_conference_send_track(jmeet_conference *room,
                                          jmeet_error **error);
 
 /**
- * Makes a reader of everybody but ourselves: one thread hears the whole room. What is read is what is asked for: without
- * readers nobody sends us media. `options` may be NULL. The reader is the caller's, freed with `jmeet_reader_free`. Any thread; does
+ * Makes a reader of everybody but ourselves: one thread hears the whole room. What is read is what is asked for: without readers of video
+ * the bridge sends us none (audio it sends always, and without readers it is dropped here). `options` may be NULL. The reader is the caller's, freed with `jmeet_reader_free`. Any thread; does
  * not block.
  *
- * Errors: `JMEET_ERR_INVALID_ARGUMENT`, `JMEET_ERR_CLOSED`, `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_UNSUPPORTED`.
+ * Errors: `JMEET_ERR_INVALID_ARGUMENT`: an option. `JMEET_ERR_NOT_BUILT`: the library has no media. `JMEET_ERR_CLOSED`, `JMEET_ERR_NULL`,
+ * `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_UNSUPPORTED`.
  */
 jmeet_status jmeet_conference_reader_new(jmeet_conference *room,
                                          const jmeet_reader_options *options,
@@ -2241,8 +2479,9 @@ jmeet_status jmeet_receive_options_init(jmeet_receive_options *options,
                                         size_t size);
 
 /**
- * Says which video the bridge is to send, instead of what follows from the readers: what is not read is dropped here then.
- * `options` NULL: it follows from the readers again. Any thread; does not block.
+ * Says which video the bridge is to send, instead of what follows from the readers. It makes no reader: what is sent and not read is
+ * dropped here, at the cost of our downlink, and what is read and not sent does not come. A peer hears nothing of it: of what comes straight
+ * from one the readers decide. `options` NULL: the readers decide again. Any thread; does not block.
  *
  * Errors: `JMEET_ERR_INVALID_ARGUMENT`: `sources` is not as described. `JMEET_ERR_INVALID_UTF8`, `JMEET_ERR_CLOSED`, `JMEET_ERR_NULL`,
  * `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_UNSUPPORTED`.
@@ -2257,10 +2496,9 @@ jmeet_status jmeet_conference_set_receive(jmeet_conference *room,
  * or opens again after an outage, it waits: up to `JMEET_MAX_WAITING_MESSAGES` with `JMEET_MAX_WAITING_MESSAGE_BYTES` in all, and each
  * for `JMEET_WAITING_MESSAGE_MS` at most. Messages are sent in their order. Any thread; does not block.
  *
- * Errors: `JMEET_ERR_INVALID_ARGUMENT`: an empty `endpoint_id`, which may be a forgotten one. `JMEET_ERR_NO_SUCH_PARTICIPANT`,
- * `JMEET_ERR_STATE`: not in the room. `JMEET_ERR_INVALID_UTF8`, `JMEET_ERR_BUSY`,
- * `JMEET_ERR_CLOSED`, `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`. REQUEST_DONE: `JMEET_ERR_INVALID_ARGUMENT`: no JSON object.
- * `JMEET_ERR_TOO_LARGE`. `JMEET_ERR_FULL`: too much waits. `JMEET_ERR_NOT_READY`: there is no channel to the bridge, or it did not open in
+ * Errors: `JMEET_ERR_INVALID_ARGUMENT`: no JSON object, or an empty `endpoint_id`, which may be a forgotten one. `JMEET_ERR_TOO_LARGE`.
+ * `JMEET_ERR_NO_SUCH_PARTICIPANT`, `JMEET_ERR_STATE`: not in the room. `JMEET_ERR_INVALID_UTF8`, `JMEET_ERR_BUSY`,
+ * `JMEET_ERR_CLOSED`, `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`. REQUEST_DONE: `JMEET_ERR_FULL`: too much waits. `JMEET_ERR_NOT_READY`: there is no channel to the bridge, or it did not open in
  * time. `JMEET_ERR_CANCELLED`: the meeting ended first. What was refused or given up is not sent.
  */
 jmeet_status jmeet_conference_send_endpoint_message(jmeet_conference *room,
@@ -2286,7 +2524,8 @@ jmeet_status jmeet_event_round_trip(const jmeet_event *event, jmeet_round_trip_i
 jmeet_status jmeet_conference_get_speaking(const jmeet_conference *room, jmeet_speaking *speaking);
 
 /**
- * Who spoke last, the dominant speaker first and then the earlier ones, the latest first: those of the others who are still here.
+ * Who spoke last, the dominant speaker first and then the earlier ones, the latest first: those of the others who are still here. We
+ * ourselves are never in it, for there is no `jmeet_participant` of us: `jmeet_speaking.ours`, and SPEAKER names us by our endpoint id.
  * The list is the caller's, freed with `jmeet_participant_list_free`. Any thread; does not block.
  *
  * Errors: `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_RESOURCES`.
@@ -2334,6 +2573,29 @@ jmeet_status jmeet_track_status_init(jmeet_track_status *status,
 /** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
 jmeet_status jmeet_participant_status_init(jmeet_participant_status *status,
                                            size_t size);
+
+/**
+ * Mutes somebody for everybody, which moderators may (`JMEET_ROLE_MODERATOR`): all of their tracks of a `jmeet_mute_kind`. Nobody can be
+ * unmuted by others. Returns at once; with a `tag` a REQUEST_DONE comes when the focus has answered; that they are muted is seen by the
+ * TRACK_UPDATED of their tracks. Any thread.
+ *
+ * Errors: `JMEET_ERR_GONE`: they have left. `JMEET_ERR_INVALID_ARGUMENT`: no such kind. `JMEET_ERR_STATE`: not in the room. `JMEET_ERR_BUSY`,
+ * `JMEET_ERR_CLOSED`, `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`. REQUEST_DONE: `JMEET_ERR_NOT_ALLOWED`: we are no moderator, or they are one
+ * who cannot be muted. `JMEET_ERR_NO_SUCH_PARTICIPANT`: they left first. `JMEET_ERR_STATE`: no focus is in the room, or we are not any more.
+ * `JMEET_ERR_REQUEST`: the focus refused, the condition says how. `JMEET_ERR_REQUEST_TIMEOUT`: it did not answer. `JMEET_ERR_CANCELLED`: the
+ * meeting ended first.
+ */
+jmeet_status jmeet_participant_mute(jmeet_participant *participant,
+                                    uint32_t kind,
+                                    uint64_t tag,
+                                    jmeet_error **error);
+
+/** Reads a MUTED_BY. */
+jmeet_status jmeet_event_muted_by(const jmeet_event *event, jmeet_muted_by_info *info);
+
+/** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
+jmeet_status jmeet_muted_by_info_init(jmeet_muted_by_info *info,
+                                      size_t size);
 
 /** Reads a SOURCES_REFUSED. */
 jmeet_status jmeet_event_sources_refused(const jmeet_event *event, jmeet_sources_refused_info *info);
@@ -2383,12 +2645,23 @@ jmeet_status jmeet_track_send_tones(jmeet_track *track,
 /** Reads a PARTICIPANT_STATS. */
 jmeet_status jmeet_event_participant_stats(const jmeet_event *event, jmeet_participant_stats_info *info);
 
+/**
+ * What a participant said last of their connection, as PARTICIPANT_STATS told it, which may be ahead of the queue. The strings live as
+ * long as the participant's handle. Any thread; does not block.
+ *
+ * Errors: `JMEET_ERR_NOT_READY`: they have said nothing yet. `JMEET_ERR_GONE`: they have left. `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`,
+ * `JMEET_ERR_INVALID_ARGUMENT` (struct_size), `JMEET_ERR_RESOURCES`.
+ */
+jmeet_status jmeet_participant_get_stats(jmeet_participant *participant,
+                                         jmeet_participant_stats_info *info);
+
 /** Reads a LOCAL_STATS. */
 jmeet_status jmeet_event_local_stats(const jmeet_event *event, jmeet_local_stats *stats);
 
 /**
  * Takes statistics of every track on every way, as of now. Counters run from the first packet of a stream; what there is in a time is
- * the difference of two looks. Waits for the client's thread, for `timeout_ms` at most (negative: 10 s), never for the network. Any thread.
+ * the difference of two looks. Waits for the client's thread, which takes microseconds, for `timeout_ms` at most
+ * (`JMEET_FOREVER`: as long as it takes), never for the network. Any thread.
  *
  * Errors: `JMEET_ERR_TIMEOUT`, `JMEET_ERR_CLOSED`, `JMEET_ERR_RESOURCES`, `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
  */
@@ -2501,11 +2774,14 @@ jmeet_status jmeet_track_get(jmeet_track *track,
 uint64_t jmeet_track_key(const jmeet_track *track);
 
 /**
- * Mutes (`muted` not 0) or unmutes a track of ours, so that others see it. Writes answer `JMEET_ERR_MUTED` from now on. With a `tag`
- * a REQUEST_DONE comes when it is taken down: told at once in the room, with the join before it. Any thread; does not block.
+ * Mutes (`muted` not 0) or unmutes a track of ours, so that others see it. While it is muted writes answer `JMEET_ERR_MUTED`. With a `tag`
+ * a REQUEST_DONE comes at once when it was taken: the room is told then, or with the join where that is not done. What the focus muted (MUTED_BY, START_MUTED)
+ * is unmuted, and done, when the focus consents; until then it stays muted. Any thread; does not block.
  *
  * Errors: `JMEET_ERR_INVALID_ARGUMENT`: not ours. `JMEET_ERR_GONE`, `JMEET_ERR_BUSY`, `JMEET_ERR_CLOSED`, `JMEET_ERR_NULL`,
- * `JMEET_ERR_INVALID_HANDLE`.
+ * `JMEET_ERR_INVALID_HANDLE`. REQUEST_DONE: `JMEET_ERR_NOT_ALLOWED`: the room is moderated and we are to stay muted. `JMEET_ERR_REQUEST`,
+ * `JMEET_ERR_REQUEST_TIMEOUT`: the focus refused for another reason, or did not answer; muted still. `JMEET_ERR_CANCELLED`: muted again
+ * meanwhile, or the meeting ended. `JMEET_ERR_GONE`.
  */
 jmeet_status jmeet_track_set_muted(jmeet_track *track,
                                    uint32_t muted,
@@ -2564,17 +2840,60 @@ jmeet_status jmeet_writer_new(jmeet_track *track,
                               jmeet_error **error);
 
 /**
- * Hands a frame over; it is copied. Never blocks: pacing frames is the caller's, pacing packets ours. Any thread, one at a time per
- * track: frames go out in the order of the calls.
+ * Hands a frame over; it is copied. Never blocks: pacing frames is the caller's, pacing packets ours. Any thread: frames of one encoding go
+ * out in the order of the calls, so write those from one thread, or in an order of your own; different encodings, and different writers of
+ * one track, may be written at the same time.
+ *
+ * Video that did not go out is missing to what follows: after each of these three answers the next frame must be a key frame, or after FULL
+ * the same frame again.
  *
  * Errors: `JMEET_ERR_MUTED` and `JMEET_ERR_NOT_READY` (nobody receives media yet, or nothing of this encoding is to be sent now:
  * TARGET_BITRATE 0): dropped, nothing is wrong. `JMEET_ERR_FULL`: not taken,
- * the network is behind. `JMEET_ERR_TOO_LARGE`, `JMEET_ERR_INVALID_ARGUMENT`, `JMEET_ERR_CODEC` (the other
+ * the network is behind. `JMEET_ERR_TOO_LARGE` (`JMEET_MAX_FRAME_BYTES`; of Opus 1180), `JMEET_ERR_INVALID_ARGUMENT` (empty, no such
+ * encoding, no Opus packet, video without a duration, a temporal layer or level out of range), `JMEET_ERR_CODEC` (the other
  * side takes none of this codec, or CODEC_WANTED named another one), `JMEET_ERR_CLOSED` (the track was removed,
  * or the meeting is over), `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_UNSUPPORTED`.
  */
 jmeet_status jmeet_writer_write(jmeet_writer *writer,
                                 const jmeet_outgoing_frame *frame);
+
+/**
+ * Says what the encoder of a video track does, which the library cannot see: whether it has too little CPU, and the `height` of the largest
+ * picture that it makes now. 0: as high as TARGET_BITRATE says; with `JMEET_LIMITATION_CPU`: less than that. Say it when it changes; saying the
+ * same again changes nothing. A program that never calls it is never limited. `limitation`: a `jmeet_limitation`.
+ *
+ * While the encoder is limited by CPU and makes less than the height of TARGET_BITRATE, this happens, as in Jitsi's own clients:
+ * 1. If `video_codecs` of the client's options names a codec that is cheaper to encode (of a camera AV1, VP9, VP8 from dear to cheap, of a
+ *    screen VP9, VP8, AV1) and everybody takes, CODEC_WANTED names it after 60 s, during which none of the following happens.
+ * 2. Else fewer videos are asked of the bridge: half of those that come, at least 3.
+ * 3. Where no more than 3 may come already, smaller ones: a level of 2160, 1080, 720, 540, 480, 360, 270, 180 less. 2 and 3 go on every 10 s.
+ *
+ * When no track is limited any more, one video is asked for again every 60 s, then a level of height; a limit that comes back meanwhile ends
+ * that for good, for this client. All this is beside what readers and `jmeet_conference_set_receive` want, which is never exceeded. Any
+ * thread; does not block.
+ *
+ * Errors: `JMEET_ERR_INVALID_ARGUMENT`: audio, or not a `jmeet_limitation`. `JMEET_ERR_CLOSED`: the track was removed, or the meeting is over.
+ * `JMEET_ERR_BUSY`: too many requests wait. `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
+ */
+jmeet_status jmeet_writer_set_limited(jmeet_writer *writer,
+                                      uint32_t limitation,
+                                      uint32_t height);
+
+/**
+ * Counters of one encoding of the writer's track, from 0, the smallest. Waits for the client's thread, which takes microseconds, for
+ * `timeout_ms` at most (`JMEET_FOREVER`: as long as it takes), never for the network. Any thread.
+ *
+ * Errors: `JMEET_ERR_INVALID_ARGUMENT`: the track has not so many encodings, or struct_size. `JMEET_ERR_TIMEOUT`. `JMEET_ERR_CLOSED`: the track
+ * was removed, or the meeting is over. `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
+ */
+jmeet_status jmeet_writer_get_stats(const jmeet_writer *writer,
+                                    uint32_t encoding,
+                                    int32_t timeout_ms,
+                                    jmeet_writer_stats *stats);
+
+/** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
+jmeet_status jmeet_writer_stats_init(jmeet_writer_stats *stats,
+                                     size_t size);
 
 /**
  * Frees a writer. Its track stays; `jmeet_track_remove` removes it. NULL is fine. Any thread.
@@ -2595,7 +2914,8 @@ jmeet_status jmeet_reader_stats_init(jmeet_reader_stats *stats,
  * Makes a reader of one remote track. Several may read one track, each with its own bound. `options` may be NULL. Freed by the
  * caller. Any thread; does not block.
  *
- * Errors: `JMEET_ERR_GONE`: the track was removed. `JMEET_ERR_INVALID_ARGUMENT`: the track is ours, or an option. `JMEET_ERR_CLOSED`,
+ * Errors: `JMEET_ERR_GONE`: the track was removed. `JMEET_ERR_INVALID_ARGUMENT`: the track is ours, or an option. `JMEET_ERR_NOT_BUILT`: the library
+ * has no media. `JMEET_ERR_CLOSED`,
  * `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_UNSUPPORTED`.
  */
 jmeet_status jmeet_reader_new(jmeet_track *track,
@@ -2604,7 +2924,7 @@ jmeet_status jmeet_reader_new(jmeet_track *track,
                               jmeet_error **error);
 
 /**
- * Gives the next frame, or waits for one at most `timeout_ms` (0: not at all; negative: for ever). The frame's pointers live until the
+ * Gives the next frame, or waits for one at most `timeout_ms` (0: not at all; `JMEET_FOREVER`). The frame's pointers live until the
  * next call on this reader, whatever it answers, or its free. One thread at a time; blocks up to the timeout.
  *
  * Errors: `JMEET_ERR_TIMEOUT`: none came. `JMEET_ERR_CLOSED`: the track, the meeting or the reader has ended and all frames were given.
@@ -2728,7 +3048,7 @@ jmeet_status jmeet_frame_release(jmeet_frame_ref *frame);
 
 /** A `jmeet_track_info` with every field at its default. */
 #define JMEET_TRACK_INFO_INIT \
-    { (uint32_t)sizeof(jmeet_track_info), 0, 0, false, false, NULL, NULL, 0, { NULL, 0 }, { NULL, 0 } }
+    { (uint32_t)sizeof(jmeet_track_info), 0, 0, false, false, NULL, NULL, 0, { NULL, 0 }, { NULL, 0 }, 0, 0 }
 
 /** A `jmeet_focus_info` with every field at its default. */
 #define JMEET_FOCUS_INFO_INIT \
@@ -2772,7 +3092,7 @@ jmeet_status jmeet_frame_release(jmeet_frame_ref *frame);
 
 /** A `jmeet_client_stats` with every field at its default. */
 #define JMEET_CLIENT_STATS_INIT \
-    { (uint32_t)sizeof(jmeet_client_stats), 0, 0, 0, 0, 0 }
+    { (uint32_t)sizeof(jmeet_client_stats), 0, 0, 0, 0, 0, 0, 0 }
 
 /** A `jmeet_track_options` with every field at its default. */
 #define JMEET_TRACK_OPTIONS_INIT \
@@ -2808,7 +3128,7 @@ jmeet_status jmeet_frame_release(jmeet_frame_ref *frame);
 
 /** A `jmeet_track_streaming_info` with every field at its default. */
 #define JMEET_TRACK_STREAMING_INFO_INIT \
-    { (uint32_t)sizeof(jmeet_track_streaming_info), 0, NULL }
+    { (uint32_t)sizeof(jmeet_track_streaming_info), 0, NULL, 0, 0 }
 
 /** A `jmeet_connectivity_info` with every field at its default. */
 #define JMEET_CONNECTIVITY_INFO_INIT \
@@ -2830,6 +3150,10 @@ jmeet_status jmeet_frame_release(jmeet_frame_ref *frame);
 #define JMEET_PARTICIPANT_STATUS_INIT \
     { (uint32_t)sizeof(jmeet_participant_status), false, false, 0, 0, 0 }
 
+/** A `jmeet_muted_by_info` with every field at its default. */
+#define JMEET_MUTED_BY_INFO_INIT \
+    { (uint32_t)sizeof(jmeet_muted_by_info), 0, NULL, { NULL, 0 } }
+
 /** A `jmeet_sources_refused_info` with every field at its default. */
 #define JMEET_SOURCES_REFUSED_INFO_INIT \
     { (uint32_t)sizeof(jmeet_sources_refused_info), 0, 0, 0, { NULL, 0 }, { NULL, 0 }, { NULL, 0 } }
@@ -2848,7 +3172,7 @@ jmeet_status jmeet_frame_release(jmeet_frame_ref *frame);
 
 /** A `jmeet_participant_stats_info` with every field at its default. */
 #define JMEET_PARTICIPANT_STATS_INFO_INIT \
-    { (uint32_t)sizeof(jmeet_participant_stats_info), 0, NULL, { NULL, 0 }, { NULL, 0 }, 0, 0, 0, 0, 0, 0, 0, 0 }
+    { (uint32_t)sizeof(jmeet_participant_stats_info), 0, NULL, { NULL, 0 }, { NULL, 0 }, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /** A `jmeet_local_stats` with every field at its default. */
 #define JMEET_LOCAL_STATS_INIT \
@@ -2856,7 +3180,7 @@ jmeet_status jmeet_frame_release(jmeet_frame_ref *frame);
 
 /** A `jmeet_track_stats` with every field at its default. */
 #define JMEET_TRACK_STATS_INIT \
-    { (uint32_t)sizeof(jmeet_track_stats), 0, 0, 0, 0, false, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+    { (uint32_t)sizeof(jmeet_track_stats), 0, 0, 0, 0, false, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { NULL, 0 } }
 
 /** A `jmeet_writer_options` with every field at its default. */
 #define JMEET_WRITER_OPTIONS_INIT \
@@ -2865,6 +3189,10 @@ jmeet_status jmeet_frame_release(jmeet_frame_ref *frame);
 /** A `jmeet_outgoing_frame` with every field at its default. */
 #define JMEET_OUTGOING_FRAME_INIT \
     { (uint32_t)sizeof(jmeet_outgoing_frame), 0, NULL, 0, 0, 0, 0, 0, 0, 0 }
+
+/** A `jmeet_writer_stats` with every field at its default. */
+#define JMEET_WRITER_STATS_INIT \
+    { (uint32_t)sizeof(jmeet_writer_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /** A `jmeet_reader_stats` with every field at its default. */
 #define JMEET_READER_STATS_INIT \

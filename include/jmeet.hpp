@@ -32,6 +32,9 @@
 
 namespace jmeet {
 
+/** Whether the library sends and reads media; without it tracks of ours and readers answer JMEET_ERR_NOT_BUILT. */
+inline bool has_media() noexcept { return (jmeet_features() & JMEET_FEATURE_MEDIA) != 0; }
+
 /** Why something failed; a copy that never expires. */
 struct error {
     jmeet_status code = JMEET_OK;
@@ -145,6 +148,19 @@ public:
         jmeet_participant_get_status(handle_, &out);
         return out;
     }
+    /** What they said last of their connection; JMEET_ERR_NOT_READY: nothing yet. Its strings live as long as the handle. */
+    result<jmeet_participant_stats_info> stats() const {
+        jmeet_participant_stats_info out = JMEET_PARTICIPANT_STATS_INFO_INIT;
+        const jmeet_status status = jmeet_participant_get_stats(handle_, &out);
+        if (status != JMEET_OK) return detail::failure(status, nullptr);
+        return out;
+    }
+    /** Mutes them for everybody, as a moderator; request_done with `tag` says whether the focus did it. */
+    result<void> mute(jmeet_mute_kind kind, std::uint64_t tag = 0) const {
+        jmeet_error *why = nullptr;
+        const jmeet_status status = jmeet_participant_mute(handle_, kind, tag, &why);
+        return detail::done(status, why);
+    }
     friend bool operator==(participant a, participant b) noexcept { return a.handle_ == b.handle_; }
     friend bool operator!=(participant a, participant b) noexcept { return a.handle_ != b.handle_; }
 
@@ -217,6 +233,7 @@ struct track_info {
     jmeet_media media;
     jmeet_video_type video_type;
     bool muted, local;
+    jmeet_codec codec; /**< UNSPECIFIED of somebody's video before a frame was read. */
 };
 struct track_added : track_info {};
 struct track_updated : track_info {};
@@ -229,12 +246,14 @@ struct bridge_channel { jmeet_bridge_channel state; };
 struct speaker { jmeet::participant participant; std::string_view endpoint_id, previous; bool silence, only_previous; };
 struct endpoint_message { jmeet::participant participant; std::string_view endpoint_id, payload; bool is_private; };
 struct track_forwarded { jmeet::track track; bool forwarded; jmeet_suspended suspended; };
-struct track_streaming { jmeet::track track; jmeet_streaming streaming; };
+struct track_streaming { jmeet::track track; jmeet_streaming streaming; jmeet_suspended suspended; };
 struct connectivity { jmeet::participant participant; std::string_view endpoint_id; bool active; };
 struct round_trip { jmeet::participant participant; std::string_view endpoint_id; std::uint64_t round_trip_us; };
 /** Source names of our tracks, with a space between them. */
 struct sources_refused { jmeet_source_refusal why; jmeet_media_path path; std::string_view source_names, condition, text; };
 struct start_muted { bool audio, video; };
+/** Who had us muted: none, and an empty id, when the focus did it by itself. */
+struct muted_by { jmeet::participant participant; std::string_view endpoint_id; jmeet_mute_kind kind; };
 struct restart_refused { std::string_view condition; };
 /** As in jmeet_participant_stats_info, with its numbers. */
 struct participant_stats { jmeet::participant participant; std::string_view endpoint_id, server_region; jmeet_participant_stats_info raw; };
@@ -296,7 +315,7 @@ inline participant_info from(const jmeet_participant_info &i) {
 }
 inline track_info from(const jmeet_track_info &i) {
     return {i.track, i.participant, i.key, view(i.endpoint_id), view(i.source_name), static_cast<jmeet_media>(i.media),
-            static_cast<jmeet_video_type>(i.video_type), i.muted, i.local};
+            static_cast<jmeet_video_type>(i.video_type), i.muted, i.local, static_cast<jmeet_codec>(i.codec)};
 }
 
 JMEET_HPP_READS(state_changed, JMEET_EVENT_STATE, jmeet_event_state, jmeet_state_info, {static_cast<jmeet_state>(i.state)})
@@ -323,7 +342,7 @@ JMEET_HPP_READS(endpoint_message, JMEET_EVENT_ENDPOINT_MESSAGE, jmeet_event_endp
 JMEET_HPP_READS(track_forwarded, JMEET_EVENT_TRACK_FORWARDED, jmeet_event_track_forwarded, jmeet_track_forwarded_info,
                 {i.track, i.forwarded, static_cast<jmeet_suspended>(i.suspended)})
 JMEET_HPP_READS(track_streaming, JMEET_EVENT_TRACK_STREAMING, jmeet_event_track_streaming, jmeet_track_streaming_info,
-                {i.track, static_cast<jmeet_streaming>(i.streaming)})
+                {i.track, static_cast<jmeet_streaming>(i.streaming), static_cast<jmeet_suspended>(i.suspended)})
 JMEET_HPP_READS(connectivity, JMEET_EVENT_CONNECTIVITY, jmeet_event_connectivity, jmeet_connectivity_info,
                 {i.participant, view(i.endpoint_id), i.active})
 JMEET_HPP_READS(round_trip, JMEET_EVENT_ROUND_TRIP, jmeet_event_round_trip, jmeet_round_trip_info,
@@ -331,6 +350,8 @@ JMEET_HPP_READS(round_trip, JMEET_EVENT_ROUND_TRIP, jmeet_event_round_trip, jmee
 JMEET_HPP_READS(sources_refused, JMEET_EVENT_SOURCES_REFUSED, jmeet_event_sources_refused, jmeet_sources_refused_info,
                 {static_cast<jmeet_source_refusal>(i.why), static_cast<jmeet_media_path>(i.path), view(i.source_names), view(i.condition), view(i.text)})
 JMEET_HPP_READS(start_muted, JMEET_EVENT_START_MUTED, jmeet_event_start_muted, jmeet_start_muted_info, {i.audio, i.video})
+JMEET_HPP_READS(muted_by, JMEET_EVENT_MUTED_BY, jmeet_event_muted_by, jmeet_muted_by_info,
+                {i.participant, view(i.endpoint_id), static_cast<jmeet_mute_kind>(i.kind)})
 JMEET_HPP_READS(restart_refused, JMEET_EVENT_RESTART_REFUSED, jmeet_event_restart_refused, jmeet_restart_refused_info, {view(i.condition)})
 JMEET_HPP_READS(participant_stats, JMEET_EVENT_PARTICIPANT_STATS, jmeet_event_participant_stats, jmeet_participant_stats_info,
                 {i.participant, view(i.endpoint_id), view(i.server_region), i})
@@ -389,7 +410,7 @@ public:
     }
     jmeet_queue *get() const noexcept { return handle_.get(); }
     /** The next event, or none within `timeout_ms` (negative: for ever) or because the queue ended. */
-    event next(std::int32_t timeout_ms = -1) {
+    event next(std::int32_t timeout_ms = JMEET_FOREVER) {
         jmeet_event *taken = nullptr;
         if (jmeet_queue_next(get(), timeout_ms, &taken) != JMEET_OK) return event();
         event out(taken);
@@ -442,7 +463,7 @@ public:
     explicit reader(jmeet_reader *taken) noexcept : handle_(taken) {}
     jmeet_reader *get() const noexcept { return handle_.get(); }
     /** JMEET_OK, JMEET_ERR_TIMEOUT, or JMEET_ERR_CLOSED at the end. */
-    jmeet_status next(frame &out, std::int32_t timeout_ms = -1) noexcept {
+    jmeet_status next(frame &out, std::int32_t timeout_ms = JMEET_FOREVER) noexcept {
         out.struct_size = sizeof(jmeet_frame);
         return jmeet_reader_next(get(), timeout_ms, &out);
     }
@@ -464,12 +485,23 @@ public:
     jmeet_writer *get() const noexcept { return handle_.get(); }
     /** JMEET_ERR_MUTED, _NOT_READY and _FULL are everyday answers, so this one is a status. */
     jmeet_status write(const jmeet_outgoing_frame &frame) noexcept { return jmeet_writer_write(get(), &frame); }
+    /** What the encoder does: what limits it, and the height of the largest picture that it makes; see jmeet_writer_set_limited. */
+    jmeet_status set_limited(jmeet_limitation limitation, std::uint32_t height = 0) noexcept {
+        return jmeet_writer_set_limited(get(), static_cast<std::uint32_t>(limitation), height);
+    }
     jmeet_status write(const std::uint8_t *data, std::size_t size, std::uint32_t rtp_duration = 0) noexcept {
         jmeet_outgoing_frame out = JMEET_OUTGOING_FRAME_INIT;
         out.data = data;
         out.size = size;
         out.rtp_duration = rtp_duration;
         return write(out);
+    }
+    /** Counters of one encoding; waits for the client's thread, for `timeout_ms` at most. */
+    result<jmeet_writer_stats> stats(std::uint32_t encoding = 0, std::int32_t timeout_ms = 1000) const {
+        jmeet_writer_stats out = JMEET_WRITER_STATS_INIT;
+        const jmeet_status status = jmeet_writer_get_stats(get(), encoding, timeout_ms, &out);
+        if (status != JMEET_OK) return detail::failure(status, nullptr);
+        return out;
     }
 
 private:
@@ -480,7 +512,11 @@ private:
 /** Statistics of our own at one moment: what was summed up last, and every stream of every track as of now. */
 struct statistics {
     jmeet_local_stats own = JMEET_LOCAL_STATS_INIT;
-    std::vector<jmeet_track_stats> tracks;
+    std::vector<jmeet_track_stats> tracks; /**< Their strings live as long as any copy of this. */
+
+private:
+    friend class room;
+    std::shared_ptr<detail::owned<jmeet_stats, jmeet_stats_free>> keep_;
 };
 
 /** A room; borrowed from its client. */
@@ -554,6 +590,7 @@ public:
             jmeet_track_stats one = JMEET_TRACK_STATS_INIT;
             if (jmeet_stats_get_track(taken, n, &one) == JMEET_OK) out.tracks.push_back(one);
         }
+        out.keep_ = std::make_shared<detail::owned<jmeet_stats, jmeet_stats_free>>(std::move(keep));
         return out;
     }
     /** Who speaks now. */

@@ -137,7 +137,7 @@ jmeet_status jmeet_testkit_endpoint(const jmeet_testkit *testkit,
                                     jmeet_str *endpoint_id);
 
 /**
- * Waits until a room holds exactly `count` endpoints. A negative `timeout_ms` waits for ever, 0 only looks. Any thread.
+ * Waits until a room holds exactly `count` endpoints. Waits for `timeout_ms` at most (0: only looks; `JMEET_FOREVER`). Any thread.
  *
  * Errors: `JMEET_ERR_TIMEOUT`, `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_UTF8`, `JMEET_ERR_INVALID_HANDLE`.
  */

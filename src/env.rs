@@ -34,7 +34,7 @@ impl Env {
     pub fn fork(&mut self) -> Env {
         let mut key = [0; 32];
         self.fill(&mut key);
-        Env::new(Keyed { key, counter: 0 })
+        Env::new(Keyed { key, counter: 0, block: [0; 32], used: 32 })
     }
 
     /// Fills `out` with random bytes.
@@ -103,14 +103,25 @@ const ALNUM: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0
 struct Keyed {
     key: [u8; 32],
     counter: u64,
+    /// The newest block, and how much of it was given: most ask for less than one.
+    block: [u8; 32],
+    used: usize,
 }
 
 impl Random for Keyed {
     fn fill(&mut self, out: &mut [u8]) {
-        for chunk in out.chunks_mut(32) {
-            let block = Sha256::new().chain_update(self.key).chain_update(self.counter.to_le_bytes()).finalize();
-            self.counter += 1;
-            chunk.copy_from_slice(&block[..chunk.len()]);
+        let mut rest = out;
+        while !rest.is_empty() {
+            if self.used == self.block.len() {
+                let hash = Sha256::new().chain_update(self.key).chain_update(self.counter.to_le_bytes());
+                (self.block, self.used) = (hash.finalize().into(), 0);
+                self.counter += 1;
+            }
+            let n = rest.len().min(self.block.len() - self.used);
+            let (now, later) = rest.split_at_mut(n);
+            now.copy_from_slice(&self.block[self.used..][..n]);
+            self.used += n;
+            rest = later;
         }
     }
 }
@@ -141,6 +152,18 @@ mod tests {
         assert_eq!(a.alphanumeric(24), b.alphanumeric(24));
         assert_eq!(a.hex(5).len(), 5);
         assert!(a.alphanumeric(200).bytes().all(|b| b.is_ascii_alphanumeric()));
+    }
+
+    #[test]
+    fn what_a_fork_gives_does_not_depend_on_how_it_is_asked() {
+        let fork = || Env::seeded(3).fork();
+        let (mut whole, mut parts) = (fork(), fork());
+        let mut want = [0; 100];
+        whole.fill(&mut want);
+        let mut got = [0; 100];
+        [0..1, 1..32, 32..33, 33..97, 97..100].into_iter().for_each(|part| parts.fill(&mut got[part]));
+        assert_eq!(got, want);
+        assert!(want.chunks(32).is_sorted_by(|a, b| a != b), "no block comes twice");
     }
 
     #[test]

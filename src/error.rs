@@ -64,6 +64,8 @@ codes! {
     NoSuchParticipant = 17 "ERR_NO_SUCH_PARTICIPANT",
     /// The options do not make sense together; the text says which.
     Options = 18 "ERR_OPTIONS",
+    /// There is no such track in the room.
+    NoSuchTrack = 19 "ERR_NO_SUCH_TRACK",
 
     /// The host name has no address.
     Resolve = 100 "ERR_RESOLVE",

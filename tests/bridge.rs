@@ -7,6 +7,7 @@ use jmeet::testkit::bridge::BridgeConfig;
 use jmeet::testkit::focus::SessionOptions;
 use jmeet::testkit::three::*;
 use jmeet::testkit::{BRIDGE, World};
+use std::time::Duration;
 
 #[test]
 fn three_hear_and_see_each_other_through_the_bridge_with_ssrc_rewriting() {
@@ -17,6 +18,50 @@ fn three_hear_and_see_each_other_through_the_bridge_with_ssrc_rewriting() {
 #[test]
 fn three_hear_and_see_each_other_when_the_focus_signals_the_sources() {
     let mut w = three(2, SessionOptions::default(), BridgeConfig::default(), |o| o.disable_ssrc_rewriting = true);
+    everybody_is_heard_and_seen(&mut w);
+}
+
+#[test]
+fn where_the_mid_alone_tells_the_slot_everybody_is_heard_and_seen_by_it() {
+    for fake in [false, true] {
+        // Every packet of a slot comes on an SSRC that no map names.
+        let config = BridgeConfig { mid_alone: true, fake, ..BridgeConfig::default() };
+        let mut w = three(15, SessionOptions::default(), config.clone(), |_| {});
+        everybody_is_heard_and_seen(&mut w);
+        // Slots that change hands keep their mids: whoever leaves and comes, nobody is taken for another.
+        w.command(2, Command::Leave { tag: 0 });
+        w.run(SECOND);
+        join(&mut w, "dddddddd", |_| {});
+        w.run(3 * SECOND);
+        w.peers.iter_mut().for_each(|p| p.frames.clear());
+        talk(&mut w, &[0, 1, 3], 60);
+        for (who, of) in [(0, "dddddddd"), (1, "dddddddd"), (3, NAMES[0]), (3, NAMES[1])] {
+            let (audio, video) = (heard(&w, who, of, MediaType::Audio), heard(&w, who, of, MediaType::Video));
+            assert!(audio >= 50 && video >= 30, "{who} of {of}: {audio}, {video}, fake {fake}");
+        }
+        // Without what the packets carry there is nothing to tell it by: these are not heard.
+        let unread = SessionOptions { mid_demux: false, ..SessionOptions::default() };
+        let mut w = three(16, unread, config, |_| {});
+        talk(&mut w, &[0, 1, 2], 15);
+        assert!(w.peers.iter().all(|p| p.frames.is_empty()), "fake {fake}");
+        // They wait until nobody can name them any more, and are counted as that; also when their session is over.
+        w.run(3 * SECOND);
+        talk(&mut w, &[0, 1, 2], 15);
+        let unclaimed = |w: &World| w.peers[0].meeting.ignored().unclaimed_packets;
+        let counted = unclaimed(&w);
+        assert!(counted > 15, "{counted}, fake {fake}");
+        assert_eq!(w.peers[0].meeting.ignored().late_packets, 0);
+        w.command(0, Command::Leave { tag: 0 });
+        w.run(5 * SECOND);
+        assert!(w.peers[0].saw(|e| matches!(e, EventKind::Closed(_))));
+        assert!(unclaimed(&w) >= counted, "fake {fake}");
+    }
+}
+
+#[test]
+fn a_bridge_that_stamps_no_mid_is_understood_as_well() {
+    let sessions = SessionOptions { mid_demux: false, ..SessionOptions::default() };
+    let mut w = three(17, sessions, BridgeConfig::default(), |_| {});
     everybody_is_heard_and_seen(&mut w);
 }
 
@@ -72,6 +117,33 @@ fn two_speak_directly_beside_the_bridge_and_the_tracks_are_the_same_through_ever
 }
 
 #[test]
+fn a_track_removed_while_two_speak_directly_ends_that_by_no_change_of_the_bridge_session() {
+    let mut w = World::with_bridge(10, SessionOptions::default(), BridgeConfig::default()).unwrap();
+    for name in &NAMES[..2] {
+        join(&mut w, name, |_| {});
+    }
+    let bridged = |w: &World, times: usize| (0..2).all(|who| connected(w, who, MediaPath::Bridge) == times);
+    assert!(w.run_until(20 * SECOND, |w| p2p_up(w, 0) && p2p_up(w, 1) && bridged(w, 1)));
+    w.command(0, Command::RemoveTrack { track: AUDIO, tag: 0 });
+    w.run(SECOND);
+    let now = w.now;
+    w.server.with_focus(now, |f, now| f.invite_over("room@conference.meet.localhost", now));
+    assert!(w.run_until(20 * SECOND, |w| bridged(w, 2)));
+    w.run(2 * SECOND);
+    for who in 0..2 {
+        let ended = |e: &EventKind| matches!(e, EventKind::Media(MediaPath::PeerToPeer, MediaState::Ended { .. }));
+        assert!(!w.peers[who].saw(ended), "{who}");
+    }
+    // A peer is not told of it: its track is there, muted, until they speak through the bridge.
+    let name = format!("{}-a0", NAMES[0]);
+    let gone = |e: &EventKind| matches!(e, EventKind::TrackRemoved(t) if t.source_name == name);
+    assert!(w.peers[1].saw(|e| matches!(e, EventKind::TrackUpdated(t) if t.source_name == name && t.muted)));
+    assert!(!w.peers[1].saw(gone));
+    join(&mut w, NAMES[2], |_| {});
+    assert!(w.run_until(20 * SECOND, |w| w.peers[1].saw(gone)));
+}
+
+#[test]
 fn a_bridge_that_dies_is_replaced_and_the_meeting_goes_on_with_the_same_tracks() {
     let mut w = three(5, SessionOptions::default(), BridgeConfig::default(), |_| {});
     everybody_is_heard_and_seen(&mut w);
@@ -89,6 +161,19 @@ fn a_bridge_that_dies_is_replaced_and_the_meeting_goes_on_with_the_same_tracks()
             !p.saw(|e| matches!(e, EventKind::TrackRemoved(_) | EventKind::ParticipantLeft(_) | EventKind::Closed(_)))
         );
     }
+}
+
+#[test]
+fn a_source_that_goes_while_ones_session_is_over_is_gone_at_once() {
+    let mut w = three(9, SessionOptions::default(), BridgeConfig::default(), |_| {});
+    everybody_is_heard_and_seen(&mut w);
+    let now = w.now;
+    w.server.with_focus(now, |f, now| f.end_session("room@conference.meet.localhost", NAMES[0], "gone", "", now));
+    w.run(Duration::from_millis(100));
+    let gone = |e: &EventKind| matches!(e, EventKind::TrackRemoved(t) if t.source_name == format!("{}-a0", NAMES[1]));
+    assert!(!w.peers[0].saw(gone), "what waits for the next session is there");
+    w.command(1, Command::RemoveTrack { track: AUDIO, tag: 0 });
+    assert!(w.run_until(SECOND, |w| w.peers[0].saw(gone)), "presence says that it is not");
 }
 
 #[test]

@@ -1,14 +1,15 @@
 //! What programs are told of speakers, endpoints and tracks by the bridge, in virtual time; docs/protocol/04 §2.10–§2.12, §3, §17.4.
 
 use jmeet::bridge::{AllConstraints, SpeakerChange, Streaming, Suspended};
-use jmeet::media::OutgoingFrame;
 use jmeet::media::peer::AudioLevel;
-use jmeet::meeting::Command;
+use jmeet::media::{Codec, OutgoingFrame};
 use jmeet::meeting::event::{EventKind, TrackKey};
+use jmeet::meeting::{ClientOptions, Command, TrackOptions};
 use jmeet::testkit::bridge::BridgeConfig;
 use jmeet::testkit::focus::SessionOptions;
 use jmeet::testkit::three::*;
 use jmeet::testkit::{BRIDGE, World};
+use jmeet::wire::colibri::FromBridge;
 use std::time::Duration;
 
 fn meeting(seed: u64) -> World {
@@ -39,7 +40,7 @@ fn camera(w: &World, who: usize, of: usize) -> TrackKey {
 /// What was told of how a track streams.
 fn streaming(w: &World, who: usize, track: TrackKey) -> Vec<Streaming> {
     let of = |e: &EventKind| match e {
-        EventKind::TrackStreaming { track: t, status } if *t == track => Some(*status),
+        EventKind::TrackStreaming { track: t, status, .. } if *t == track => Some(*status),
         _ => None,
     };
     w.peers[who].kinds().filter_map(of).collect()
@@ -151,6 +152,55 @@ fn an_endpoint_that_the_bridge_hears_nothing_of_is_told_and_told_again_when_it_i
     assert!(w.run_until(12 * SECOND, |w| told(w) == [false]), "{:?}", told(&w));
     w.link_mut(0, BRIDGE).options.loss = 0.0;
     assert!(w.run_until(20 * SECOND, |w| told(w) == [false, true]), "{:?}", told(&w));
+}
+
+#[test]
+fn who_vanishes_as_recorded_is_inactive_first_and_gone_with_its_tracks_when_the_room_says_so() {
+    let path = format!("{}/tests/fixtures/captures/64-real-participant-vanishes.txt", env!("CARGO_MANIFEST_DIR"));
+    let capture = std::fs::read_to_string(path).unwrap();
+    let recorded: Vec<&str> = capture.lines().filter_map(|l| l.strip_prefix("A< ")).collect();
+    let [inactive, presence] = recorded[..] else { panic!("{recorded:?}") };
+    let (gone, other) = ("7b25c1c3", "85405e61");
+    let mut w = World::with_bridge(64, SessionOptions::default(), BridgeConfig::default()).unwrap();
+    for name in [other, gone] {
+        let options = ClientOptions {
+            nickname: name.into(),
+            room: "realcrash".into(),
+            disable_p2p: true,
+            ..ClientOptions::default()
+        };
+        let who = w.add(options).unwrap();
+        w.command(who, Command::AddTrack { track: AUDIO, options: TrackOptions::new(Codec::Opus), tag: 0 });
+        w.command(who, Command::Join { tag: 0 });
+    }
+    let track = |e: &EventKind| matches!(e, EventKind::TrackAdded(t) if t.endpoint_id == gone);
+    assert!(w.run_until(20 * SECOND, |w| w.peers[0].saw(track)));
+    w.run(5 * SECOND);
+    // Nothing comes from it any more: what its bridge says of that is what was recorded.
+    for (from, to) in [(1, BRIDGE), (BRIDGE, 1)] {
+        w.link_mut(from, to).options.loss = 1.0;
+    }
+    let told = w.peers[0].events.len();
+    let silent = |e: &EventKind| matches!(e, EventKind::Connectivity(c) if c.endpoint_id == gone && !c.active);
+    assert!(w.run_until(12 * SECOND, |w| w.peers[0].saw(silent)));
+    let message = FromBridge::parse(inactive).unwrap();
+    assert!(
+        matches!(&message, FromBridge::EndpointConnectivity { endpoint, active } if endpoint == gone && !active),
+        "{message:?}"
+    );
+    w.run(Duration::from_millis(52_800));
+    w.inject(0, presence);
+    w.run(Duration::from_millis(1));
+    // No source-remove comes, and its track is gone all the same, before it is.
+    let events: Vec<&EventKind> = w.peers[0].events[told..].iter().map(|e| &e.1.kind).collect();
+    let at = |f: &dyn Fn(&EventKind) -> bool| events.iter().position(|e| f(e));
+    let connectivity = at(&silent);
+    let removed = at(&|e| matches!(e, EventKind::TrackRemoved(t) if t.endpoint_id == gone));
+    let left = at(
+        &|e| matches!(e, EventKind::ParticipantLeft(l) if l.vanished && !l.kicked && l.participant.endpoint_id == gone),
+    );
+    let order = [connectivity, removed, left];
+    assert!(order.iter().all(Option::is_some) && order.is_sorted(), "{order:?} {events:?}");
 }
 
 #[test]

@@ -74,7 +74,7 @@ fn what_the_program_wants_is_said_once_and_again_when_the_channel_opens_again() 
     let told = said(&w, "ReceiverVideoConstraints");
     assert_eq!(
         told.last().map(|m| (&m["lastN"], &m["defaultConstraints"]["maxHeight"])),
-        Some((&json!(-1), &json!(-1)))
+        Some((&json!(-1), &json!(2160)))
     );
 }
 

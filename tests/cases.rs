@@ -155,6 +155,60 @@ fn two_video_sources_in_one_source_remove_are_both_gone() {
 }
 
 #[test]
+fn a_source_that_the_focus_takes_away_is_gone_whatever_presence_goes_on_naming() {
+    let mut w = world(11, signalled(), BridgeConfig::default());
+    let a = join(&mut w, NAMES[0], &BOTH);
+    let b = join(&mut w, NAMES[1], &[]);
+    assert!(w.run_until(20 * SECOND, |w| names(w, b).len() == 2));
+    w.run(2 * SECOND);
+    let sources = w.peers[b].meeting.signalled_sources(MediaPath::Bridge);
+    let (_, _, ssrcs) = sources.iter().find(|s| s.1 == "aaaaaaaa-v0").expect("the camera").clone();
+    let room = "room@conference.meet.localhost";
+    let now = w.now;
+    let sid = w.server.with_focus(now, |f, _| f.session_of(room, NAMES[1]).map(|s| s.0.to_owned())).flatten();
+    let sid = sid.expect("a session");
+    let say = |w: &mut World, action: &str| {
+        let one = |s: &u32| {
+            format!(
+                "<source xmlns='urn:xmpp:jingle:apps:rtp:ssma:0' ssrc='{s}' name='aaaaaaaa-v0'>\
+                 <ssrc-info xmlns='http://jitsi.org/jitmeet' owner='aaaaaaaa'/><parameter name='msid' value='m t'/></source>"
+            )
+        };
+        let inner: String = ssrcs.iter().map(one).collect();
+        let stanza = format!(
+            "<iq xmlns='jabber:client' type='set' id='{action}' from='{room}/focus' to='{}'>\
+             <jingle xmlns='urn:xmpp:jingle:1' action='{action}' sid='{sid}'><content name='video'>\
+             <description xmlns='urn:xmpp:jingle:apps:rtp:1' media='video'>{inner}</description></content></jingle></iq>",
+            NAMES[1]
+        );
+        w.inject(b, &stanza);
+        w.run(SECOND);
+    };
+    // As a page does that takes its camera out: its presence names it for ever.
+    let audio = BTreeSet::from(["aaaaaaaa-a0".to_owned()]);
+    say(&mut w, "source-remove");
+    assert_eq!(names(&w, b), audio);
+    w.command(a, Command::SetMuted { track: AUDIO, muted: true, tag: 0 });
+    w.run(2 * SECOND);
+    assert!(tracks(&w, b).iter().all(|t| t.muted), "presence came");
+    assert_eq!(names(&w, b), audio, "and brought nothing back");
+    let removed = |e: &EventKind| matches!(e, EventKind::TrackRemoved(_));
+    assert_eq!(w.peers[b].kinds().filter(|e| removed(e)).count(), 1);
+    say(&mut w, "source-add");
+    assert_eq!(names(&w, b).len(), 2, "the focus did");
+    show(&mut w, &[(a, VIDEO)], 60);
+    assert!(shown(&w, b, "aaaaaaaa-v0").len() > 10);
+    // And the other way: what presence alone brings is there again once it was away.
+    say(&mut w, "source-remove");
+    w.command(a, Command::RemoveTrack { track: VIDEO, tag: 0 });
+    w.run(2 * SECOND);
+    add(&mut w, a, VIDEO, TrackOptions::new(Codec::Vp8));
+    w.run(2 * SECOND);
+    assert_eq!(names(&w, b).len(), 2);
+    assert_eq!(w.peers[b].kinds().filter(|e| removed(e)).count(), 2);
+}
+
+#[test]
 fn a_mute_that_comes_before_its_track_is_the_tracks_from_the_start() {
     let mut w = world(2, signalled(), BridgeConfig::default());
     let a = join(&mut w, NAMES[0], &[]);

@@ -10,7 +10,6 @@ use jmeet::engine::{Engines, identity};
 use jmeet::media::peer::*;
 use jmeet::{Env, Time};
 
-const AUDIO: u8 = 111;
 const VIDEO: u8 = 100;
 const RTX: u8 = 96;
 
@@ -31,26 +30,12 @@ fn clock() -> Time {
 }
 
 fn config(side: usize) -> Config {
-    let pt = |pt, kind, clock, repairs, nack| PayloadType { pt, kind, clock, repairs, nack };
     Config {
         controlling: side == 0,
         identity: Arc::new(identity::generate().expect("randomness")),
         stun_servers: vec![],
         allow_loopback: true,
-        rtp: RtpConfig {
-            extensions: ExtensionIds {
-                audio_level: 1,
-                abs_send_time: 3,
-                transport_cc: 5,
-                mid: 10,
-                dependency_descriptor: 11,
-            },
-            payload_types: vec![
-                pt(AUDIO, CodecKind::Audio, 48_000, None, false),
-                pt(VIDEO, CodecKind::Video, 90_000, None, true),
-                pt(RTX, CodecKind::Video, 90_000, Some(VIDEO), false),
-            ],
-        },
+        rtp: RtpConfig::jicofo(),
         feedback_ssrc: 1 + side as u32,
         cname: format!("udp{side}"),
         estimate: EstimateBounds::default(),
@@ -84,9 +69,12 @@ impl Peer {
         while let Some(o) = self.engine.poll_output() {
             match o {
                 Output::Transmit(t) => {
-                    if !lose(&t.data) {
-                        self.socket.send_to(&t.data, t.remote).expect("loopback takes it");
+                    for d in t.datagrams() {
+                        if !lose(d) {
+                            self.socket.send_to(d, t.remote).expect("loopback takes it");
+                        }
                     }
+                    self.engine.recycle(t.data);
                 }
                 Output::Event(Event::Candidate(c)) => self.candidates.push(c),
                 Output::Event(Event::Secure) => self.secure = true,

@@ -156,6 +156,36 @@ fn packets() -> Vec<Vec<u8>> {
     vec![key.to_vec(), audio.to_vec(), all.repeat(4)]
 }
 
+/// Compounds and packets of a peer with the keys, each with its length before it: reports, and each kind of feedback on the stream of ours
+/// (SSRC 1) that the target sends.
+fn feedback() -> Vec<Vec<u8>> {
+    let words = |head: [u8; 2], words: &[u32]| {
+        let body: Vec<u8> = words.iter().flat_map(|w| w.to_be_bytes()).collect();
+        [&[head[0], head[1], 0, words.len() as u8][..], &body].concat()
+    };
+    let block = [1, 0x2000_0001, 0x0001_0007, 30, 0x1234_5678, 0x1000];
+    let sender = words([0x81, 200], &[&[7, 0xe000_0000, 0x8000_0000, 9000, 20, 4000][..], &block].concat());
+    let receiver = words([0x81, 201], &[&[7][..], &block].concat());
+    let name = words([0x81, 202], &[7, 0x0104_6162, 0x6364_0000]);
+    let bye = words([0x81, 203], &[7]);
+    let nack = words([0x81, 205], &[7, 1, 0x0001_ffff, 0x0012_0003]);
+    // Base 0, five packets; one run of five received with small deltas.
+    let transport = words([0x8f, 205], &[7, 1, 5, 0x0000_1000, 0x2005_0404, 0x0404_0400]);
+    let pli = words([0x81, 206], &[7, 1]);
+    let fir = words([0x84, 206], &[7, 0, 1, 0x0100_0000]);
+    let estimate = words([0x8f, 206], &[7, 0, 0x5245_4d42, 0x0106_4000, 1]);
+    let media =
+        [&[0x90, 100, 0, 1, 0, 0, 0, 1, 0, 0, 0, 7, 0xbe, 0xde, 0, 2, 0x51, 0, 1, 0x30, 1, 0, 0, 0][..], &[0x90; 30]]
+            .concat();
+    let repair = [&[0x80, 96, 0, 1, 0, 0, 0, 1, 0, 0, 0, 8, 0, 2][..], &[0x90; 30]].concat();
+    let compound = [&sender[..], &name, &nack, &transport, &pli].concat();
+    let parts = [sender, receiver, name, bye, nack, transport, pli, fir, estimate, media, repair, compound];
+    let framed = |p: &Vec<u8>| [&[p.len() as u8][..], p].concat();
+    let mut all: Vec<_> = parts.iter().map(framed).collect();
+    all.push(all.concat());
+    all
+}
+
 /// Payloads of each video format as the `formats` target wants them, and frames.
 fn formats() -> Vec<Vec<u8>> {
     let av1 = [8, 1, 0x18, 0x0a, 1, 2, 0x32, 7, 8, 5, 0, 0x50, 0x30, 1, 2, 3, 1, 0x90, 9];
@@ -169,7 +199,22 @@ fn formats() -> Vec<Vec<u8>> {
     let superframe = [0x82, 0x49, 0x83, 0x42, 0, 0x13, 0xf0, 0x0b, 0x30, 0x86, 1, 2, 0xc1, 9, 3, 0xc1];
     let long = [&annex_b[..], &[0x55; 400]].concat();
     let all = [&av1[..], &h264, &vp9].concat();
-    vec![av1.to_vec(), h264.to_vec(), vp9.to_vec(), annex_b.to_vec(), unit.to_vec(), superframe.to_vec(), long, all]
+    // K-SVC of three layers: a key picture of all, then the uppermost alone.
+    let ksvc = [
+        8, 0, 0xbe, 0x80, 1, 0, 0x40, 0x82, 0x49, 6, 0, 0xbc, 0x80, 1, 3, 0x86, 6, 1, 0xbd, 0x80, 1, 5, 0x86, 7, 1,
+        0xfd, 0x80, 2, 4, 2, 0x86,
+    ];
+    vec![
+        av1.to_vec(),
+        h264.to_vec(),
+        vp9.to_vec(),
+        ksvc.to_vec(),
+        annex_b.to_vec(),
+        unit.to_vec(),
+        superframe.to_vec(),
+        long,
+        all,
+    ]
 }
 
 fn mutate(corpus: &[Vec<u8>], lines: bool, env: &mut Env) -> Vec<u8> {
@@ -247,6 +292,7 @@ fn targets() -> Vec<(&'static str, Target, Vec<Vec<u8>>, bool)> {
         "colibri" => (messages(), true),
         "datagram" => (datagrams(), false),
         "rtp" => (packets(), false),
+        "rtcp" => (feedback(), false),
         "sctp" => (chunks(), false),
         "formats" => (formats(), false),
         "stanza" => (captures.clone(), false),
@@ -304,6 +350,11 @@ fn an_association_bears_any_chunks() {
 #[test]
 fn hostile_media_makes_no_frame_beyond_the_limits() {
     run("rtp");
+}
+
+#[test]
+fn reports_and_feedback_of_a_peer_with_the_keys_make_us_send_no_more_than_was_asked_for() {
+    run("rtcp");
 }
 
 #[test]

@@ -14,6 +14,9 @@ fn sources() -> Vec<PathBuf> {
     let order = [
         "version",
         "status",
+        "event_kind",
+        "room_kinds",
+        "media_kinds",
         "args",
         "error",
         "log",
@@ -25,6 +28,7 @@ fn sources() -> Vec<PathBuf> {
         "conference",
         "bridge_info",
         "bridge_states",
+        "mute",
         "refusals",
         "tones",
         "stats",

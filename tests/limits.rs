@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Names that bound nothing that comes from outside.
-const NO_LIMITS: [(&str, &str); 15] = [
+const NO_LIMITS: [(&str, &str); 16] = [
+    ("JMEET_MAX_FRAME_BYTES", "the header's word for client::MAX_FRAME_BYTES, compared at compile time"),
+    ("JMEET_MAX_MESSAGE_BYTES", "the header's word for client::MAX_MESSAGE_BYTES, compared at compile time"),
     ("JMEET_MAX_MESSAGES", "the header's word for client::MAX_MESSAGES, compared at compile time"),
     ("JMEET_MAX_REQUESTS", "the header's word for client::MAX_REQUESTS, compared at compile time"),
     ("MAX_CATCH_UP_US", "how far a late timer of the bandwidth probe catches up"),
@@ -17,7 +19,6 @@ const NO_LIMITS: [(&str, &str); 15] = [
     ("MAX_HEIGHT", "the height that stands for any"),
     ("MAX_HOLD_OFF_US", "the longest pause after probes that failed"),
     ("MAX_LOSS", "a threshold: more loss is no success of a probe"),
-    ("MAX_OVERHEAD", "room reserved in a buffer that grows"),
     ("MAX_RTT", "a report that says more is passed over"),
     ("MAX_RUN", "the width of a field"),
     ("MAX_UNSENT", "handed to the WebSocket library"),

@@ -172,9 +172,9 @@ impl Meeting {
 fn ten_minutes_with_loss_remaps_and_a_rejoin_are_as_long_as_they_were() {
     let config = BridgeConfig { audio_slots: 2, ..BridgeConfig::default() };
     let mut world = World::with_bridge(41, SessionOptions::default(), config).unwrap();
-    // Without jitter: a packet that overtakes the map which gives its SSRC to another source is taken for the earlier owner's, for
-    // nothing in it tells.
-    world.link = LinkOptions { delay: Duration::from_millis(30), loss: 0.02, ..LinkOptions::default() };
+    // With jitter, packets overtake the map that gives their SSRC to another source.
+    let (delay, jitter) = (Duration::from_millis(30), Duration::from_millis(20));
+    world.link = LinkOptions { delay, jitter, loss: 0.02, ..LinkOptions::default() };
     let recorder = Recorder::new(world.now.mono_us, world.now.unix_us);
     let (files, timelines) = (Files::default(), BTreeMap::new());
     let (speaks, shows) = (BTreeSet::new(), BTreeSet::new());
@@ -366,6 +366,22 @@ fn what_waits_is_bounded_and_sources_are_too() {
         // All four fit; the fifth pushes them out.
         assert_eq!(files.open.len(), usize::from(n == 4), "{n}");
     }
+    // Past the limit only the files of whoever holds the most are hurried.
+    let mut recorder = Recorder::new(1_000_000, 0);
+    let mut files = Files::default();
+    let small = bytes::Bytes::from_static(&[0xf8, 0xff, 0xfe]);
+    let mut other = frame("e1-a0", Codec::Opus, 0, &small, true, None);
+    other.endpoint_id = "e1".into();
+    recorder.frame(other);
+    for n in 0..5 {
+        recorder.frame(frame("e0-v0", Codec::Vp8, n * 10, &big, true, Some((320, 180))));
+    }
+    recorder.handle_timeout(1_000_000).unwrap();
+    files.take(&mut recorder);
+    assert_eq!(files.open.len(), 1, "e1's waits its time");
+    recorder.handle_timeout(10_000_000).unwrap();
+    files.take(&mut recorder);
+    assert_eq!(files.open.len(), 2);
     let packet = bytes::Bytes::from_static(&[0xf8, 0xff, 0xfe]);
     // One participant takes up no more than their part, and all together no more than there is.
     let mut recorder = Recorder::new(1_000_000, 0);

@@ -94,14 +94,8 @@ impl Simulation {
 
     /// Whom the room lets do anything: the first that is in it.
     fn kick(&mut self, by: usize, whom: usize) {
-        let Some(conn) = self.world.server.find(&self.actors[by].nickname) else { return };
-        let room = self.world.peers[by].meeting.room_jid().to_string();
-        let nick = &self.actors[whom].nickname;
-        let stanza = format!(
-            "<iq xmlns='jabber:client' type='set' id='kick' to='{room}'><query xmlns='http://jabber.org/protocol/muc#admin'><item nick='{nick}' role='none'><reason>out</reason></item></query></iq>"
-        );
-        self.actors[whom].may_fail = true;
-        self.world.server.send_as(conn, &stanza, self.world.now);
+        let sent = promises::kick(&mut self.world, by, &self.actors[by].nickname, &self.actors[whom].nickname);
+        self.actors[whom].may_fail |= sent;
     }
 
     /// What another occupant, a stranger or a confused server may send. None of it may change anything.
@@ -233,11 +227,11 @@ impl Simulation {
     fn check_order(&self, who: usize) {
         promises::check_order(&self.world, who, &self.part(who), |kind, told| match kind {
             EventKind::Message(m) => {
-                assert_ne!(m.endpoint_id, self.actors[who].nickname, "own words: {told}");
-                assert!(["hello", "late", "psst"].contains(&m.text.as_str()), "{told}");
+                assert_ne!(m.endpoint_id, self.actors[who].nickname, "own words: {}", told());
+                assert!(["hello", "late", "psst"].contains(&m.text.as_str()), "{}", told());
             }
             EventKind::Media(_, MediaState::Connected { endpoint_id }) => {
-                assert!(self.actors.iter().any(|a| a.nickname == *endpoint_id), "{told}");
+                assert!(self.actors.iter().any(|a| a.nickname == *endpoint_id), "{}", told());
             }
             _ => {}
         });

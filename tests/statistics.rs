@@ -106,7 +106,8 @@ fn each_stream_is_counted_with_its_frames_its_size_and_its_rate() {
 #[test]
 fn loss_is_counted_where_it_happens_and_told_to_who_sends() {
     let mut w = three(3, SessionOptions::default(), BridgeConfig::default(), |_| {});
-    w.link_mut(0, BRIDGE).options.loss = 0.2;
+    // What counts for the quality is the loss of both ways together, and more comes than goes.
+    w.link_mut(0, BRIDGE).options.loss = 0.4;
     w.link_mut(BRIDGE, 1).options.loss = 0.2;
     talk(&mut w, &[0, 1, 2], 150);
     w.run(2 * SECOND);

@@ -5,7 +5,7 @@
 //! a timeline, and draws it as `target/demo-timeline.svg`.
 //!
 //! `cargo run --release --example demo -- --url wss://meet.example/xmpp-websocket --room NAME [--domain D] [--token JWT]` does the same
-//! in a real deployment.
+//! in a real deployment; with `--loopback` in one on this machine.
 
 use jmeet::client::{Client, Conference, Queue, Reader, Runtime, Writer};
 use jmeet::media::{Codec, OutgoingFrame, VideoType};
@@ -28,10 +28,11 @@ struct Args {
     room: String,
     domain: String,
     token: String,
+    loopback: bool,
 }
 
 fn args() -> Result<Args, Failure> {
-    let mut a = Args { url: None, room: "demo".into(), domain: String::new(), token: String::new() };
+    let mut a = Args { url: None, room: "demo".into(), domain: String::new(), token: String::new(), loopback: false };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or(format!("{word} wants a value"));
@@ -40,7 +41,10 @@ fn args() -> Result<Args, Failure> {
             "--room" => a.room = value()?,
             "--domain" => a.domain = value()?,
             "--token" => a.token = value()?,
-            _ => return Err(format!("unknown option {word}; there are --url --room --domain --token").into()),
+            "--loopback" => a.loopback = true,
+            _ => {
+                return Err(format!("unknown option {word}; there are --url --room --domain --token --loopback").into());
+            }
         }
     }
     Ok(a)
@@ -134,9 +138,9 @@ impl Stage {
                 self.connected.insert((who, *path));
                 self.say(who, format!("is connected {}", way(*path)))
             }
-            EventKind::Media(path, MediaState::Ended { reason, .. }) => {
+            EventKind::Media(path, MediaState::Ended(end)) => {
                 self.connected.remove(&(who, *path));
-                self.say(who, format!("is no longer connected {}: {reason}", way(*path)))
+                self.say(who, format!("is no longer connected {}: {}", way(*path), end.reason))
             }
             EventKind::KeyFrameWanted { track, .. } => {
                 if let Some(wanted) = self.people.get(who).and_then(|p| p.key_frames.get(track)) {
@@ -217,7 +221,7 @@ impl Stage {
             domain: self.deployment.as_ref().map_or(self.args.domain.clone(), |d| d.domain().to_owned()),
             token: self.args.token.clone(),
             display_name: NAMES[who].into(),
-            allow_loopback: self.deployment.is_some(),
+            allow_loopback: self.args.loopback || self.deployment.is_some(),
             user_value: who as u64,
             ..Default::default()
         };

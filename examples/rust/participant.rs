@@ -4,9 +4,9 @@
 //! `cargo run --example participant --features testkit -- URL ROOM [--domain D] [--name N] [--nickname 8HEX] [--loopback]
 //! [--ca FILE] [--user NAME PASSWORD] [--room-password P] [--no-media] [--no-p2p]`
 //!
-//! Commands: `say TEXT`, `mute audio|video`, `unmute audio|video`, `share` and `unshare` (a screen as a second video), `stats`,
-//! `dump FILE [SOURCE]` (the VP8 or AV1 frames received from now on, of one source or of the only one, as IVF), `leave`. The end of input leaves
-//! too.
+//! Commands: `say TEXT`, `mute audio|video`, `unmute audio|video`, `share` and `unshare` (a screen as a second video), `camera off` and
+//! `camera on` (its track is removed, and added anew), `stats`, `dump FILE [SOURCE]` (the VP8 or AV1 frames received from now on, of one source
+//! or of the only one, as IVF), `leave`. The end of input leaves too.
 
 use jmeet::client::{Client, Conference, Queue, Reader, Runtime, Writer};
 use jmeet::media::{Codec, MediaType, OutgoingFrame, VideoType};
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::{BufRead, Seek, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 type Failure = Box<dyn std::error::Error>;
@@ -28,6 +28,30 @@ struct Received {
     sources: BTreeMap<String, [u64; 4]>,
     /// File, frames so far, and the source; empty: any.
     dump: Option<(std::fs::File, u32, String)>,
+}
+
+/// Wakes those who send video: a key frame that somebody waits for does not wait for the clip's clock.
+#[derive(Default)]
+struct KeyFrames {
+    asked: Mutex<u64>,
+    changed: Condvar,
+}
+
+impl KeyFrames {
+    fn ask(&self) {
+        if let Ok(mut asked) = self.asked.lock() {
+            *asked += 1;
+            self.changed.notify_all();
+        }
+    }
+
+    /// Until this time, or until one is asked for since it was asked `seen` times, which it tells.
+    fn wait(&self, due: Instant, seen: &mut u64) -> bool {
+        let Ok(asked) = self.asked.lock() else { return false };
+        let left = due.saturating_duration_since(Instant::now());
+        let Ok((asked, _)) = self.changed.wait_timeout_while(asked, left, |n| *n == *seen) else { return false };
+        std::mem::replace(seen, *asked) != *asked
+    }
 }
 
 fn print(v: &Value) {
@@ -69,23 +93,26 @@ fn main() -> Result<(), Failure> {
     let room = client.conference();
     let received = Arc::new(Mutex::new(Received::default()));
     let stop = Arc::new(AtomicBool::new(false));
-    let key_frame = Arc::new(AtomicBool::new(false));
+    let key_frames = Arc::new(KeyFrames::default());
     let mut writers = None;
     if media {
-        let track = |codec| TrackOptions::new(codec);
-        let (audio, video) = (room.send_track(track(Codec::Opus), 0)?, room.send_track(track(Codec::Vp8), 0)?);
-        send(&audio, &video, &stop, &key_frame)?;
+        let audio = room.send_track(TrackOptions::new(Codec::Opus), 0)?;
+        let camera = show(&room, VideoType::Camera, &key_frames)?;
+        send_audio(&audio, &stop)?;
         let (reader, counts, stopping) = (room.reader(None, ReaderOptions::default())?, received.clone(), stop.clone());
         std::thread::spawn(move || listen(&reader, &counts, &stopping));
-        writers = Some((audio, video));
+        writers = Some((audio, camera));
     }
     client.join(1)?;
     let input = client.clone();
     let (at_input, commands) = (received, room);
-    std::thread::spawn(move || obey(&commands, writers.as_ref(), &at_input, &input));
+    let wanted = key_frames.clone();
+    std::thread::spawn(move || obey(&commands, writers, &at_input, &input, &wanted));
     while let Ok(e) = queue.next(None) {
-        if let EventKind::KeyFrameWanted { .. } = e.event.kind {
-            key_frame.store(true, Ordering::Relaxed);
+        // A stream begins with a key frame, once somebody receives.
+        if matches!(e.event.kind, EventKind::KeyFrameWanted { .. } | EventKind::Media(_, MediaState::Connected { .. }))
+        {
+            key_frames.ask();
         }
         if let Some(v) = describe(&e.event.kind, e.event.tag) {
             print(&v);
@@ -98,22 +125,40 @@ fn main() -> Result<(), Failure> {
     Ok(())
 }
 
-fn obey(room: &Conference, writers: Option<&(Writer, Writer)>, received: &Mutex<Received>, client: &Client) {
-    let mut screen: Option<(Writer, Arc<AtomicBool>)> = None;
+/// A video of ours, and what ends its sending.
+type Shown = (Writer, Arc<AtomicBool>);
+
+fn obey(
+    room: &Conference,
+    mut writers: Option<(Writer, Shown)>,
+    received: &Mutex<Received>,
+    client: &Client,
+    key_frames: &Arc<KeyFrames>,
+) {
+    let mut screen: Option<Shown> = None;
+    let hide = |(writer, stop): &Shown| {
+        stop.store(true, Ordering::Relaxed);
+        writer.close();
+    };
     for line in std::io::stdin().lock().lines().map_while(Result::ok) {
         let (word, rest) = line.split_once(' ').unwrap_or((&line, ""));
-        let result = match (word, writers) {
+        let result = match (word, &mut writers) {
             ("say", _) => room.send_message(rest, 2),
-            ("mute" | "unmute", Some((audio, video))) => {
+            ("mute" | "unmute", Some((audio, (video, _)))) => {
                 let track = if rest == "audio" { audio } else { video };
                 track.set_muted(word == "mute", 3)
             }
-            ("share", _) => share(room).map(|s| screen = Some(s)),
+            ("share", _) => show(room, VideoType::Desktop, &Arc::default()).map(|s| screen = Some(s)),
             ("unshare", _) => {
-                if let Some((writer, stop)) = screen.take() {
-                    stop.store(true, Ordering::Relaxed);
-                    writer.close();
-                }
+                screen.take().iter().for_each(hide);
+                Ok(())
+            }
+            ("camera", Some((_, camera))) if rest == "on" => {
+                hide(camera);
+                show(room, VideoType::Camera, key_frames).map(|s| *camera = s)
+            }
+            ("camera", Some((_, camera))) => {
+                hide(camera);
                 Ok(())
             }
             ("stats", _) => {
@@ -153,7 +198,7 @@ fn obey(room: &Conference, writers: Option<&(Writer, Writer)>, received: &Mutex<
 }
 
 fn describe(kind: &EventKind, tag: u64) -> Option<Value> {
-    let error = |e: &Option<jmeet::Error>| match e {
+    let error = |e: &Option<Box<jmeet::Error>>| match e {
         None => Value::Null,
         Some(e) => {
             json!({"code": e.code.name(), "stage": format!("{:?}", e.stage), "condition": e.condition, "text": e.text})
@@ -175,7 +220,8 @@ fn describe(kind: &EventKind, tag: u64) -> Option<Value> {
             json!({"event": "message", "from": m.endpoint_id, "text": m.text, "delayed": m.delayed})
         }
         EventKind::TrackAdded(t) => {
-            json!({"event": "track-added", "source": t.source_name, "muted": t.muted, "local": t.local})
+            let desktop = t.video_type == VideoType::Desktop;
+            json!({"event": "track-added", "source": t.source_name, "muted": t.muted, "local": t.local, "desktop": desktop})
         }
         EventKind::TrackUpdated(t) => {
             let desktop = t.video_type == VideoType::Desktop;
@@ -189,8 +235,8 @@ fn describe(kind: &EventKind, tag: u64) -> Option<Value> {
         EventKind::Media(path, MediaState::Connected { endpoint_id }) => {
             json!({"event": path_name(*path), "state": "connected", "id": endpoint_id})
         }
-        EventKind::Media(path, MediaState::Ended { endpoint_id, reason, text, by_peer }) => {
-            json!({"event": path_name(*path), "state": "ended", "id": endpoint_id, "reason": reason, "text": text, "by_peer": by_peer})
+        EventKind::Media(path, MediaState::Ended(end)) => {
+            json!({"event": path_name(*path), "state": "ended", "id": end.endpoint_id, "reason": end.reason, "text": end.text, "by_peer": end.by_peer})
         }
         EventKind::BridgeChannel(c) => json!({"event": "channel", "state": format!("{c:?}")}),
         EventKind::BridgeOffered => json!({"event": "bridge-offered"}),
@@ -201,9 +247,8 @@ fn describe(kind: &EventKind, tag: u64) -> Option<Value> {
     })
 }
 
-fn send(audio: &Writer, video: &Writer, stop: &Arc<AtomicBool>, key_frame: &Arc<AtomicBool>) -> Result<(), Failure> {
+fn send_audio(audio: &Writer, stop: &Arc<AtomicBool>) -> Result<(), Failure> {
     let packets = media_files::read_ogg_opus(include_bytes!("../../tests/fixtures/media/audio.ogg"))?;
-    let clip = media_files::read_ivf(include_bytes!("../../tests/fixtures/media/video.ivf"))?;
     let (audio, stopping) = (audio.clone(), stop.clone());
     std::thread::spawn(move || {
         let mut due = Instant::now();
@@ -214,35 +259,33 @@ fn send(audio: &Writer, video: &Writer, stop: &Arc<AtomicBool>, key_frame: &Arc<
             std::thread::sleep(due.saturating_duration_since(Instant::now()));
         }
     });
-    send_video(video, clip, stop, key_frame);
     Ok(())
 }
 
-fn send_video(video: &Writer, clip: media_files::Clip, stop: &Arc<AtomicBool>, key_frame: &Arc<AtomicBool>) {
-    let (video, stopping, wanted) = (video.clone(), stop.clone(), key_frame.clone());
+fn send_video(video: &Writer, clip: media_files::Clip, stop: &Arc<AtomicBool>, key_frames: &Arc<KeyFrames>) {
+    let (video, stopping, key_frames) = (video.clone(), stop.clone(), key_frames.clone());
     std::thread::spawn(move || {
-        let (mut n, mut due, each) = (0, Instant::now(), clip.frame_duration());
+        let (mut n, mut seen, mut due, each) = (0, 0, Instant::now(), clip.frame_duration());
         while !stopping.load(Ordering::Relaxed) {
-            if wanted.swap(false, Ordering::Relaxed) {
+            if key_frames.wait(due, &mut seen) {
                 n = (n..n + clip.frames.len()).find(|i| clip.frames[i % clip.frames.len()].key).unwrap_or(0);
+                due = Instant::now();
             }
             let frame = OutgoingFrame::video(clip.frames[n % clip.frames.len()].data.clone(), each);
-            // As above; a stream begins with a key frame once somebody receives.
+            // As above; what was not taken leaves the stream to begin again with a key frame.
             n = if video.write(frame).is_ok() { n + 1 } else { 0 };
             due += each;
-            std::thread::sleep(due.saturating_duration_since(Instant::now()));
         }
     });
 }
 
-/// A screen as one more video, sent until it is told to stop.
-fn share(room: &Conference) -> Result<(Writer, Arc<AtomicBool>), jmeet::Error> {
-    let writer =
-        room.send_track(TrackOptions { video_type: VideoType::Desktop, ..TrackOptions::new(Codec::Vp8) }, 0)?;
-    let stop = Arc::new(AtomicBool::new(false));
+/// One more video, sent until it is told to stop.
+fn show(room: &Conference, video_type: VideoType, key_frames: &Arc<KeyFrames>) -> Result<Shown, jmeet::Error> {
     let clip = media_files::read_ivf(include_bytes!("../../tests/fixtures/media/video.ivf"));
     let clip = clip.map_err(|e| jmeet::Error::new(jmeet::Code::InvalidArgument, jmeet::Stage::None, e.to_string()))?;
-    send_video(&writer, clip, &stop, &Arc::new(AtomicBool::new(false)));
+    let writer = room.send_track(TrackOptions { video_type, ..TrackOptions::new(Codec::Vp8) }, 0)?;
+    let stop = Arc::new(AtomicBool::new(false));
+    send_video(&writer, clip, &stop, key_frames);
     Ok((writer, stop))
 }
 

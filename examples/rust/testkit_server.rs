@@ -4,14 +4,15 @@
 //! Prints one JSON line with `url`, `domain` and `muc`, then obeys lines on standard input, each answered by `ok` or `no`:
 //! `cut WHO`, `silence WHO`, `speak WHO`, `inject WHO XML`, `send-as WHO XML`, `end-stream WHO CONDITION`,
 //! `not-ready N`, `stop-focus`, `start-focus`, `focus-leaves`, `destroy ROOM REASON`, `endpoints ROOM` (which answers with their
-//! ids), `media-link DELAY_MS JITTER_MS LOSS` (a bad link between participants), `media-counts` (passed and dropped), `kill-bridge`,
+//! ids), `media-link DELAY_MS JITTER_MS LOSS` (a bad link between participants), `media-only KINDS` (of
+//! `stun`, `dtls`, `rtp`, and nothing else), `media-counts` (passed and dropped), `kill-bridge`,
 //! `start-bridge`, `bridge-events` (what the bridge tells of itself). WHO is an endpoint id. Stops when its input closes. `--user NAME PASSWORD` asks for a password, `--stun PORT`
 //! announces a server, `--bind ADDRESS:PORT` listens elsewhere than on loopback; the options of a bridge: `bridge_args.rs`.
 
 mod bridge_args;
 
 use bridge_args::BridgeArgs;
-use jmeet::testkit::{Deployment, LinkOptions, Refusal, ServerOptions, User};
+use jmeet::testkit::{Deployment, LinkOptions, MediaKind, Refusal, ServerOptions, User};
 use std::io::{self, BufRead, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -102,6 +103,17 @@ fn main() -> io::Result<()> {
                     loss: number(loss),
                     ..LinkOptions::default()
                 });
+                true
+            }
+            "media-only" => {
+                kit.set_media_link(LinkOptions::default());
+                let kind = |word: &str| match word {
+                    "stun" => Some(MediaKind::Stun),
+                    "dtls" => Some(MediaKind::Dtls),
+                    "rtp" => Some(MediaKind::Rtp),
+                    _ => None,
+                };
+                kit.set_media_only(Some([who].into_iter().chain(rest.split(' ')).filter_map(kind).collect()));
                 true
             }
             "media-counts" => {

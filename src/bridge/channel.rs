@@ -120,6 +120,8 @@ pub struct Channel {
     deadline: Option<Time>,
     /// DTLS is up.
     secure: bool,
+    /// The data channel opened when a WebSocket carried the messages already: it waits for that one's end.
+    spare: bool,
     socket: Option<Socket>,
     out: VecDeque<Output>,
 }
@@ -157,6 +159,7 @@ impl Channel {
             refused: 0,
             deadline: None,
             secure: false,
+            spare: false,
             socket: None,
             out: VecDeque::new(),
         };
@@ -197,7 +200,18 @@ impl Channel {
         if !self.offer.sctp {
             return;
         }
-        // Late, after a WebSocket was begun instead: the bridge takes what it gets, and one is enough.
+        // The bridge answers where it was spoken to last (docs/protocol/04 §1.3): what is on its way on an open WebSocket, perhaps a
+        // source map that is told once, would be lost with it.
+        if self.socket.is_some() {
+            self.spare = true;
+            return;
+        }
+        self.use_data();
+    }
+
+    /// The data channel is open, and carries everything from now on.
+    fn use_data(&mut self) {
+        self.spare = false;
         self.drop_socket();
         self.deadline = None;
         self.set(ChannelState::Open(Transport::DataChannel));
@@ -205,6 +219,7 @@ impl Channel {
 
     /// The data channel was closed, or refused.
     pub fn data_closed(&mut self) {
+        self.spare = false;
         if !std::mem::take(&mut self.offer.sctp) || !self.is_data() {
             return;
         }
@@ -240,6 +255,9 @@ impl Channel {
         // The bridge let the endpoint go because the meeting is over (docs/protocol/04 §1.4).
         if code == Some(1001) && alone {
             return self.set(ChannelState::None);
+        }
+        if self.spare {
+            return self.use_data();
         }
         if open.as_ref().is_some_and(|s| now.since(s.opened) >= STABLE_AFTER) {
             self.retry = FIRST_RETRY;
@@ -302,7 +320,7 @@ impl Channel {
     /// The session is over.
     pub fn close(&mut self) {
         self.drop_socket();
-        self.deadline = None;
+        (self.deadline, self.spare) = (None, false);
         self.offer = Offer::default();
         self.set(ChannelState::None);
     }

@@ -52,6 +52,11 @@ impl Forwarded {
         self.0.as_ref().is_none_or(|f| f.contains(source))
     }
 
+    /// How many reach us, as far as was said.
+    pub fn count(&self) -> usize {
+        self.0.as_ref().map_or(0, BTreeSet::len)
+    }
+
     /// Whether the bridge has said anything.
     pub fn known(&self) -> bool {
         self.0.is_some()

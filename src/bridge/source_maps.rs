@@ -35,6 +35,8 @@ pub enum MapChange {
         reused: bool,
     },
     Added(Slot),
+    /// The slot carries what it did, and has another SSRC of repairs or another mid.
+    Described(Slot),
 }
 
 /// What becomes of a slot that loses its source.
@@ -85,7 +87,12 @@ impl SourceMaps {
             }
             if self.by_ssrc.get(&m.ssrc).is_some_and(|e| *e.slot.source == *m.source) {
                 // Said again. What is known of it may be news all the same.
+                let names = |maps: &SourceMaps| maps.by_ssrc(m.ssrc).map(|s| (s.rtx, s.mid.clone()));
+                let before = names(self);
                 self.describe(m);
+                if names(self) != before {
+                    changes.extend(self.by_ssrc(m.ssrc).cloned().map(MapChange::Described));
+                }
                 continue;
             }
             self.lose(m.ssrc, Fate::Refilled, &mut changes);
@@ -134,8 +141,9 @@ impl SourceMaps {
         self.by_ssrc(*self.by_source.get(source)?)
     }
 
-    /// The slot with this mid: packets of a slot may come on an SSRC that no map has told yet.
-    pub fn by_mid(&self, mid: &str) -> Option<&Slot> {
+    /// The slot with this mid.
+    #[cfg(test)]
+    fn by_mid(&self, mid: &str) -> Option<&Slot> {
         self.by_ssrc(*self.by_mid.get(mid)?)
     }
 
@@ -240,6 +248,7 @@ mod tests {
     fn told(changes: &[MapChange]) -> Vec<String> {
         let one = |c: &MapChange| match c {
             MapChange::Added(s) => format!("+{} {}", s.source, s.ssrc),
+            MapChange::Described(s) => format!("={} {}", s.source, s.ssrc),
             MapChange::Removed { slot: s, reused } => {
                 format!("-{} {}{}", s.source, s.ssrc, if *reused { "*" } else { "" })
             }
@@ -315,8 +324,12 @@ mod tests {
         let with = |source, ssrc, mid: &str| MappedSource { mid: Some(mid.into()), ..entry(source, ssrc) };
         m.apply(SourceKind::Audio, &[with("a-a0", 1, "a0"), with("b-a0", 2, "a1")], "me");
         assert_eq!(m.by_mid("a1").map(|s| s.ssrc), Some(2));
-        m.apply(SourceKind::Audio, &[entry("b-a0", 2)], "me");
+        assert_eq!(told(&m.apply(SourceKind::Audio, &[entry("b-a0", 2)], "me")), <[&str; 0]>::default());
         assert_eq!(m.by_mid("a1").map(|s| &*s.source), Some("b-a0"));
+        // What is new of a slot that carries what it did is told, once.
+        assert_eq!(told(&m.apply(SourceKind::Audio, &[with("b-a0", 2, "a2")], "me")), ["=b-a0 2"]);
+        assert!(m.apply(SourceKind::Audio, &[with("b-a0", 2, "a2")], "me").is_empty());
+        assert_eq!(told(&m.apply(SourceKind::Audio, &[with("b-a0", 2, "a1")], "me")), ["=b-a0 2"]);
         m.apply(SourceKind::Audio, &[with("c-a0", 2, "a1")], "me");
         assert_eq!(m.by_mid("a1").map(|s| &*s.source), Some("c-a0"));
         // Two with one mid: the newer one has it.
@@ -398,7 +411,8 @@ mod tests {
                         // The channel opened again: the bridge says all that it has.
                         let all: Vec<_> = model.iter().map(|(ssrc, s)| entry(s, *ssrc)).collect();
                         let changes = m.apply(SourceKind::Video, &all, "me");
-                        assert!(changes.is_empty(), "seed {seed}");
+                        let known = |c: &MapChange| matches!(c, MapChange::Described(_));
+                        assert!(changes.iter().all(known), "seed {seed}");
                         changes
                     }
                     3 if env.below(8) == 0 => {
@@ -433,6 +447,7 @@ mod tests {
                             assert_eq!(seen.insert(s.source.to_string(), s.ssrc), None);
                             engine.insert(s.ssrc);
                         }
+                        MapChange::Described(s) => assert_eq!(seen.get(&*s.source), Some(&s.ssrc), "seed {seed}"),
                         MapChange::Removed { slot, reused } => {
                             assert_eq!(seen.remove(&*slot.source), Some(slot.ssrc));
                             assert!(*reused || engine.remove(&slot.ssrc), "seed {seed}");

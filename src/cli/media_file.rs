@@ -9,6 +9,8 @@ use std::time::Duration;
 
 /// Largest file that is read.
 pub const MAX_FILE_BYTES: usize = 1 << 30;
+/// What is said of a larger one.
+pub const TOO_LARGE: &str = "the file is over 1 GiB";
 /// A frame of IVF lasts no longer; the file says otherwise when its times are nonsense.
 const MAX_FRAME: Duration = Duration::from_secs(10);
 
@@ -36,7 +38,7 @@ impl MediaFile {
     /// For people: why it is none.
     pub fn read(file: &Bytes, fps: f64) -> Result<MediaFile, String> {
         if file.len() > MAX_FILE_BYTES {
-            return Err("the file is over 1 GiB".into());
+            return Err(TOO_LARGE.into());
         }
         let media = if file.starts_with(b"OggS") {
             ogg_opus(file)?

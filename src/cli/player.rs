@@ -14,6 +14,10 @@ const BEHIND: Duration = Duration::from_secs(1);
 /// Somebody who needs a key frame waits for the file's next one no longer than this; else the last one is played again.
 const KEY_WITHIN: Duration = Duration::from_secs(2);
 
+/// So often one key frame is played again for those who need one; after that they wait for the next, or a file with few of them would never
+/// get on.
+const MAX_REWINDS: u32 = 3;
+
 /// What player and command share.
 #[derive(Debug, Default)]
 pub struct Shared {
@@ -37,6 +41,33 @@ fn key_frame(file: &MediaFile, at: usize) -> usize {
         }
     }
     (0..=at).rev().find(|n| file.frames[*n].key).unwrap_or(0)
+}
+
+/// Which key frame was gone back to, and how often, since another was played.
+#[derive(Debug, Default)]
+struct Rewinds {
+    key: usize,
+    times: u32,
+}
+
+impl Rewinds {
+    /// Where to go on at `at`, where somebody needs a key frame.
+    fn wanted(&mut self, file: &MediaFile, at: usize) -> usize {
+        let key = key_frame(file, at);
+        if key == at {
+            return at;
+        }
+        if key != self.key {
+            *self = Rewinds { key, times: 0 };
+        }
+        self.times += 1;
+        if self.times > MAX_REWINDS { at } else { key }
+    }
+
+    /// The file begins again.
+    fn again(&mut self) {
+        self.times = 0;
+    }
 }
 
 fn outgoing(file: &MediaFile, n: usize) -> OutgoingFrame {
@@ -64,16 +95,17 @@ pub fn play(file: &MediaFile, writer: &Writer, again: bool, shared: &Shared) -> 
         std::thread::sleep(POLL);
     }
     shared.key_wanted.store(false, Ordering::Relaxed);
-    let (mut n, mut due) = (0, Instant::now());
+    let (mut n, mut due, mut rewinds) = (0, Instant::now(), Rewinds::default());
     while !stopped() {
         if n == file.frames.len() {
             if !again {
                 break;
             }
             n = 0;
+            rewinds.again();
         }
         if file.media() == MediaType::Video && shared.key_wanted.swap(false, Ordering::Relaxed) {
-            n = key_frame(file, n);
+            n = rewinds.wanted(file, n);
         }
         let frame = &file.frames[n];
         match writer.write(outgoing(file, n)) {
@@ -111,5 +143,24 @@ mod tests {
             f.key = false;
         }
         assert_eq!([1, 20].map(|at| key_frame(&file, at)), [0, 0]);
+    }
+
+    #[test]
+    fn a_file_with_few_key_frames_gets_on_however_often_one_is_asked_for() {
+        let clip = Bytes::from_static(include_bytes!("../../tests/fixtures/media/video.ivf"));
+        let mut file = MediaFile::read(&clip, 15.0).unwrap();
+        let half = file.frames.len() / 2;
+        for (n, f) in file.frames.iter_mut().enumerate() {
+            f.key = n == 0 || n == half;
+            f.duration = KEY_WITHIN;
+        }
+        let (mut rewinds, mut n, mut played) = (Rewinds::default(), 0, 0);
+        while n < file.frames.len() {
+            n = rewinds.wanted(&file, n) + 1;
+            played += 1;
+            assert!(played <= file.frames.len() * (1 + MAX_REWINDS as usize), "it never ends");
+        }
+        assert!(played > file.frames.len(), "it goes back at first");
+        assert_eq!(rewinds.wanted(&file, 1), 0, "and does again when it plays again");
     }
 }

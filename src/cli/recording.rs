@@ -23,14 +23,67 @@ const QUEUE: u32 = 4096;
 const CODECS: [Codec; 4] = [Codec::Av1, Codec::Vp9, Codec::Vp8, Codec::H264];
 /// Numbers that are tried for a file whose name an earlier recording has.
 const MAX_TAKEN: u32 = 100;
+/// Files that are open at once. The files of a recording are more where many take part; those that were written to longest ago are closed
+/// and opened again when there is more for them.
+const MAX_OPEN: usize = 128;
 /// How long to wait for an event before looking at frames again.
 const TICK: Duration = Duration::from_millis(10);
 
+/// The files of a recording that have not ended, no more than [`MAX_OPEN`] of them open.
+struct Files {
+    folder: PathBuf,
+    names: BTreeMap<FileKey, String>,
+    /// With the number of their last use.
+    open: BTreeMap<FileKey, (File, u64)>,
+    uses: u64,
+}
+
+impl Files {
+    fn new(folder: PathBuf) -> Files {
+        Files { folder, names: BTreeMap::new(), open: BTreeMap::new(), uses: 0 }
+    }
+
+    fn keep(&mut self, key: FileKey, file: File) {
+        if self.open.len() >= MAX_OPEN
+            && let Some(oldest) = self.open.iter().min_by_key(|(_, f)| f.1).map(|(key, _)| *key)
+        {
+            self.open.remove(&oldest);
+        }
+        self.uses += 1;
+        self.open.insert(key, (file, self.uses));
+    }
+
+    /// A new file; the name that it got.
+    fn create(&mut self, key: FileKey, name: &str) -> io::Result<&str> {
+        let (file, name) = create(&self.folder, name)?;
+        self.keep(key, file);
+        Ok(self.names.entry(key).or_insert(name))
+    }
+
+    /// Writes at the end of a file, or over bytes of it; nothing where it could not be made.
+    fn write(&mut self, key: FileKey, at: SeekFrom, bytes: &[u8]) -> io::Result<()> {
+        let Some(name) = self.names.get(&key) else { return Ok(()) };
+        if !self.open.contains_key(&key) {
+            let file = OpenOptions::new().write(true).open(self.folder.join(name))?;
+            self.keep(key, file);
+        }
+        self.uses += 1;
+        let Some((file, used)) = self.open.get_mut(&key) else { return Ok(()) };
+        *used = self.uses;
+        file.seek(at)?;
+        file.write_all(bytes)
+    }
+
+    /// A file has ended: its name. The system writes it out in its time: this thread has to read on.
+    fn close(&mut self, key: FileKey) -> Option<String> {
+        self.open.remove(&key);
+        self.names.remove(&key)
+    }
+}
+
 struct Recording<'a> {
     report: &'a Report,
-    folder: PathBuf,
-    /// With their names.
-    files: BTreeMap<FileKey, (File, String)>,
+    files: Files,
     recorder: Recorder,
     reader: Option<Reader>,
     options: ReaderOptions,
@@ -90,7 +143,7 @@ impl Recording<'_> {
 
     fn fail(&mut self, e: io::Error) {
         if self.failed.is_none() {
-            self.report.say(format!("jmeet: {}: {e}", self.folder.display()));
+            self.report.say(format!("jmeet: {}: {e}", self.files.folder.display()));
             self.report
                 .line(&json!({"event": "failed", "stage": "local", "exit": 1, "error": {"text": e.to_string()}}));
             self.failed = Some(e);
@@ -100,11 +153,10 @@ impl Recording<'_> {
     fn write(&mut self) -> io::Result<()> {
         while let Some(output) = self.recorder.poll_output() {
             match output {
-                Output::Open { file, name } => match create(&self.folder, &name) {
-                    Ok((opened, name)) => {
+                Output::Open { file, name } => match self.files.create(file, &name) {
+                    Ok(name) => {
                         self.report.say(format!("recording {name}"));
                         self.report.line(&json!({"event": "file-opened", "file": name}));
-                        self.files.insert(file, (opened, name));
                     }
                     // Names come from the network, and so does the number of files: it costs this one, not the recording.
                     Err(e) => {
@@ -114,22 +166,10 @@ impl Recording<'_> {
                         self.unopened = Some(e);
                     }
                 },
-                Output::Append { file, bytes } => {
-                    if let Some((f, _)) = self.files.get_mut(&file) {
-                        f.write_all(&bytes)?;
-                    }
-                }
-                Output::Patch { file, at, bytes } => {
-                    if let Some((f, _)) = self.files.get_mut(&file) {
-                        f.seek(SeekFrom::Start(at))?;
-                        f.write_all(&bytes)?;
-                        f.seek(SeekFrom::End(0))?;
-                    }
-                }
+                Output::Append { file, bytes } => self.files.write(file, SeekFrom::End(0), &bytes)?,
+                Output::Patch { file, at, bytes } => self.files.write(file, SeekFrom::Start(at), &bytes)?,
                 Output::Close { file, summary } => {
-                    if let Some((f, name)) = self.files.remove(&file) {
-                        // The system writes it out in its time: this thread has to read on.
-                        drop(f);
+                    if let Some(name) = self.files.close(file) {
                         self.written += 1;
                         self.closed(&Summary { name, ..summary });
                     }
@@ -191,8 +231,7 @@ pub fn run(mut args: Args, report: &Report, folder: Option<PathBuf>, audio_only:
     let options = ReaderOptions { media, queue_frames: QUEUE, height, ..ReaderOptions::default() };
     let mut recording = Recording {
         report,
-        folder,
-        files: BTreeMap::new(),
+        files: Files::new(folder),
         recorder: Recorder::new(now_us(), i64::try_from(unix.as_micros()).unwrap_or(i64::MAX)),
         reader: None,
         options,
@@ -211,6 +250,30 @@ pub fn run(mut args: Args, report: &Report, folder: Option<PathBuf>, audio_only:
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn more_files_than_may_be_open_are_all_written_whole() {
+        let folder = std::env::temp_dir().join(format!("jmeet-open-files-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let mut files = Files::new(folder.clone());
+        let keys: Vec<FileKey> = (0..MAX_OPEN as u64 + 2).map(FileKey).collect();
+        for k in &keys {
+            assert_eq!(files.create(*k, &format!("{}.ogg", k.0)).unwrap(), format!("{}.ogg", k.0));
+        }
+        for part in ["one ", "two ", "three"] {
+            for k in &keys {
+                files.write(*k, SeekFrom::End(0), part.as_bytes()).unwrap();
+                assert!(files.open.len() <= MAX_OPEN);
+            }
+        }
+        files.write(keys[0], SeekFrom::Start(4), b"TWO").unwrap();
+        files.write(FileKey(9), SeekFrom::End(0), b"of none").unwrap();
+        let read = |n: u64| fs::read_to_string(folder.join(format!("{n}.ogg"))).unwrap();
+        assert_eq!((read(0), read(4)), ("one TWO three".into(), "one two three".into()));
+        assert_eq!(keys.iter().filter_map(|k| files.close(*k)).count(), MAX_OPEN + 2);
+        assert!(files.open.is_empty() && files.close(keys[0]).is_none());
+        fs::remove_dir_all(&folder).unwrap();
+    }
 
     #[test]
     fn files_of_an_earlier_recording_stay_and_the_numbers_end() {

@@ -97,7 +97,7 @@ fn describe(kind: &EventKind) -> Option<Value> {
                 MediaState::Connecting { endpoint_id } => ("connecting", endpoint_id, None),
                 MediaState::Connected { endpoint_id } => ("connected", endpoint_id, None),
                 MediaState::Recovering { endpoint_id } => ("recovering", endpoint_id, None),
-                MediaState::Ended { endpoint_id, reason, .. } => ("ended", endpoint_id, Some(reason)),
+                MediaState::Ended(end) => ("ended", &end.endpoint_id, Some(&end.reason)),
             };
             json!({"event": "media", "path": path(*p), "state": name, "id": id, "reason": why})
         }
@@ -107,7 +107,7 @@ fn describe(kind: &EventKind) -> Option<Value> {
         }
         EventKind::Timeline(stage, at) => json!({"event": "timeline", "stage": format!("{stage:?}"), "us": at}),
         EventKind::Overrun { dropped } => json!({"event": "overrun", "dropped": dropped}),
-        EventKind::Closed(e) => json!({"event": "closed", "error": e.as_ref().map(error_value)}),
+        EventKind::Closed(e) => json!({"event": "closed", "error": e.as_deref().map(error_value)}),
         _ => return None,
     })
 }
@@ -143,8 +143,8 @@ fn words(kind: &EventKind) -> Option<String> {
         EventKind::BridgeChannel(BridgeChannel::Failed) => "the channel to the bridge failed".into(),
         EventKind::Media(p, MediaState::Connected { .. }) => format!("media flows ({})", path(*p)),
         EventKind::Media(p, MediaState::Recovering { .. }) => format!("the way of media is lost ({})", path(*p)),
-        EventKind::Media(p, MediaState::Ended { reason, .. }) => {
-            format!("media ended ({}): {}", path(*p), safe(reason))
+        EventKind::Media(p, MediaState::Ended(end)) => {
+            format!("media ended ({}): {}", path(*p), safe(&end.reason))
         }
         _ => return None,
     })
@@ -167,14 +167,14 @@ mod tests {
             delayed: false,
             sent_ms: 0,
         };
-        let said = words(&EventKind::Message(m)).unwrap();
+        let said = words(&EventKind::Message(Box::new(m))).unwrap();
         assert_eq!(said, "Eve [2J (1) (to you): a b c");
     }
 
     #[test]
     fn an_end_with_an_error_says_which() {
         let e = Error::new(crate::Code::Kicked, crate::Stage::Joined, "out");
-        let v = describe(&EventKind::Closed(Some(e))).unwrap();
+        let v = describe(&EventKind::Closed(Some(e.into()))).unwrap();
         assert_eq!((v["event"].as_str(), v["error"]["code"].as_str()), (Some("closed"), Some("ERR_KICKED")));
     }
 }

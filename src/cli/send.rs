@@ -2,7 +2,7 @@
 
 use super::args::Args;
 use super::exit::Exit;
-use super::media_file::{MAX_FILE_BYTES, MediaFile};
+use super::media_file::{MAX_FILE_BYTES, MediaFile, TOO_LARGE};
 use super::player::{self, Shared};
 use super::report::Report;
 use super::session::{Job, Session};
@@ -14,7 +14,7 @@ use crate::meeting::event::{EventKind, TrackKey};
 use bytes::Bytes;
 use serde_json::json;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -112,9 +112,12 @@ impl Send<'_> {
 pub fn run(args: &Args, report: &Report, files: &[(PathBuf, bool)], again: bool, fps: f64) -> Exit {
     let mut send = Send { report, files: Vec::new(), again, tracks: Vec::new(), over: false };
     for (path, screen) in files {
-        // One byte over the limit is enough to refuse it, whatever the path leads to.
+        // Nothing of one that is too large is read; what does not know its size, as a pipe, is read to one byte over the limit.
         let read = |f: File| {
             let mut bytes = Vec::new();
+            if f.metadata()?.len() > MAX_FILE_BYTES as u64 {
+                return Err(io::Error::other(TOO_LARGE));
+            }
             f.take(MAX_FILE_BYTES as u64 + 1).read_to_end(&mut bytes).map(|_| bytes)
         };
         let file = File::open(path).and_then(read).map_err(|e| e.to_string());

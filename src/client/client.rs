@@ -53,13 +53,22 @@ impl Client {
     /// `Options`, `TooLarge`: what [`ClientOptions::check`] finds. `Resources`.
     pub fn new(runtime: Option<&Runtime>, queue: &Queue, options: ClientOptions) -> Result<Client, Error> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
+        Client::with_id(runtime, queue, options, NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The same with a number that its events carry, which no other client on this queue may ever have.
+    pub(crate) fn with_id(
+        runtime: Option<&Runtime>,
+        queue: &Queue,
+        options: ClientOptions,
+        id: u64,
+    ) -> Result<Client, Error> {
         options.check()?;
         let runtime = match runtime {
             Some(r) => r.clone(),
             None => Runtime::new(1)?,
         };
         let (tx, rx) = mpsc::unbounded_channel();
-        let id = NEXT.fetch_add(1, Ordering::Relaxed);
         let shared = Arc::new(Shared::new(id, options.user_value, queue.clone(), tx));
         let driver = Driver::new(options, shared.clone(), rx)?;
         // Only now: a client that could not be made must not keep its queue in use.
@@ -96,7 +105,7 @@ impl Client {
                 let error = Error::new(Code::Panic, Stage::None, "a defect of this library ended the client");
                 let event = |kind| Event { tag: 0, conference: Some(MAIN_ROOM), kind };
                 shared.publish(event(EventKind::State(ClientState::Closed)));
-                shared.publish(event(EventKind::Closed(Some(error))));
+                shared.publish(event(EventKind::Closed(Some(error.into()))));
             }
             drop(threads);
         });

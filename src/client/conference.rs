@@ -9,13 +9,12 @@ use crate::error::{Code, Error, Stage};
 use crate::media::peer::Stats;
 use crate::media::reader_queue::ReaderQueue;
 use crate::meeting::event::{
-    ClientState, ConferenceKey, MAIN_ROOM, Participant, ParticipantKey, Speaker, Track, TrackKey,
+    ClientState, ConferenceKey, MAIN_ROOM, MuteKind, Participant, ParticipantKey, Speaker, Track, TrackKey,
 };
 use crate::meeting::measure::MeetingStats;
 use crate::meeting::options::{MAX_DISPLAY_NAME_BYTES, TrackOptions};
-use crate::meeting::{Command, ReaderKey, ReaderOptions};
+use crate::meeting::{Command, ReaderKey, ReaderOptions, endpoint_messages};
 use std::sync::Arc;
-use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 /// Longest chat text, bytes.
@@ -150,6 +149,19 @@ impl Conference {
         self.shared.request(Command::SendPrivateMessage { endpoint_id, text, tag })
     }
 
+    /// Mutes somebody for everybody, as a moderator may. Done when the focus has answered. Nobody can be unmuted.
+    ///
+    /// # Errors
+    /// `State`: not in the room. `Gone`: they have left. `Busy`, `Closed`. By the completed request: `NotAllowed`: we are no moderator, or they
+    /// cannot be muted; `NoSuchParticipant`, `State`: no focus is in the room; `Request`, `RequestTimeout`.
+    pub fn mute(&self, participant: ParticipantKey, kind: MuteKind, tag: u64) -> Result<(), Error> {
+        self.joined()?;
+        let Some(p) = self.participant_by_key(participant) else {
+            return Err(Error::new(Code::Gone, Stage::None, "the participant has left"));
+        };
+        self.shared.request(Command::MuteParticipant { endpoint_id: p.endpoint_id.clone(), kind, tag })
+    }
+
     /// Changes our display name; empty removes it.
     pub fn set_display_name(&self, name: &str, tag: u64) -> Result<(), Error> {
         if name.len() > MAX_DISPLAY_NAME_BYTES {
@@ -169,6 +181,7 @@ impl Conference {
     /// Sends a JSON object to one endpoint, or to all others when `to` is empty, through the bridge.
     pub fn send_endpoint_message(&self, to: &str, payload: &str, tag: u64) -> Result<(), Error> {
         self.joined()?;
+        endpoint_messages::payload(payload)?;
         if !to.is_empty() && self.participant(to).is_none() {
             return Err(Error::new(Code::NoSuchParticipant, Stage::None, "no such participant"));
         }
@@ -176,8 +189,18 @@ impl Conference {
         self.shared.request(Command::SendEndpointMessage { to, payload, tag })
     }
 
+    /// Whether there is anything to send and read with.
+    fn built(media: bool) -> Result<(), Error> {
+        let text = "the library was built without media";
+        if media { Ok(()) } else { Err(Error::new(Code::NotBuilt, Stage::None, text)) }
+    }
+
     /// Adds a local source. Allowed before we are in the room: then it is part of the first offer.
+    ///
+    /// # Errors
+    /// `NotBuilt`: the library has no media. `Busy`, `Closed`.
     pub fn send_track(&self, options: TrackOptions, tag: u64) -> Result<Writer, Error> {
+        Self::built(super::HAS_MEDIA)?;
         let track = TrackKey(self.shared.key());
         let state = Arc::new(WriterShared::new(&options));
         let new = ToDriver::NewWriter(track, state.clone());
@@ -188,8 +211,9 @@ impl Conference {
     /// Reads frames: of one remote track, or of everybody but ourselves.
     ///
     /// # Errors
-    /// `Gone`: no such remote track (any more). `Closed`.
+    /// `Gone`: no such remote track (any more). `NotBuilt`: the library has no media. `Closed`.
     pub fn reader(&self, track: Option<TrackKey>, options: ReaderOptions) -> Result<Reader, Error> {
+        Self::built(super::HAS_MEDIA)?;
         if let Some(track) = track {
             match self.track(track) {
                 _ if track.0 >= LOCAL_KEYS => {
@@ -220,20 +244,12 @@ impl Conference {
         rx.recv_timeout(timeout).ok().flatten()
     }
 
-    /// Statistics of all tracks and ways as of now.
+    /// Statistics of all tracks and ways as of now. `timeout`: for the driver's answer; none: as long as it takes.
     ///
     /// # Errors
     /// `Timeout`: the driver did not answer in time. `Closed`.
-    pub fn stats(&self, timeout: Duration) -> Result<MeetingStats, Error> {
-        let (tx, rx) = std::sync::mpsc::sync_channel(1);
-        if self.shared.state() == ClientState::Closed {
-            return Err(self.shared.closed_error());
-        }
-        self.shared.send(ToDriver::Measure(tx))?;
-        rx.recv_timeout(timeout).map_err(|e| match e {
-            RecvTimeoutError::Timeout => Error::new(Code::Timeout, Stage::None, "no answer in time"),
-            RecvTimeoutError::Disconnected => self.shared.closed_error(),
-        })
+    pub fn stats(&self, timeout: Option<Duration>) -> Result<MeetingStats, Error> {
+        self.shared.measure(None, timeout)
     }
 
     /// Asks the sender of a remote track for a key frame. Throttled.
@@ -254,5 +270,16 @@ impl Conference {
     /// Leaves the room and closes the stream. CLOSED follows.
     pub fn leave(&self, tag: u64) -> Result<(), Error> {
         self.shared.request(Command::Leave { tag })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_media_there_is_no_sending_and_no_reading() {
+        assert_eq!(Conference::built(false).map_err(|e| e.code), Err(Code::NotBuilt));
+        assert!(Conference::built(true).is_ok());
     }
 }

@@ -210,15 +210,17 @@ impl Driver {
 
     fn read(&mut self, s: usize, n: usize) {
         let (key, socket) = (self.sockets[s].0, self.sockets[s].1[n].clone());
-        self.buffer.resize(RECEIVE_BUFFER, 0);
+        if self.buffer.is_empty() {
+            self.buffer = vec![0; RECEIVE_BUFFER];
+        }
         let (meeting, buffer) = (&mut self.meeting, &mut self.buffer);
         let local = socket.local;
         for _ in 0..READ_BUDGET {
             let at = now();
-            let read = socket.receive(buffer, |remote, data| {
-                meeting.handle(Input::Datagram { sockets: key, local, remote, data }, at);
+            let read = socket.receive(buffer, |remote, data, segment| {
+                meeting.handle(Input::Datagrams { sockets: key, local, remote, data, segment }, at);
             });
-            // WouldBlock ends the batch; another error is a datagram lost, or an ICMP answer that ICE will notice by itself.
+            // WouldBlock: no more wait; another error is a datagram lost, or an ICMP answer that ICE will notice by itself.
             if read.is_err() {
                 break;
             }
@@ -242,7 +244,7 @@ impl Driver {
             }
             // Who asked may have stopped waiting.
             ToDriver::Stats(to) => drop(to.try_send(self.meeting.media_stats())),
-            ToDriver::Measure(to) => drop(to.try_send(self.meeting.stats(now()))),
+            ToDriver::Measure(track, to) => drop(to.try_send(self.meeting.stats_of(track, now()))),
             ToDriver::Free => {
                 self.freed = true;
                 self.meeting.handle(Input::Command(Command::Leave { tag: 0 }), now());
@@ -259,14 +261,16 @@ impl Driver {
         let mut sending: Option<Arc<Udp>> = None;
         while let Some(output) = self.meeting.poll_output() {
             match output {
-                Output::Transmit { sockets, local, remote, data } => {
+                Output::Transmit { sockets, local, remote, data, segment } => {
                     let found = self.sockets.iter().find(|s| s.0 == sockets);
                     let Some(socket) = found.and_then(|s| s.1.iter().find(|u| u.local == local)) else { continue };
                     if let Some(s) = sending.take_if(|s| !Arc::ptr_eq(s, socket)) {
-                        self.batch.flush(&s);
+                        self.meeting.recycle(self.batch.flush(&s));
                     }
-                    self.batch.push(socket, remote, &data);
-                    sending = Some(socket.clone());
+                    self.meeting.recycle(self.batch.push(socket, remote, data, segment));
+                    if sending.is_none() {
+                        sending = Some(socket.clone());
+                    }
                 }
                 Output::Frame(reader, frame) => {
                     if let Some(r) = self.readers.get(&reader) {
@@ -304,7 +308,7 @@ impl Driver {
                 }
                 Output::CloseSockets(key) => {
                     if let Some(s) = sending.take() {
-                        self.batch.flush(&s);
+                        self.meeting.recycle(self.batch.flush(&s));
                     }
                     self.sockets.retain(|s| s.0 != key);
                 }
@@ -334,7 +338,7 @@ impl Driver {
             }
         }
         if let Some(s) = sending {
-            self.batch.flush(&s);
+            self.meeting.recycle(self.batch.flush(&s));
         }
     }
 

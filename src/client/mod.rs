@@ -19,13 +19,16 @@ mod wake;
 mod websocket;
 mod writer;
 
+/// Whether this build sends and reads media.
+pub const HAS_MEDIA: bool = cfg!(feature = "media");
+
 pub use client::{Client, FREE_LINGER};
 pub use clock::now_us;
 pub use conference::{Conference, MAX_MESSAGE_BYTES};
 pub use pending::{MAX_MESSAGE_BYTES_WAITING, MAX_MESSAGES};
-pub use queue::{Queue, QueuedEvent};
+pub use queue::{FOR_EVER, Queue, QueuedEvent};
 pub use reader::Reader;
 pub use runtime::Runtime;
 pub use shared::MAX_REQUESTS;
 pub use status::{EndpointStatus, TrackStatus};
-pub use writer::{MAX_FRAME_BYTES, Writer};
+pub use writer::{MAX_FRAME_BYTES, Writer, WriterStats};

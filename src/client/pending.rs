@@ -38,6 +38,7 @@ enum Key {
     ParticipantStats(u64),
     LocalStats,
     StartMuted,
+    MutedBy(u32),
     RestartRefused,
     Forwarded(u64),
     Streaming(u64),
@@ -53,6 +54,33 @@ enum Key {
     Refresh(u64, u32),
     Bitrate(u64, u32),
     CodecWanted(u64),
+}
+
+/// What a client has one of.
+const SINGLES: usize = 15;
+
+impl Key {
+    /// Its place among what a client has one of. Those are most events, and need no map.
+    fn single(self) -> Option<usize> {
+        Some(match self {
+            Key::State => 0,
+            Key::Joined => 1,
+            Key::Role => 2,
+            Key::Subject => 3,
+            Key::Focus => 4,
+            Key::Bandwidth => 5,
+            Key::BridgeOffered => 6,
+            Key::BridgeChannel => 7,
+            Key::Speaker => 8,
+            Key::Downlink => 9,
+            Key::LocalStats => 10,
+            Key::StartMuted => 11,
+            Key::RestartRefused => 12,
+            Key::BridgeAvailable => 13,
+            Key::Overrun => 14,
+            _ => return None,
+        })
+    }
 }
 
 enum Rule {
@@ -99,6 +127,7 @@ fn rule(event: &Event) -> Rule {
         EventKind::ParticipantStats(s) => Rule::Level(Key::ParticipantStats(s.participant.0)),
         EventKind::LocalStats(_) => Rule::Level(Key::LocalStats),
         EventKind::StartMuted { .. } => Rule::Newest(Key::StartMuted),
+        EventKind::MutedBy(m) => Rule::Newest(Key::MutedBy(m.kind as u32)),
         EventKind::RestartRefused { .. } => Rule::Newest(Key::RestartRefused),
         EventKind::Downlink { .. } => Rule::Level(Key::Downlink),
         EventKind::BridgeOffered => Rule::Newest(Key::BridgeOffered),
@@ -126,20 +155,30 @@ struct Client {
     message_bytes: usize,
     /// Completed requests that wait.
     requests: usize,
+    /// Numbers of the waiting events of which there is one: 0 for none.
+    singles: [u64; SINGLES],
     /// CLOSED was pushed: nothing may follow it.
     closed: bool,
 }
 
 /// The events that wait, of all clients of one queue.
-#[derive(Default)]
 pub(super) struct Pending {
     entries: VecDeque<Entry>,
     live: usize,
+    /// Number of the next entry, from 1.
     next: u64,
     index: HashMap<(u64, Key), u64, BuildHasherDefault<Mix>>,
     clients: HashMap<u64, Client, BuildHasherDefault<Mix>>,
     /// Objects whose removal must be told, because the program holds a handle.
     pinned: HashSet<(u64, Key), BuildHasherDefault<Mix>>,
+}
+
+impl Default for Pending {
+    fn default() -> Pending {
+        let (entries, clients) = Default::default();
+        let (index, pinned) = Default::default();
+        Pending { entries, live: 0, next: 1, index, clients, pinned }
+    }
 }
 
 impl Pending {
@@ -205,9 +244,18 @@ impl Pending {
                 self.bound_messages(id);
             }
             Rule::Level(key) => self.level(key, event),
-            Rule::Newest(key) => self.newest(key, event),
+            Rule::Newest(key) => match key.single() {
+                Some(one) => {
+                    let before = std::mem::replace(&mut client.singles[one], self.next);
+                    if before > 0 {
+                        self.take_out(before);
+                    }
+                    self.append(event);
+                }
+                None => self.newest(key, event),
+            },
             Rule::Begins(key) => {
-                self.index.insert((id, key), self.next);
+                self.know(id, key, self.next);
                 self.append(event);
             }
             Rule::ParticipantLeft(p) => {
@@ -255,7 +303,7 @@ impl Pending {
                     }
                 }
                 Rule::Level(key) | Rule::Newest(key) | Rule::Begins(key) => {
-                    self.index.remove(&(event.client, key));
+                    self.unknown(event.client, key);
                 }
                 Rule::ParticipantLeft(_) | Rule::TrackRemoved(_) | Rule::Closed => {}
             }
@@ -269,12 +317,44 @@ impl Pending {
         self.live += 1;
     }
 
+    /// Where the event of this key waits.
+    fn known(&self, client: u64, key: Key) -> Option<usize> {
+        let number = match key.single() {
+            Some(one) => self.clients.get(&client).map(|c| c.singles[one]).filter(|n| *n > 0)?,
+            None => *self.index.get(&(client, key))?,
+        };
+        self.find(number)
+    }
+
+    /// The event of this key is the one with this number.
+    fn know(&mut self, client: u64, key: Key, number: u64) {
+        match key.single() {
+            Some(one) => {
+                if let Some(c) = self.clients.get_mut(&client) {
+                    c.singles[one] = number;
+                }
+            }
+            None => drop(self.index.insert((client, key), number)),
+        }
+    }
+
+    /// No event of this key waits any more; the number of the one that did.
+    fn unknown(&mut self, client: u64, key: Key) -> Option<u64> {
+        match key.single() {
+            Some(one) => {
+                let number = std::mem::take(&mut self.clients.get_mut(&client)?.singles[one]);
+                (number > 0).then_some(number)
+            }
+            None => self.index.remove(&(client, key)),
+        }
+    }
+
     fn level(&mut self, key: Key, event: QueuedEvent) {
-        let at = self.index.get(&(event.client, key)).and_then(|n| self.find(*n));
+        let at = self.known(event.client, key);
         match at.and_then(|at| self.entries[at].event.as_mut()) {
             Some(waiting) => *waiting = event,
             None => {
-                self.index.insert((event.client, key), self.next);
+                self.know(event.client, key, self.next);
                 self.append(event);
             }
         }
@@ -288,7 +368,7 @@ impl Pending {
         {
             *changed |= before;
         }
-        self.index.insert((id, key), self.next);
+        self.know(id, key, self.next);
         self.append(event);
     }
 
@@ -297,7 +377,11 @@ impl Pending {
     }
 
     fn take(&mut self, client: u64, key: Key) -> Option<QueuedEvent> {
-        let number = self.index.remove(&(client, key))?;
+        let number = self.unknown(client, key)?;
+        self.take_out(number)
+    }
+
+    fn take_out(&mut self, number: u64) -> Option<QueuedEvent> {
         let at = self.find(number)?;
         let event = self.entries[at].event.take();
         self.live -= 1;
@@ -326,7 +410,7 @@ impl Pending {
             }
             let Some((number, bytes)) = client.messages.pop_front() else { return };
             client.message_bytes -= bytes;
-            let counted = self.index.get(&(id, Key::Overrun)).and_then(|n| self.find(*n));
+            let counted = self.known(id, Key::Overrun);
             let Some(oldest) = self.find(number) else { return };
             match counted.and_then(|at| self.entries[at].event.as_mut()).map(|e| &mut e.event.kind) {
                 Some(EventKind::Overrun { dropped }) => {
@@ -339,7 +423,7 @@ impl Pending {
                     if let Some(message) = &mut self.entries[oldest].event {
                         message.event.kind = EventKind::Overrun { dropped: 1 };
                     }
-                    self.index.insert((id, Key::Overrun), number);
+                    self.know(id, Key::Overrun, number);
                 }
             }
         }
@@ -396,12 +480,12 @@ mod tests {
 
     fn left(key: u64) -> EventKind {
         let participant = participant(key, "");
-        EventKind::ParticipantLeft(ParticipantLeft {
+        EventKind::ParticipantLeft(Box::new(ParticipantLeft {
             participant,
             reason: String::new(),
             kicked: false,
             vanished: false,
-        })
+        }))
     }
 
     fn track(key: u64) -> Arc<Track> {
@@ -414,11 +498,12 @@ mod tests {
             video_type: VideoType::Camera,
             muted: false,
             local: false,
+            codec: None,
         })
     }
 
     fn message(text: &str) -> EventKind {
-        EventKind::Message(Message {
+        EventKind::Message(Box::new(Message {
             participant: None,
             endpoint_id: "0000000a".into(),
             display_name: String::new(),
@@ -427,7 +512,7 @@ mod tests {
             private: false,
             delayed: false,
             sent_ms: 0,
-        })
+        }))
     }
 
     fn pending() -> Pending {
@@ -439,7 +524,7 @@ mod tests {
 
     fn push(p: &mut Pending, client: u64, kind: EventKind) {
         let event = Event { tag: 0, conference: Some(MAIN_ROOM), kind };
-        p.push(QueuedEvent { client, user_value: client * 10, event: Box::new(event) });
+        p.push(QueuedEvent { client, user_value: client * 10, event });
     }
 
     fn drain(p: &mut Pending) -> Vec<String> {
@@ -560,7 +645,7 @@ mod tests {
     fn nothing_follows_closed_and_nothing_comes_of_the_unknown_and_forgotten() {
         let mut p = pending();
         push(&mut p, 1, message("a"));
-        push(&mut p, 1, EventKind::Closed(Some(Error::new(Code::Kicked, Stage::Joined, ""))));
+        push(&mut p, 1, EventKind::Closed(Some(Error::new(Code::Kicked, Stage::Joined, "").into())));
         push(&mut p, 1, message("late"));
         push(&mut p, 1, EventKind::Closed(None));
         push(&mut p, 3, message("unknown"));
@@ -597,7 +682,7 @@ mod tests {
         let mut p = pending();
         for tag in 1..4 {
             let event = Event { tag, conference: None, kind: EventKind::RequestDone(None) };
-            p.push(QueuedEvent { client: 1, user_value: 0, event: Box::new(event) });
+            p.push(QueuedEvent { client: 1, user_value: 0, event });
         }
         assert_eq!(p.requests(1), 3);
         assert_eq!(p.pop().map(|e| e.event.tag), Some(1));

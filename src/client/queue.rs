@@ -14,15 +14,14 @@ use std::thread::{JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
 
 /// Longer waits than this are cut: ten years, so that the sum with now can be named.
-pub(super) const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+pub const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 /// An event, whose it is, and the value that its client was made with.
 #[derive(Clone, Debug)]
 pub struct QueuedEvent {
     pub client: u64,
     pub user_value: u64,
-    /// In a box, because it is large and changes hands often.
-    pub event: Box<Event>,
+    pub event: Event,
 }
 
 /// What a dispatcher calls. Dropped on the dispatcher thread, after the last call.
@@ -112,7 +111,6 @@ impl Queue {
 
     /// Adds an event of an attached client. What comes after its CLOSED, or after `forget`, is dropped.
     pub fn push(&self, client: u64, user_value: u64, event: Event) {
-        let event = Box::new(event);
         let inner = self.inner();
         let mut s = inner.state.lock();
         if s.closed {

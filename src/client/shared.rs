@@ -18,6 +18,7 @@ use parking_lot::{Condvar, Mutex};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
@@ -32,8 +33,8 @@ pub(crate) enum ToDriver {
     Frame(TrackKey, OutgoingFrame),
     /// Wants the counters of the media session.
     Stats(std::sync::mpsc::SyncSender<Option<Stats>>),
-    /// Wants the statistics of the meeting.
-    Measure(std::sync::mpsc::SyncSender<MeetingStats>),
+    /// Wants the statistics of one of our tracks, or of everything.
+    Measure(Option<TrackKey>, std::sync::mpsc::SyncSender<MeetingStats>),
     /// The handle is gone: leave without waiting.
     Free,
 }
@@ -127,6 +128,22 @@ impl Shared {
         }
     }
 
+    /// Asks the driver for statistics of one of our tracks, or of everything.
+    ///
+    /// # Errors
+    /// `Timeout`: it did not answer in time. `Closed`.
+    pub fn measure(&self, track: Option<TrackKey>, timeout: Option<Duration>) -> Result<MeetingStats, Error> {
+        let (tx, rx) = std::sync::mpsc::sync_channel(1);
+        if self.state() == ClientState::Closed {
+            return Err(self.closed_error());
+        }
+        self.send(ToDriver::Measure(track, tx))?;
+        rx.recv_timeout(timeout.unwrap_or(FOR_EVER)).map_err(|e| match e {
+            RecvTimeoutError::Timeout => Error::new(Code::Timeout, Stage::None, "no answer in time"),
+            RecvTimeoutError::Disconnected => self.closed_error(),
+        })
+    }
+
     pub fn state(&self) -> ClientState {
         self.snapshot.lock().state
     }
@@ -169,7 +186,7 @@ impl Shared {
                     self.requests.fetch_sub(1, Ordering::AcqRel);
                 }
                 EventKind::Closed(why) => {
-                    s.ended = why.clone();
+                    s.ended = why.as_deref().cloned();
                     s.state = ClientState::Closed;
                     s.participants.clear();
                     s.tracks.clear();

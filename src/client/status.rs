@@ -12,7 +12,7 @@ pub struct TrackStatus {
     pub streaming: Streaming,
     /// The bridge forwards it, as far as it has said.
     pub forwarded: bool,
-    /// Why it was suspended, after it was.
+    /// Why it is not forwarded, as far as that was told.
     pub suspended: Option<Suspended>,
 }
 
@@ -45,12 +45,17 @@ impl Statuses {
     /// Follows an event.
     pub fn follow(&mut self, event: &EventKind) {
         match event {
-            EventKind::Speaker(s) => self.speaker = Some(s.clone()),
+            EventKind::Speaker(s) => self.speaker = Some((**s).clone()),
             EventKind::TrackForwarded { track, suspended } => {
                 let t = self.tracks.entry(*track).or_default();
                 (t.forwarded, t.suspended) = (suspended.is_none(), *suspended);
             }
-            EventKind::TrackStreaming { track, status } => self.tracks.entry(*track).or_default().streaming = *status,
+            EventKind::TrackStreaming { track, status, suspended } => {
+                let t = self.tracks.entry(*track).or_default();
+                t.streaming = *status;
+                // Also of one that never was forwarded.
+                t.suspended = if t.forwarded { None } else { suspended.or(t.suspended) };
+            }
             // What one session forwarded says nothing of the next.
             EventKind::Media(MediaPath::Bridge, MediaState::Ended { .. }) => {
                 for t in self.tracks.values_mut() {
@@ -77,15 +82,16 @@ impl Statuses {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::meeting::event::MediaEnd;
 
     #[test]
     fn what_a_session_forwarded_ends_with_it() {
         let (mut s, track) = (Statuses::default(), TrackKey(1));
         s.follow(&EventKind::TrackForwarded { track, suspended: None });
-        s.follow(&EventKind::TrackStreaming { track, status: Streaming::Restoring });
+        s.follow(&EventKind::TrackStreaming { track, status: Streaming::Restoring, suspended: None });
         let ended = |by_peer| {
             let (endpoint_id, reason, text) = Default::default();
-            MediaState::Ended { endpoint_id, reason, text, by_peer }
+            MediaState::Ended(Box::new(MediaEnd { endpoint_id, reason, text, by_peer }))
         };
         s.follow(&EventKind::Media(MediaPath::PeerToPeer, ended(true)));
         assert!(s.tracks[&track].forwarded, "a peer's end is another matter");

@@ -12,7 +12,12 @@ pub const MAX_LOCAL_ADDRESSES: usize = 16;
 /// Receive and send buffer asked of the system: half a second of 8 Mbit/s.
 const SOCKET_BUFFER: usize = 512 * 1024;
 /// Largest datagram read: GRO joins segments up to this.
-pub(crate) const RECEIVE_BUFFER: usize = 64 * 1024;
+const DATAGRAM_BUFFER: usize = 64 * 1024;
+/// Batches asked of the system by one call. Where it can give several, one that gives fewer says that no more wait: the call that
+/// finds nothing, one in two where a frame comes at a time, is spared.
+const READ_AT_ONCE: usize = if cfg!(any(target_os = "linux", target_os = "android")) { 2 } else { 1 };
+/// What a call of [`Udp::receive`] reads into; what was never filled takes no memory.
+pub(crate) const RECEIVE_BUFFER: usize = READ_AT_ONCE * DATAGRAM_BUFFER;
 /// Bytes joined into one GSO send; below the 64 KiB that an IP datagram may have.
 const MAX_GSO_BYTES: usize = 60_000;
 
@@ -64,30 +69,34 @@ impl Udp {
         self.socket.poll_recv_ready(cx)
     }
 
-    /// Reads one batch into `buffer` and gives each datagram to `each`; `WouldBlock` when nothing is there.
-    pub fn receive(&self, buffer: &mut [u8], mut each: impl FnMut(SocketAddr, &mut [u8])) -> io::Result<()> {
-        let mut meta = [RecvMeta::default()];
-        let mut slices = [IoSliceMut::new(buffer)];
-        let n = self.socket.try_io(tokio::io::Interest::READABLE, || {
-            self.state.recv(UdpSockRef::from(&self.socket), &mut slices, &mut meta)
-        })?;
-        if n > 0 {
-            let m = &meta[0];
-            let stride = m.stride.max(1);
-            let len = m.len.min(buffer.len());
-            for datagram in buffer[..len].chunks_mut(stride) {
-                each(m.addr, datagram);
-            }
+    /// Reads what waits into `buffer`, of [`RECEIVE_BUFFER`] bytes, and gives each batch to `each`: datagrams of so many bytes, one behind
+    /// the other, the last perhaps shorter. `Ok` if there may be more; `WouldBlock` when there is not, whether or not something was read.
+    pub fn receive(&self, buffer: &mut [u8], mut each: impl FnMut(SocketAddr, &mut [u8], usize)) -> io::Result<()> {
+        let mut meta = [RecvMeta::default(); READ_AT_ONCE];
+        let mut got = 0;
+        let read = self.socket.try_io(tokio::io::Interest::READABLE, || {
+            let mut parts = buffer.chunks_exact_mut(DATAGRAM_BUFFER);
+            let mut slices = [(); READ_AT_ONCE].map(|()| IoSliceMut::new(parts.next().unwrap_or_default()));
+            got = self.state.recv(UdpSockRef::from(&self.socket), &mut slices, &mut meta)?;
+            // What comes after the system looked makes the socket readable again.
+            if got < READ_AT_ONCE { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+        });
+        for (m, part) in meta[..got].iter().zip(buffer.chunks_exact_mut(DATAGRAM_BUFFER)) {
+            each(m.addr, &mut part[..m.len.min(DATAGRAM_BUFFER)], m.stride.max(1));
         }
-        Ok(())
+        read
     }
 
-    fn send(&self, to: SocketAddr, contents: &[u8], segment: Option<usize>) {
-        let transmit = Transmit { destination: to, ecn: None, contents, segment_size: segment, src_ip: None };
-        // A datagram that the system does not take is a lost one: media repairs itself, and ICE notices a dead path.
-        let _ = self
-            .socket
-            .try_io(tokio::io::Interest::WRITABLE, || self.state.try_send(UdpSockRef::from(&self.socket), &transmit));
+    /// Sends datagrams that lie one behind the other, each of `segment` bytes, the last perhaps shorter.
+    fn send(&self, to: SocketAddr, datagrams: &[u8], segment: usize) {
+        for contents in datagrams.chunks(segment.max(1) * self.state.max_gso_segments()) {
+            let segment_size = (contents.len() > segment).then_some(segment);
+            let transmit = Transmit { destination: to, ecn: None, contents, segment_size, src_ip: None };
+            // A datagram that the system does not take is a lost one: media repairs itself, and ICE notices a dead path.
+            let _ = self.socket.try_io(tokio::io::Interest::WRITABLE, || {
+                self.state.try_send(UdpSockRef::from(&self.socket), &transmit)
+            });
+        }
     }
 }
 
@@ -97,36 +106,122 @@ pub(crate) struct SendBatch {
     bytes: Vec<u8>,
     to: Option<SocketAddr>,
     segment: usize,
-    count: usize,
-    /// A shorter datagram ends a GSO batch.
-    ended: bool,
 }
 
 impl SendBatch {
-    /// Adds a datagram; what does not fit the running batch sends it first.
-    pub fn push(&mut self, socket: &Udp, to: SocketAddr, data: &[u8]) {
-        let fits = self.to == Some(to)
-            && !self.ended
-            && data.len() <= self.segment
-            && self.count < socket.state.max_gso_segments()
-            && self.bytes.len() + data.len() <= MAX_GSO_BYTES;
-        if !fits {
-            self.flush(socket);
-            self.to = Some(to);
-            self.segment = data.len();
+    /// Adds datagrams of `segment` bytes each, the last perhaps shorter; where they do not fit the running batch, that is sent first.
+    /// Gives a buffer that is free now.
+    pub fn push(&mut self, socket: &Udp, to: SocketAddr, data: Vec<u8>, segment: usize) -> Vec<u8> {
+        if self.to == Some(to) && self.takes(socket.state.max_gso_segments(), data.len(), segment) {
+            self.bytes.extend_from_slice(&data);
+            return data;
         }
-        self.ended = data.len() < self.segment;
-        self.bytes.extend_from_slice(data);
-        self.count += 1;
+        let spent = self.flush(socket);
+        (self.to, self.segment, self.bytes) = (Some(to), segment, data);
+        spent
     }
 
-    /// Sends what is there.
-    pub fn flush(&mut self, socket: &Udp) {
+    fn takes(&self, most: usize, len: usize, segment: usize) -> bool {
+        let all = self.bytes.len() + len;
+        // A shorter datagram ends a batch.
+        self.bytes.len().is_multiple_of(self.segment.max(1))
+            && (segment == self.segment || (len <= segment && len <= self.segment))
+            && all <= MAX_GSO_BYTES
+            && all.div_ceil(self.segment.max(1)) <= most
+    }
+
+    /// Sends what is there. Gives a buffer that is free now.
+    pub fn flush(&mut self, socket: &Udp) -> Vec<u8> {
         if let Some(to) = self.to.take() {
-            socket.send(to, &self.bytes, (self.count > 1).then_some(self.segment));
+            socket.send(to, &self.bytes, self.segment);
         }
-        self.bytes.clear();
-        self.count = 0;
-        self.ended = false;
+        std::mem::take(&mut self.bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::poll_fn;
+
+    fn batch(n: usize, segment: usize) -> SendBatch {
+        SendBatch { bytes: vec![0; n * segment], to: None, segment }
+    }
+
+    #[test]
+    fn datagrams_are_joined_while_they_have_one_size_up_to_what_the_system_takes() {
+        let b = batch(2, 100);
+        assert!(b.takes(64, 300, 100) && b.takes(64, 250, 100), "of the same size, the last perhaps shorter");
+        assert!(b.takes(64, 50, 50), "one shorter datagram ends the batch");
+        assert!(!b.takes(64, 100, 50), "two shorter ones are no end");
+        assert!(!b.takes(64, 101, 101) && !b.takes(64, 202, 101));
+        assert!(b.takes(4, 200, 100) && !b.takes(4, 201, 100), "as many as the system takes");
+        assert!(!b.takes(1, 100, 100), "without GSO each goes alone");
+        let mut ended = batch(2, 100);
+        ended.bytes.push(0);
+        assert!(!ended.takes(64, 1, 1));
+        assert!(
+            batch(58, 1000).takes(64, 2000, 1000) && !batch(58, 1000).takes(64, 2001, 1000),
+            "bytes: {MAX_GSO_BYTES}"
+        );
+    }
+
+    #[tokio::test]
+    async fn each_datagram_arrives_alone_and_buffers_come_back() {
+        let lo = IpAddr::from([127, 0, 0, 1]);
+        let (a, b) = (Udp::bind(lo).expect("a port"), std::net::UdpSocket::bind("127.0.0.1:0").expect("a port"));
+        b.set_read_timeout(Some(std::time::Duration::from_secs(5))).expect("a time-out");
+        let to = b.local_addr().expect("bound");
+        a.socket.writable().await.expect("a socket");
+        let mut batch = SendBatch::default();
+        assert!(batch.push(&a, to, [[1; 10], [2; 10]].concat(), 10).is_empty(), "nothing was spent yet");
+        assert_eq!(batch.push(&a, to, vec![3; 10], 10).len(), 10, "joined: its buffer is free");
+        assert_eq!(batch.push(&a, to, vec![4; 4], 4).len(), 4);
+        assert_eq!(batch.push(&a, to, vec![5; 20], 20).len(), 34, "the batch before went out");
+        assert_eq!(batch.flush(&a).len(), 20);
+        assert!(batch.flush(&a).is_empty());
+        let mut buffer = [0; 100];
+        for (value, len) in [(1, 10), (2, 10), (3, 10), (4, 4), (5, 20)] {
+            let n = b.recv(&mut buffer).expect("a datagram");
+            assert_eq!(buffer[..n], vec![value; len]);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_waits_is_read_by_batches_and_a_call_that_found_fewer_ends_it() {
+        let lo = IpAddr::from([127, 0, 0, 1]);
+        let (a, b) = (Udp::bind(lo).expect("a port"), Udp::bind(lo).expect("a port"));
+        a.socket.writable().await.expect("a socket");
+        let mut buffer = vec![0; RECEIVE_BUFFER];
+        // Once more than the system is asked for at once; twice, since what comes after the end is told of anew.
+        for round in [1, 2] {
+            let sent: Vec<Vec<u8>> =
+                (0..=READ_AT_ONCE as u8).map(|n| vec![round * 10 + n; 30 - usize::from(n)]).collect();
+            for (n, d) in sent.iter().enumerate() {
+                // The first is a batch of two.
+                let data = if n == 0 { [&d[..], &d[..]].concat() } else { d.clone() };
+                a.send(b.local, &data, d.len());
+            }
+            let (mut got, mut calls) = (vec![], 0);
+            while got.len() < sent.len() + 1 {
+                let ready = poll_fn(|cx| b.poll_readable(cx));
+                tokio::time::timeout(std::time::Duration::from_secs(5), ready)
+                    .await
+                    .expect("in time")
+                    .expect("readable");
+                calls += 1;
+                // WouldBlock says that no more wait.
+                let _ = b.receive(&mut buffer, |from, data, segment| {
+                    assert_eq!(from, a.local);
+                    got.extend(data.chunks(segment).map(<[u8]>::to_vec));
+                });
+            }
+            assert_eq!(got, [&sent[..1], &sent[..]].concat());
+            assert!(calls <= 3, "{calls}");
+            let more = poll_fn(|cx| Poll::Ready(b.poll_readable(cx).is_ready())).await;
+            if READ_AT_ONCE > 1 {
+                assert!(!more, "the last call found fewer than it asked for");
+            }
+        }
     }
 }

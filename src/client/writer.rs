@@ -7,15 +7,41 @@ use crate::media::peer::MAX_RTP_PAYLOAD;
 use crate::media::telephone_event::{Keys, KeysError};
 use crate::media::{Codec, OutgoingFrame, opus};
 use crate::meeting::event::{ClientState, TrackKey};
-use crate::meeting::options::DEFAULT_WRITER_FRAMES;
+use crate::meeting::measure::TrackStats;
+use crate::meeting::options::{DEFAULT_WRITER_FRAMES, MAX_ENCODINGS};
 use crate::meeting::{Command, TrackOptions};
 use crate::time::Time;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Largest frame taken, bytes: a 4K key frame has room to spare.
 pub const MAX_FRAME_BYTES: usize = 4 << 20;
+
+const NO_SUCH_ENCODING: &str = "the track has no such encoding";
+
+/// What became of the frames of one encoding.
+#[derive(Default)]
+struct Counts {
+    taken: AtomicU64,
+    dropped: AtomicU64,
+    full: AtomicU64,
+}
+
+/// Counters of one encoding of a track of ours, as of now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WriterStats {
+    /// Frames that writes took.
+    pub taken: u64,
+    /// Frames that writes answered with `Muted` or `NotReady`.
+    pub dropped: u64,
+    /// Frames that writes answered with `Full`.
+    pub full: u64,
+    /// Frames of the track that wait for the driver.
+    pub queued: u32,
+    /// What went out of it on the way that carries our media now, or would; none before one is there.
+    pub stream: Option<TrackStats>,
+}
 
 /// What driver and handles of one local track share.
 pub(crate) struct WriterShared {
@@ -31,6 +57,7 @@ pub(crate) struct WriterShared {
     bound: u32,
     codec: Codec,
     encodings: u32,
+    counts: [Counts; MAX_ENCODINGS as usize],
 }
 
 impl WriterShared {
@@ -46,6 +73,7 @@ impl WriterShared {
             bound: if options.queue_frames == 0 { DEFAULT_WRITER_FRAMES } else { options.queue_frames },
             codec: options.codec,
             encodings: options.encodings(),
+            counts: Default::default(),
         }
     }
 }
@@ -84,12 +112,49 @@ impl Writer {
         self.0.state.codec
     }
 
+    /// Counters of one encoding. Waits for the driver, for `timeout` at most (none: as long as it takes), never for the network.
+    ///
+    /// # Errors
+    /// `InvalidArgument`: the track has no such encoding. `Closed`: it was removed, or the meeting is over. `Timeout`.
+    pub fn stats(&self, encoding: u32, timeout: Option<Duration>) -> Result<WriterStats, Error> {
+        let s = &self.0.state;
+        let counts = s.counts.get(encoding as usize).filter(|_| encoding < s.encodings);
+        let counts = counts.ok_or_else(|| Error::new(Code::InvalidArgument, Stage::Media, NO_SUCH_ENCODING))?;
+        if s.closed.load(Ordering::Acquire) {
+            return Err(self.0.shared.closed_error());
+        }
+        let all = self.0.shared.measure(Some(self.0.track), timeout)?;
+        let ours = all.tracks.into_iter().filter(|t| t.encoding == encoding);
+        Ok(WriterStats {
+            taken: counts.taken.load(Ordering::Relaxed),
+            dropped: counts.dropped.load(Ordering::Relaxed),
+            full: counts.full.load(Ordering::Relaxed),
+            queued: s.queued.load(Ordering::Relaxed),
+            stream: ours.max_by_key(|t| Some(t.path) == all.active),
+        })
+    }
+
     /// Hands a frame over. Never blocks; pacing frames is the caller's, pacing packets ours.
     ///
     /// # Errors
     /// `Muted` and `NotReady`: dropped, nothing is wrong. `Codec`: the other side takes none of this codec, or another one is wanted now. `Full`: not taken, the network is behind. `TooLarge`: over
     /// [`MAX_FRAME_BYTES`], or an Opus packet over [`MAX_RTP_PAYLOAD`]. `InvalidArgument`: empty, not an Opus packet, or of an encoding that the track has not. `Closed`.
     pub fn write(&self, frame: OutgoingFrame) -> Result<(), Error> {
+        let encoding = frame.encoding;
+        let done = self.hand_over(frame);
+        if let Some(c) = self.0.state.counts.get(encoding as usize) {
+            let counter = match &done {
+                Ok(()) => &c.taken,
+                Err(e) if matches!(e.code, Code::Muted | Code::NotReady) => &c.dropped,
+                Err(e) if e.code == Code::Full => &c.full,
+                Err(_) => return done,
+            };
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+        done
+    }
+
+    fn hand_over(&self, frame: OutgoingFrame) -> Result<(), Error> {
         let s = &self.0.state;
         let refuse = |code, text: &str| Err(Error::new(code, Stage::Media, text));
         if s.closed.load(Ordering::Acquire) {
@@ -99,7 +164,7 @@ impl Writer {
             return refuse(Code::InvalidArgument, "an empty frame");
         }
         if frame.encoding >= s.encodings {
-            return refuse(Code::InvalidArgument, "the track has no such encoding");
+            return refuse(Code::InvalidArgument, NO_SUCH_ENCODING);
         }
         if frame.data.len() > MAX_FRAME_BYTES {
             return refuse(Code::TooLarge, "the frame is over its limit");
@@ -142,11 +207,32 @@ impl Writer {
         s.ready.load(Ordering::Acquire) && !s.muted.load(Ordering::Acquire) && !s.closed.load(Ordering::Acquire)
     }
 
-    /// Mutes or unmutes, so that others see it. Writes answer `Muted` from now on.
+    /// Mutes or unmutes, so that others see it. Writes answer `Muted` from now on. What the focus muted stays so until it consents: by the
+    /// completed request `NotAllowed`, `Request` or `RequestTimeout` when it does not.
     pub fn set_muted(&self, muted: bool, tag: u64) -> Result<(), Error> {
-        self.0.shared.request(Command::SetMuted { track: self.0.track, muted, tag })?;
-        self.0.state.muted.store(muted, Ordering::Release);
-        Ok(())
+        // Before the request: what the driver says of it afterwards counts.
+        let before = self.0.state.muted.swap(muted, Ordering::AcqRel);
+        let request = self.0.shared.request(Command::SetMuted { track: self.0.track, muted, tag });
+        if request.is_err() {
+            self.0.state.muted.store(before, Ordering::Release);
+        }
+        request
+    }
+
+    /// What the encoder of the track does: whether it has too little CPU, and the height of the largest picture that it makes, 0 for what
+    /// `TargetBitrate` says, or, if limited, less than that. What follows is docs/protocol/04 §13.3: another codec (`CodecWanted`), fewer
+    /// and smaller videos received; and these come back.
+    ///
+    /// # Errors
+    /// `InvalidArgument`: the track is audio. `Closed`: it was removed, or the meeting is over. `Busy`.
+    pub fn set_limited(&self, limited: bool, height: u32) -> Result<(), Error> {
+        if self.0.state.closed.load(Ordering::Acquire) {
+            return Err(self.0.shared.closed_error());
+        }
+        if self.0.state.codec.media_type() != MediaType::Video {
+            return Err(Error::new(Code::InvalidArgument, Stage::Media, "only video has a height"));
+        }
+        self.0.shared.request(Command::SetLimited { track: self.0.track, limited, height })
     }
 
     /// Presses keys of a telephone, `0`–`9`, `*`, `#`, `A`–`D`, one after the other, as events in the audio (RFC 4733); zero times are 200 ms.

@@ -78,6 +78,7 @@ fn names(events: &[RoomEvent]) -> Vec<String> {
         RoomEvent::RequestSent => "request".into(),
         RoomEvent::Ready => "ready".into(),
         RoomEvent::JoinSent => "join".into(),
+        RoomEvent::Muted { kind, by } => format!("muted {kind:?} {by:?}"),
         RoomEvent::RequestDone { .. } => "done".into(),
     };
     events.iter().map(name).collect()
@@ -104,28 +105,33 @@ fn the_first_client_of_a_room_joins_and_becomes_moderator() {
 
 #[test]
 fn request_and_join_are_the_recorded_clients() {
-    let capture = capture!("01-connect-disco-join");
-    let sent: Vec<Document> = frames(capture, "A> ").filter_map(|f| Document::parse(f).ok()).collect();
-    let request = sent.iter().find_map(|d| d.root().child("conference", ns::FOCUS)).unwrap();
-    let join = sent.iter().find(|d| d.root().name() == "presence").unwrap().root();
-    let mut b = Bench::at(P2P, "62c191da");
-    b.room.config.machine_uid = request.attr("machine-uid").unwrap().into();
-    b.room.config.stats_id = "Willard-AvM".into();
-    b.room.config.codecs = ["av1", "vp9", "vp8", "h264"].map(str::to_owned).into();
-    b.room.presence = PresenceOut::default();
-    b.room.fill_presence();
-    b.room.start(b.now);
-    let (token, payload) = b.iq();
-    assert_eq!(infoset(Document::parse(&payload).unwrap().root()), infoset(request));
-    b.answer(
-        token,
-        "<iq type='result'><conference xmlns='http://jitsi.org/protocol/focus' ready='true' focusjid='f@a'/></iq>",
-    );
-    // The hash differs with the features announced: it alone.
-    let ours = b.sent().remove(0);
-    let ver = disco::Info { features: b.room.config.features.clone(), ..disco::Info::default() }.ver();
-    let ours = ours.replace(&ver, join.child("c", ns::CAPS).unwrap().attr("ver").unwrap());
-    assert_eq!(infoset(Document::parse(&ours).unwrap().root()), infoset(join));
+    for (capture, side, room, id) in [
+        (capture!("01-connect-disco-join"), "A> ", P2P, "62c191da"),
+        (capture!("50-real-jicofo-request-join"), "A> ", "real@conference.meet.localhost", "7759b137"),
+        (capture!("50-real-jicofo-request-join"), "B> ", "real@conference.meet.localhost", "560b777f"),
+    ] {
+        let sent: Vec<Document> = frames(capture, side).filter_map(|f| Document::parse(f).ok()).collect();
+        let request = sent.iter().find_map(|d| d.root().child("conference", ns::FOCUS)).unwrap();
+        let join = sent.iter().find(|d| d.root().name() == "presence").unwrap().root();
+        let mut b = Bench::at(room, id);
+        b.room.config.machine_uid = request.attr("machine-uid").unwrap().into();
+        b.room.config.stats_id = join.children().find(|e| e.name() == "stats-id").unwrap().text().into();
+        b.room.config.display_name = join.child("nick", ns::NICK).map(|n| n.text().into_owned()).unwrap_or_default();
+        b.room.config.codecs = ["av1", "vp9", "vp8", "h264"].map(str::to_owned).into();
+        b.room.presence = PresenceOut::default();
+        b.room.fill_presence();
+        b.room.start(b.now);
+        let (token, payload) = b.iq();
+        assert_eq!(infoset(Document::parse(&payload).unwrap().root()), infoset(request), "{side}{id}");
+        let received = side.replace('>', "<");
+        let answer = frames(capture, &received).find(|f| f.contains("<conference ")).unwrap();
+        b.answer(token, answer);
+        // The hash differs with the features announced: it alone.
+        let ours = b.sent().remove(0);
+        let ver = disco::Info { features: b.room.config.features.clone(), ..disco::Info::default() }.ver();
+        let ours = ours.replace(&ver, join.child("c", ns::CAPS).unwrap().attr("ver").unwrap());
+        assert_eq!(infoset(Document::parse(&ours).unwrap().root()), infoset(join), "{side}{id}");
+    }
 }
 
 #[test]
@@ -262,6 +268,21 @@ fn a_plain_server_and_a_real_focus_do_as_well() {
 }
 
 #[test]
+fn of_two_that_join_a_real_meeting_each_sees_the_other_and_the_focus_once() {
+    let (capture, room) = (capture!("50-real-jicofo-request-join"), "real@conference.meet.localhost");
+    let mut b = Bench::at(room, "560b777f");
+    b.room.start(b.now);
+    let events = names(&feed(&mut b, capture, "B< "));
+    let members: Vec<&String> = events.iter().filter(|e| e.starts_with(['+', '-'])).collect();
+    assert_eq!((members.len(), b.room.members().count()), (1, 1), "{events:?}");
+    assert!(events.iter().position(|e| e.starts_with('+')) < events.iter().position(|e| e == "joined participant"));
+    assert_eq!(events.iter().filter(|e| e.starts_with("focus")).count(), 1, "{events:?}");
+    // The one that was there first is owner; the second has no role of its own.
+    assert!(!events.iter().any(|e| e.starts_with("role")), "{events:?}");
+    assert_eq!(b.room.member("7759b137").unwrap().codecs, ["av1", "vp9", "vp8", "h264"]);
+}
+
+#[test]
 fn a_request_that_a_real_focus_leaves_unanswered_is_over_in_the_end() {
     // Requests e-conf and e-conf2 of the capture have no answer: the iq times out each time.
     let capture = capture!("61-real-jicofo-errors");
@@ -334,4 +355,35 @@ fn no_recorded_frame_upsets_a_room_that_it_is_not_for() {
         }
         assert_eq!(b.outputs(), []);
     }
+}
+
+#[test]
+fn real_mutes_are_heard_as_they_were_and_asked_for_in_the_same_words() {
+    use crate::wire::mute::MuteKind;
+    let capture = capture!("63-real-mute-moderation");
+    let muted = |room: &str, id: &str, side: &str| {
+        let mut b = inside(room, id);
+        for frame in
+            frames(capture, side).filter(|f| f.starts_with("<iq ") && f.contains(&format!("from='{room}/focus'")))
+        {
+            let doc = Document::parse_with(frame, ns::CLIENT, &Default::default()).unwrap();
+            b.room.on_iq(doc.root());
+        }
+        let event = |e| if let RoomEvent::Muted { kind, by } = e { Some((kind, by)) } else { None };
+        b.events().into_iter().filter_map(event).collect::<Vec<_>>()
+    };
+    let by = || Some("7759b137".to_owned());
+    let told = muted("real@conference.meet.localhost", "1584f74e", "C< ");
+    assert_eq!(told, [(MuteKind::Audio, by()), (MuteKind::Camera, by())]);
+    // The room is moderated from now on: by nobody in particular.
+    assert_eq!(muted("realavm@conference.meet.localhost", "d1f3ba3f", "B< ").first(), Some(&(MuteKind::Audio, None)));
+    let sent = frames(capture, "A> ").find(|f| f.contains("<mute ")).unwrap();
+    let sent = Document::parse_with(sent, ns::CLIENT, &Default::default()).unwrap();
+    let mut b = inside("real@conference.meet.localhost", "7759b137");
+    occupant(&mut b, "real@conference.meet.localhost", "1584f74e", "c@meet.localhost/r");
+    b.outputs();
+    b.room.ask_mute("1584f74e", MuteKind::Audio, true, 1);
+    let (_, ours) = b.iq();
+    let ours = Document::parse_with(&ours, ns::CLIENT, &Default::default()).unwrap();
+    assert_eq!(Some(infoset(ours.root())), sent.root().children().next().map(infoset));
 }

@@ -99,6 +99,14 @@ pub enum RoomError {
     MessageRefused(StanzaError),
     /// The room did not reflect the message in time.
     MessageTimeout,
+    /// A moderator's right is wanted, or what is muted is to stay so.
+    MuteNotAllowed(StanzaError),
+    /// The focus refused to mute for another reason.
+    MuteRefused(StanzaError),
+    /// The focus did not answer a mute request.
+    MuteTimeout,
+    /// The focus is not in the room.
+    NoFocus,
     /// The room ended before the request was answered.
     Cancelled,
 }
@@ -156,6 +164,10 @@ impl RoomError {
             E::TooManyRequests => (Code::Busy, Stage::Joined, "", "too many messages wait for the room"),
             E::MessageRefused(e) => return refused(Code::Request, Stage::Joined, e),
             E::MessageTimeout => (Code::RequestTimeout, Stage::Joined, "", "the room did not confirm the message"),
+            E::MuteNotAllowed(e) => return refused(Code::NotAllowed, Stage::Joined, e),
+            E::MuteRefused(e) => return refused(Code::Request, Stage::Joined, e),
+            E::MuteTimeout => (Code::RequestTimeout, Stage::Joined, "", "the focus did not answer the mute request"),
+            E::NoFocus => (Code::State, Stage::Joined, "", "the focus is not in the room"),
             E::Cancelled => (Code::Cancelled, Stage::Leave, "", "the room was left before the request was answered"),
         };
         Error::new(code, stage, text).with_condition(condition)

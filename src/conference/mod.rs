@@ -8,8 +8,10 @@ mod capture_tests;
 mod chat;
 mod error;
 mod focus;
+mod history;
 mod join;
 mod leave;
+mod mute;
 mod presence_in;
 mod presence_out;
 mod request;
@@ -22,8 +24,10 @@ mod types;
 pub use chat::{MAX_MESSAGE_BYTES, MAX_PENDING_MESSAGES, MESSAGE_TIMEOUT};
 pub use error::{NotAllowed, RoomError};
 pub use focus::{FOCUS_LOST_JITTER, MAX_TRUSTED_FOCUS};
+pub use history::MAX_KNOWN_MESSAGES;
 pub use join::{JOIN_TIMEOUT, MAX_JOIN_RETRIES};
 pub use leave::LEAVE_TIMEOUT;
+pub use mute::{MAX_PENDING_MUTES, MUTE_TIMEOUT};
 pub use request::{MAX_BACKOFF, MAX_SESSION_BACKOFF, MAX_UNAVAILABLE_RETRIES, REQUEST_TIMEOUT, REQUESTS_PER_MINUTE};
 pub use roster::{
     CHANGED_DISPLAY_NAME, CHANGED_FEATURES, CHANGED_HAND, CHANGED_OTHER, CHANGED_ROLE, CHANGED_STATUS,
@@ -33,12 +37,14 @@ pub use source_info::SourceState;
 pub use types::{IqFailure, IqKind, RoomConfig, RoomEvent, RoomOutput};
 
 pub use crate::wire::muc::MucRole;
+pub use crate::wire::mute::MuteKind;
 
 use crate::time::earliest;
 use crate::wire::message::{RoomMessage, group_text, private_text};
 use crate::wire::source_info::SourceKind;
 use crate::wire::{Element, Jid, Stanza, StanzaKind, disco, muc, ns};
 use crate::{Env, Time};
+use history::History;
 use presence_out::{Node, PresenceOut};
 use request::{Requester, Verdict};
 use roster::Roster;
@@ -79,6 +85,11 @@ pub struct Room {
     properties: Vec<(String, String)>,
     subject: String,
     chat: chat::Chat,
+    mutes: mute::Mutes,
+    /// What was heard, in this stay and those before it.
+    history: History,
+    /// There was one before it.
+    again: bool,
     /// What the focus last said.
     bridge_available: bool,
     out: VecDeque<RoomOutput>,
@@ -113,6 +124,9 @@ impl Room {
             properties: Vec::new(),
             subject: String::new(),
             chat: chat::Chat::default(),
+            mutes: mute::Mutes::default(),
+            history: History::default(),
+            again: false,
             bridge_available: true,
             out: VecDeque::new(),
             config,
@@ -120,6 +134,12 @@ impl Room {
         };
         room.fill_presence();
         room
+    }
+
+    /// A room to be entered again after this one was left: what was heard there is not told again.
+    pub fn again(&mut self, config: RoomConfig, env: Env) -> Room {
+        let (history, subject) = (std::mem::take(&mut self.history), std::mem::take(&mut self.subject));
+        Room { history, subject, again: true, ..Room::new(config, env) }
     }
 
     fn fill_presence(&mut self) {
@@ -212,6 +232,7 @@ impl Room {
         } else if self.owner_token == Some(token) {
             self.owner_token = None;
             self.configure(answer);
+        } else if self.mute_answered(token, &answer) {
         } else if let Some(request) = self.chat.overtaken(token) {
             // Any answer came after what the room had to say of the message; without one it is not known to have arrived.
             let lost = matches!(answer, Err(IqFailure::Timeout | IqFailure::Disconnected));
@@ -253,7 +274,8 @@ impl Room {
     }
 
     fn join(&mut self, now: Time) {
-        let presence = self.presence.join(&self.own, &self.config.password);
+        let history = self.history.wanted(now).filter(|_| self.again);
+        let presence = self.presence.join(&self.own, &self.config.password, history);
         self.send(presence);
         self.phase = Phase::Joining(now + join::JOIN_TIMEOUT);
         self.event(RoomEvent::JoinSent);
@@ -296,17 +318,20 @@ impl Room {
             self.event(RoomEvent::Subject(subject));
         }
         let Some(nick) = from.resource() else { return true };
-        // A group message of our own, live or from the history of a rejoin, settles its request.
         if !private && from == self.own {
             if let Some(request) = stanza.id().and_then(|id| self.chat.settle(id)) {
                 self.done(request, None);
                 return true;
             }
-            if message.delayed_ms.is_none() {
+            if message.delayed_ms.is_none() || self.again {
                 return true;
             }
         }
         let Some(text) = message.body.filter(|b| !b.is_empty() && !message.not_text) else { return true };
+        let again = !private && self.history.heard(nick, stanza.id(), &text, now);
+        if again && message.delayed_ms.is_some() && self.again {
+            return true;
+        }
         let known = self.member(nick).map(|m| m.display_name.clone());
         // Without an id of the sender's the message cannot be referred to, but it still gets one.
         let id = stanza.id().map_or_else(|| self.env.hex(32), str::to_owned);
@@ -481,7 +506,7 @@ impl Room {
     }
 
     fn end(&mut self, error: Option<RoomError>) {
-        while let Some(request) = self.chat.cancel() {
+        while let Some(request) = self.chat.cancel().or_else(|| self.mutes.cancel()) {
             self.done(request, Some(RoomError::Cancelled));
         }
         self.phase = Phase::Ended;

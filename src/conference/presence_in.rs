@@ -66,6 +66,7 @@ impl Room {
         let before = std::mem::replace(&mut self.role, role);
         if matches!(self.phase, Phase::Joining(_)) {
             self.phase = Phase::Joined;
+            self.history.entered(now);
             self.event(RoomEvent::Joined { role });
             self.send_presence();
             if user.has(201) {

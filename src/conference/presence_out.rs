@@ -63,9 +63,10 @@ impl PresenceOut {
         self.changed
     }
 
-    /// The join presence: the only one with the element of multi-user chat, for a second one would replay the history.
-    pub(super) fn join(&mut self, occupant: &Jid, password: &str) -> String {
-        self.write(occupant, Some(password))
+    /// The join presence: the only one with the element of multi-user chat, for a second one would replay the history. `history`:
+    /// how many seconds of it are wanted, if not all.
+    pub(super) fn join(&mut self, occupant: &Jid, password: &str, history: Option<u64>) -> String {
+        self.write(occupant, Some((password, history)))
     }
 
     /// The presence of one who is in.
@@ -73,12 +74,12 @@ impl PresenceOut {
         self.write(occupant, None)
     }
 
-    fn write(&mut self, occupant: &Jid, join: Option<&str>) -> String {
+    fn write(&mut self, occupant: &Jid, join: Option<(&str, Option<u64>)>) -> String {
         self.changed = false;
         let mut w = XmlWriter::stanza("presence");
         w.attr("to", occupant.as_str());
-        if let Some(password) = join {
-            muc::write_join(&mut w, password);
+        if let Some((password, history)) = join {
+            muc::write_join(&mut w, password, history);
         }
         for n in &self.nodes {
             w.open(&n.name, n.ns);
@@ -102,9 +103,9 @@ mod tests {
         assert!(p.set(Node::text("a", "1")) && p.set(Node::text("b", "2").in_ns("n").with("k", "v")));
         assert!(p.changed());
         assert_eq!(
-            p.join(&me, "s"),
+            p.join(&me, "s", Some(7)),
             "<presence xmlns='jabber:client' to='r@c/0a0a0a0a'><x xmlns='http://jabber.org/protocol/muc'>\
-             <password>s</password></x><a>1</a><b xmlns='n' k='v'>2</b></presence>"
+             <password>s</password><history seconds='7'/></x><a>1</a><b xmlns='n' k='v'>2</b></presence>"
         );
         assert!(!p.changed() && !p.set(Node::text("a", "1")) && !p.changed());
         assert!(p.set(Node::text("a", "3")));

@@ -1,6 +1,6 @@
 //! What goes into a room and what comes out of it.
 
-use super::{Member, MucRole, RoomError};
+use super::{Member, MucRole, MuteKind, RoomError};
 use crate::wire::{Jid, StanzaError};
 use std::time::Duration;
 
@@ -127,6 +127,11 @@ pub enum RoomEvent {
     BridgeAvailable(bool),
     /// The focus's properties of the conference, all of them.
     Properties(Vec<(String, String)>),
+    /// The focus has us muted: by itself, or because this endpoint asked for it.
+    Muted {
+        kind: MuteKind,
+        by: Option<String>,
+    },
     /// A request is done.
     RequestDone {
         request: u64,

@@ -61,7 +61,7 @@ impl SrtpPair {
         write_header(&mut self.wire, &ids, &f);
         let header = self.wire.len();
         self.wire.extend_from_slice(payload);
-        self.ends[0].protect(f.ssrc, f.seq, header, &mut self.wire);
+        self.ends[0].protect(f.ssrc, f.seq, header, &mut self.wire, 0);
         &self.wire
     }
 
@@ -70,6 +70,21 @@ impl SrtpPair {
         self.plain.clear();
         let header = Header::parse(datagram);
         header.is_some_and(|h| self.ends[1].unprotect(&h, datagram, &mut self.plain).is_some())
+    }
+
+    /// An RTCP compound of so many bytes, which the receiving end protects: what a datagram holds.
+    pub fn protect_rtcp(&mut self, len: usize) -> &[u8] {
+        self.wire.clear();
+        self.wire.extend_from_slice(&[0x80, 205, 0, 0, 0, 0, 0, 2]);
+        self.wire.resize(len.max(8), 0);
+        self.ends[1].protect_rtcp(&mut self.wire);
+        &self.wire
+    }
+
+    /// Whether such a datagram is authentic and new.
+    pub fn unprotect_rtcp(&mut self, datagram: &[u8]) -> bool {
+        self.plain.clear();
+        self.ends[0].unprotect_rtcp(datagram, &mut self.plain).is_some()
     }
 
     /// One packet protected and unprotected.

@@ -25,6 +25,8 @@ const MAX_EXCESS: f64 = 15.0;
 const OVERUSE_US: i64 = 10_000;
 /// The acknowledged rate is measured over this time, µs.
 const RATE_WINDOW_US: i64 = 500_000;
+/// Arrivals kept for that: 140 Mbit/s of video; the oldest go past it.
+const MAX_ACKED: usize = 8192;
 /// On over-use the estimate falls to this part of the acknowledged rate.
 const BACK_OFF: f64 = 0.85;
 /// Growth per second while the limit is unknown.
@@ -166,6 +168,8 @@ pub(super) struct Estimator {
     trend: Trend,
     acked: VecDeque<(i64, u32)>,
     acked_bytes: u64,
+    /// The latest arrival so far, on the peer's clock, µs.
+    newest: i64,
     /// Smoothed rate at which over-use set in, and its relative variance.
     limit: Option<(f64, f64)>,
     holding: bool,
@@ -186,6 +190,7 @@ impl Estimator {
             trend: Trend::new(),
             acked: VecDeque::new(),
             acked_bytes: 0,
+            newest: i64::MIN,
             limit: None,
             holding: false,
             grown_us: None,
@@ -232,11 +237,20 @@ impl Estimator {
                 self.lost += 1;
                 continue;
             };
+            if arrival_us < self.newest.saturating_sub(RATE_WINDOW_US) {
+                // Its clock went back: what it said before has no place among what it says now.
+                (self.newest, self.acked_bytes) = (arrival_us, 0);
+                self.acked.clear();
+            }
+            if self.acked.len() >= MAX_ACKED {
+                self.acked_bytes -= self.acked.pop_front().map_or(0, |a| u64::from(a.1));
+            }
             self.acked.push_back((arrival_us, f.size));
             self.acked_bytes += u64::from(f.size);
+            self.newest = self.newest.max(arrival_us);
             self.trend.arrived(f.sent_us, arrival_us);
         }
-        let newest = self.acked.iter().map(|a| a.0).max().unwrap_or(0);
+        let newest = self.newest;
         while let Some(&(at, size)) = self.acked.front()
             && newest - at > RATE_WINDOW_US
         {
@@ -381,6 +395,24 @@ mod tests {
         assert!(e.bps() < 60_000, "{}", e.bps());
         let (e, _) = run(1e9, 20, 100, |e| e);
         assert!(e.bps() > 300_000, "{}", e.bps());
+    }
+
+    #[test]
+    fn arrivals_are_bounded_and_a_clock_that_went_back_begins_anew() {
+        let fate = |arrival_us| Fate { sent_us: 0, size: 1000, arrival_us: Some(arrival_us) };
+        let mut e = Estimator::new(BOUNDS);
+        e.on_feedback(0, &vec![fate(7); MAX_ACKED], 0);
+        assert_eq!(e.acked.len(), MAX_ACKED);
+        e.on_feedback(0, &[fate(7); 3], 0);
+        assert_eq!((e.acked.len(), e.acked_bytes), (MAX_ACKED, MAX_ACKED as u64 * 1000));
+        // A time far ahead would keep all that follow out of the window, or in it, for ever.
+        e.on_feedback(0, &[fate(1 << 40)], 0);
+        assert_eq!(e.acked.len(), 1);
+        for n in 0..300 {
+            e.on_feedback(0, &[fate(n * 10_000)], 0);
+        }
+        assert_eq!(e.acked.len() as i64, RATE_WINDOW_US / 10_000 + 1);
+        assert!((700_000..900_000).contains(&(e.acked_rate(e.newest).expect("a rate") as u64)));
     }
 
     #[test]

@@ -71,7 +71,7 @@ pub fn is_close(datagram: &[u8]) -> bool {
     datagram == [CLOSE]
 }
 
-fn rtp_bytes(p: &OutgoingRtp, seq: u64) -> Vec<u8> {
+fn rtp_bytes(p: &OutgoingRtp, seq: u64, mid: &str) -> Vec<u8> {
     let mut b = Vec::with_capacity(20 + p.payload.len());
     b.push(RTP);
     b.extend_from_slice(&p.ssrc.to_be_bytes());
@@ -80,6 +80,9 @@ fn rtp_bytes(p: &OutgoingRtp, seq: u64) -> Vec<u8> {
     b.extend_from_slice(&seq.to_be_bytes());
     b.push(u8::from(p.level.is_some()));
     b.push(p.level.map_or(0, |l| l.level.min(127) | (u8::from(l.voice) << 7)));
+    let mid = &mid.as_bytes()[..mid.len().min(MAX_MID)];
+    b.push(mid.len() as u8);
+    b.extend_from_slice(mid);
     b.extend_from_slice(&p.payload);
     b
 }
@@ -110,8 +113,8 @@ pub struct FakeEngine {
     secure: bool,
     over: bool,
     senders: BTreeMap<u32, Stream>,
-    /// SSRCs that came.
-    seen: BTreeMap<u32, ()>,
+    /// SSRCs that came, and when last.
+    seen: BTreeMap<u32, Time>,
     heard: Time,
     hello_at: Option<Time>,
     report_at: Option<Time>,
@@ -164,9 +167,9 @@ impl FakeEngine {
         }
     }
 
-    /// Sends a packet that has its number already, as one that forwards does.
-    pub fn send_numbered(&mut self, p: &OutgoingRtp, seq: u64) {
-        self.transmit(rtp_bytes(p, seq));
+    /// Sends a packet that has its number already, as one that forwards does, with the `mid` that it puts on it; empty for none.
+    pub fn send_numbered(&mut self, p: &OutgoingRtp, seq: u64, mid: &str) {
+        self.transmit(rtp_bytes(p, seq, mid));
         self.stats.rtp_out += 1;
         self.stats.rtp_out_bytes += p.payload.len() as u64;
     }
@@ -177,7 +180,7 @@ impl FakeEngine {
 
     fn transmit(&mut self, data: Vec<u8>) {
         if let Some((local, remote)) = self.path {
-            self.out.push_back(Output::Transmit(Transmit { local, remote, data }));
+            self.out.push_back(Output::Transmit(Transmit::one(local, remote, data)));
         }
     }
 
@@ -215,7 +218,7 @@ impl FakeEngine {
         let Some(r) = &self.restart else { return };
         let data = self.hello(&r.remote, &r.credentials);
         for (&local, &remote) in r.addresses.iter().flat_map(|l| r.remotes.iter().map(move |r| (l, r))) {
-            self.out.push_back(Output::Transmit(Transmit { local, remote, data: data.clone() }));
+            self.out.push_back(Output::Transmit(Transmit::one(local, remote, data.clone())));
         }
     }
 
@@ -261,7 +264,7 @@ impl FakeEngine {
         } else {
             for (&local, &remote) in self.locals.iter().flat_map(|l| self.remotes.iter().map(move |r| (l, r))) {
                 if local.is_ipv4() == remote.is_ipv4() {
-                    self.out.push_back(Output::Transmit(Transmit { local, remote, data: data.clone() }));
+                    self.out.push_back(Output::Transmit(Transmit::one(local, remote, data.clone())));
                 }
             }
         }
@@ -309,7 +312,11 @@ impl FakeEngine {
     }
 
     fn on_rtp(&mut self, b: &[u8], now: Time) {
-        let Some((&h, payload)) = b[1..].split_first_chunk::<19>() else {
+        let Some((&h, rest)) = b[1..].split_first_chunk::<20>() else {
+            self.stats.junk += 1;
+            return;
+        };
+        let Some((mid, payload)) = rest.split_at_checked(usize::from(h[19])) else {
             self.stats.junk += 1;
             return;
         };
@@ -324,11 +331,12 @@ impl FakeEngine {
             recovered: false,
             arrival: now,
             level,
-            mid: None,
+            // As a real one: what was not negotiated is not read.
+            mid: (self.config.rtp.extensions.mid != 0).then(|| Mid::new(mid)).flatten(),
             dependency_descriptor: None,
             payload: Bytes::copy_from_slice(payload),
         };
-        self.seen.insert(packet.ssrc, ());
+        self.seen.insert(packet.ssrc, now);
         self.stats.rtp_in += 1;
         self.stats.rtp_in_bytes += payload.len() as u64;
         self.event(Event::Rtp(packet));
@@ -405,7 +413,7 @@ impl PeerEngine for FakeEngine {
                     self.ssrc_message(BYE, ssrc);
                 }
             }
-            Command::MapRtx { .. } => {}
+            Command::MapRtx { .. } | Command::MapMid { .. } => {}
             Command::Forget(ssrc) => {
                 self.seen.remove(&ssrc);
             }
@@ -454,7 +462,8 @@ impl PeerEngine for FakeEngine {
         if let [HELLO, _, _, ..] = data {
             return self.on_hello(local, remote, data, now);
         }
-        if !self.secure || self.path != Some((local, remote)) {
+        // A text finds its way where the path changes: SCTP repeats it there.
+        if !self.secure || (self.path != Some((local, remote)) && !is_text(data)) {
             self.stats.junk += 1;
             return;
         }
@@ -519,7 +528,7 @@ impl PeerEngine for FakeEngine {
         };
         let seq = s.seq;
         (s.seq, s.last) = (seq + 1, Some((now, p.ts, p.pt)));
-        self.send_numbered(p, seq);
+        self.send_numbered(p, seq, "");
         self.report_at.get_or_insert(now + REPORT_EVERY);
     }
 
@@ -543,6 +552,12 @@ impl PeerEngine for FakeEngine {
         let fingerprint = self.config.identity.fingerprint.clone();
         let credentials = self.restart.as_ref().map_or(&self.credentials, |r| &r.credentials).clone();
         LocalTransport { credentials, fingerprint }
+    }
+
+    fn streams(&self, _now: Time) -> Vec<StreamStats> {
+        let one =
+            |(ssrc, last): (&u32, &Time)| StreamStats { ssrc: *ssrc, last_us: last.mono_us, ..StreamStats::default() };
+        self.seen.iter().map(one).collect()
     }
 
     fn stats(&self) -> Stats {

@@ -118,7 +118,7 @@ impl Gatherer {
             a.next_us = now_us + (FIRST_REPEAT_US << a.sent);
             a.sent += 1;
             let (local, remote, data) = (a.local, a.server, a.request.clone());
-            out.push_back(IceOutput::Transmit(Transmit { local, remote, data }));
+            out.push_back(IceOutput::Transmit(Transmit::one(local, remote, data)));
             true
         });
         if self.asks.is_empty() && !self.done_told {

@@ -3,7 +3,8 @@
 //! * A request reaches the agent only if user name and integrity are right: the agent settles role conflicts before it looks.
 //! * Candidates are filtered and bounded here; peers that check from ever new addresses find the table full.
 //! * A nomination that overtakes the answer to our own check is kept until that comes.
-//! * The agent wakes every 200 ms for ever; once connected it is called once a second.
+//! * The agent wakes every 200 ms for ever; once connected it is called once a second, and once in five while media comes: a call
+//!   two seconds after the last consent asks for it again, which RFC 7675 §5.1 wants every five (docs/performance.md tells what one costs).
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -36,8 +37,10 @@ use crate::media::peer::{Candidate, CandidateKind, IceCredentials, IceState, Pat
 pub(super) const MAX_LOCAL_ADDRESSES: usize = 8;
 /// Remote candidates, signalled and peer-reflexive; more are ignored.
 pub(super) const MAX_REMOTE_CANDIDATES: usize = 32;
-/// Between two rounds of checks while there is no pair.
-const CHECK_INTERVAL: Duration = Duration::from_millis(50);
+/// Between two rounds of checks while there is no pair; the last stands for all that follow. The first are closer: the bridge hears of us
+/// from the focus, and answers none of the checks that come before that.
+const CHECK_INTERVALS: [Duration; 4] =
+    [Duration::from_millis(10), Duration::from_millis(15), Duration::from_millis(25), Duration::from_millis(50)];
 /// Rounds before a pair counts as failed: 10 s. The agent checks a failed pair never again.
 const MAX_CHECKS: u16 = 200;
 /// Pairs whose nomination waits for the answer to our own check; more are told again by the peer.
@@ -45,8 +48,9 @@ pub(super) const MAX_NOMINATIONS: usize = 8;
 /// A direct pair gets this head start over one through a NAT, and over one through a relay.
 const REFLEXIVE_WAIT: Duration = Duration::from_millis(100);
 const RELAY_WAIT: Duration = Duration::from_millis(500);
-/// How often a connected agent is called.
+/// How often a connected agent is called where nothing else comes, and how often where it does.
 const CONNECTED_INTERVAL: Duration = Duration::from_secs(1);
+const CONSENT_INTERVAL: Duration = Duration::from_secs(5);
 /// An address that passed a check is not looked up again for this long, µs.
 const CHECKED_FOR_US: u64 = 500_000;
 
@@ -80,10 +84,14 @@ pub(super) struct Ice {
     locals: Vec<SocketAddr>,
     remotes: Vec<(SocketAddr, CandidateKind)>,
     called: Instant,
+    /// Rounds of checks so far.
+    rounds: usize,
+    /// When DTLS or media last came on the selected pair, to half a second.
+    heard: Instant,
     /// Pairs that authentic STUN came on; at most the product of both limits.
     valid: Vec<(SocketAddr, SocketAddr)>,
     checked: [Option<(SocketAddr, SocketAddr, u64)>; 2],
-    selected: bool,
+    selected: Option<(SocketAddr, SocketAddr)>,
     /// Nominations of pairs that our own check has not proved yet.
     nominations: Vec<(SocketAddr, SocketAddr, Vec<u8>)>,
     /// Address that the peer sees of a local one, from answers to our checks.
@@ -106,7 +114,7 @@ impl Ice {
             local_pwd: credentials.pwd.clone(),
             is_controlling: options.controlling,
             multicast_dns_mode: MulticastDnsMode::Disabled,
-            check_interval: CHECK_INTERVAL,
+            check_interval: CHECK_INTERVALS[0],
             max_binding_requests: Some(MAX_CHECKS),
             srflx_acceptance_min_wait: Some(REFLEXIVE_WAIT),
             prflx_acceptance_min_wait: Some(Duration::ZERO),
@@ -125,9 +133,11 @@ impl Ice {
             locals: vec![],
             remotes: vec![],
             called: now,
+            rounds: 0,
+            heard: now,
             valid: vec![],
             checked: [None; 2],
-            selected: false,
+            selected: None,
             nominations: vec![],
             seen_as: vec![],
             out: VecDeque::new(),
@@ -258,7 +268,7 @@ impl Ice {
     /// The agent forgets a nomination that overtakes the answer to our own check, and leaves it unanswered: the peer would say it
     /// again after half a second. RFC 8445 §7.3.1.5 wants it kept until the check is answered.
     fn keep_nomination(&mut self, local: SocketAddr, remote: SocketAddr, data: &[u8]) {
-        if self.controlling || self.selected {
+        if self.controlling || self.selected.is_some() {
             return;
         }
         self.nominations.retain(|n| (n.0, n.1) != (local, remote));
@@ -271,7 +281,7 @@ impl Ice {
     fn repeat_nomination(&mut self, local: SocketAddr, remote: SocketAddr, now: Instant) {
         let Some(at) = self.nominations.iter().position(|n| (n.0, n.1) == (local, remote)) else { return };
         let (_, _, data) = self.nominations.swap_remove(at);
-        if !self.selected {
+        if self.selected.is_none() {
             let message = BytesMut::from(&data[..]);
             // It was taken once; an error now changes nothing.
             let _ = self.agent.handle_read(TaggedBytesMut { now, transport: transport(local, remote), message });
@@ -294,6 +304,7 @@ impl Ice {
 
     fn call_agent(&mut self, now: Instant) {
         self.called = now;
+        self.rounds += 1;
         // Its only errors are of mDNS, which is off.
         let _ = self.agent.handle_timeout(now);
     }
@@ -303,7 +314,14 @@ impl Ice {
             return None;
         }
         let t = self.agent.poll_timeout()?;
-        Some(if self.connected { t.max(self.called + CONNECTED_INTERVAL) } else { t })
+        if !self.connected {
+            // What it asks for at once (a candidate is new) is not put off.
+            let between = CHECK_INTERVALS[self.rounds.clamp(1, CHECK_INTERVALS.len()) - 1];
+            return Some(if t > self.called { t.max(self.called + between) } else { t });
+        }
+        // A peer who falls silent is called on as soon as one who was silent before.
+        let busy = (self.heard + CONNECTED_INTERVAL).min(self.called + CONSENT_INTERVAL);
+        Some(t.max(busy).max(self.called + CONNECTED_INTERVAL))
     }
 
     /// When [`Ice::handle_timeout`] is due: the agent's moment, and the gatherer's.
@@ -325,9 +343,14 @@ impl Ice {
                 return true;
             }
         }
+        let now = now();
         let ok = self.valid.contains(&(local, remote))
-            && self.agent.is_valid_non_stun_traffic(now(), transport(local, remote));
+            && self.agent.is_valid_non_stun_traffic(now, transport(local, remote));
         if ok {
+            // On another pair it says nothing of the one that the agent watches.
+            if self.selected == Some((local, remote)) {
+                self.heard = now;
+            }
             let same = |c: &Option<(SocketAddr, SocketAddr, u64)>| c.is_some_and(|c| (c.0, c.1) == (local, remote));
             let slot = self.checked.iter().position(same).unwrap_or_else(|| {
                 self.checked.swap(0, 1);
@@ -368,7 +391,7 @@ impl Ice {
         while let Some(t) = self.agent.poll_write() {
             let (local, remote) = (t.transport.local_addr, t.transport.peer_addr);
             if self.locals.contains(&local) {
-                self.out.push_back(IceOutput::Transmit(Transmit { local, remote, data: t.message.into() }));
+                self.out.push_back(IceOutput::Transmit(Transmit::one(local, remote, t.message.into())));
             }
         }
         while let Some(e) = self.agent.poll_event() {
@@ -381,9 +404,10 @@ impl Ice {
                     }
                 }
                 AgentEvent::SelectedCandidatePairChange(l, r) => {
-                    self.selected = true;
+                    let pair = (l.base_addr(), r.addr());
+                    self.selected = Some(pair);
                     self.nominations.clear();
-                    self.out.push_back(IceOutput::Selected(l.base_addr(), r.addr()));
+                    self.out.push_back(IceOutput::Selected(pair.0, pair.1));
                 }
                 _ => {}
             }

@@ -2,10 +2,10 @@
 
 use std::net::SocketAddr;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, Bytes};
 
 use super::agents::Follow;
-use super::outbound::{REPORT_US, TRANSPORT_CC_US, ntp};
+use super::outbound::{REPORT_US, ntp};
 use super::rtcp::{self, Blocks, Part};
 use super::rtp::{Header, read_extensions, split_rtx};
 use super::stream::Receiver;
@@ -18,6 +18,8 @@ const MAX_RTT: u32 = 7 << 16;
 /// The estimate is told again when it moved by this part, or after this time, µs.
 const TELL_CHANGE: f64 = 0.03;
 const TELL_EVERY_US: u64 = 1_000_000;
+/// From hearing of a request to sending the key frame: an encoder waits for its next picture, µs.
+const KEY_FRAME_MADE_US: u64 = 100_000;
 
 /// What the header extensions say to those above.
 struct Extra {
@@ -59,7 +61,6 @@ impl Engine {
         let seen = read_extensions(&h, b, &self.wire.ids);
         if let Some(n) = seen.transport_cc {
             self.arrivals.arrived(now.mono_us, n, h.ssrc);
-            self.transport_cc_us.get_or_insert(now.mono_us + TRANSPORT_CC_US);
         }
         let Some(len) = h.payload_len(&self.arena[..body_len]) else {
             self.arena.clear();
@@ -87,7 +88,8 @@ impl Engine {
         let repairs = pt.and_then(|p| p.repairs);
         if let Some(original_pt) = repairs {
             // Repairs of a stream that nobody named, and probes on a repair stream, are counted and no more.
-            let Some(&primary) = self.repairs.get(&h.ssrc) else { return };
+            let named = self.repairs.get(&h.ssrc).copied();
+            let Some(primary) = named.or_else(|| self.repaired_by_mid(extra.mid)) else { return };
             let Some((seq, range)) = split_rtx(&payload) else { return };
             payload.advance(range.start);
             (h.pt, h.ssrc, h.seq) = (original_pt & 0x7f, primary, seq);
@@ -127,6 +129,13 @@ impl Engine {
         }));
     }
 
+    /// The stream whose repairs carry this `mid`. Nothing is kept of the SSRC that they came on: a slot has one `mid` for good, and
+    /// whoever makes up SSRCs fills no table.
+    #[cold]
+    fn repaired_by_mid(&self, mid: Option<Mid>) -> Option<u32> {
+        self.mids.get(&mid?).copied()
+    }
+
     /// Media goes where the peer's newest authentic packet came from, if the peer leads (design §9, X4). Were we to follow
     /// while we lead, both sides could chase each other between two pairs for ever.
     #[inline]
@@ -145,33 +154,47 @@ impl Engine {
         }
     }
 
-    /// The table is full of SSRCs: the one silent for longest goes, but not the newcomer.
+    /// The table is full of SSRCs: one that was forgotten goes, else the one silent for longest, but not the newcomer.
     fn evict(&mut self, newcomer: u32) {
+        let Some(srtp) = &mut self.wire.srtp else { return };
+        while let Some(s) = self.left.pop_front() {
+            // Else it came back.
+            if s != newcomer && !self.rx.contains_key(&s) && !self.repairs.contains_key(&s) {
+                return srtp.forget(s);
+            }
+        }
         let oldest = self.rx.iter().filter(|(s, _)| **s != newcomer).min_by_key(|(_, r)| r.last_us).map(|(s, _)| *s);
         match oldest {
-            Some(s) => self.forget(s),
-            // Repair streams nobody mapped.
-            None => {
-                if let Some(srtp) = &mut self.wire.srtp {
-                    srtp.forget(newcomer);
-                }
+            Some(s) => {
+                self.forget(s);
+                let Some(srtp) = &mut self.wire.srtp else { return };
+                self.left.drain(..).for_each(|s| srtp.forget(s));
             }
+            // Repair streams nobody mapped.
+            None => return srtp.forget(newcomer),
+        }
+        // One that only repairs by `mid` were seen of has nothing in SRTP that could go.
+        if let Some(srtp) = self.wire.srtp.as_mut().filter(|s| s.received_streams() > MAX_STREAMS) {
+            srtp.forget(newcomer);
         }
     }
 
-    /// Drops all state of a remote stream.
+    /// Drops the state of a remote stream. That of SRTP stays while there is room: the SSRC may come back, a source that is taken out and put
+    /// back has it again, and its numbers go on (RFC 3711 §3.2.3) with a rollover counter that no packet carries.
     pub(super) fn forget(&mut self, ssrc: u32) {
         self.rx.remove(&ssrc);
         self.key_frames.remove(&ssrc);
-        let Some(srtp) = &mut self.wire.srtp else { return };
-        srtp.forget(ssrc);
+        self.mids.retain(|_, primary| *primary != ssrc);
+        let mut gone = vec![ssrc];
         self.repairs.retain(|rtx, primary| {
-            let gone = *primary == ssrc;
-            if gone {
-                srtp.forget(*rtx);
+            if *primary == ssrc {
+                gone.push(*rtx);
             }
-            !gone
+            *primary != ssrc
         });
+        let Some(srtp) = &self.wire.srtp else { return };
+        self.left.retain(|s| !gone.contains(s));
+        self.left.extend(gone.into_iter().filter(|s| srtp.receives(*s)));
     }
 
     pub(super) fn on_rtcp(&mut self, local: SocketAddr, remote: SocketAddr, b: &[u8], now: Time) {
@@ -179,21 +202,23 @@ impl Engine {
             self.stats.junk += 1;
             return;
         };
-        let mut plain = BytesMut::with_capacity(b.len() + 8);
+        let mut plain = std::mem::take(&mut self.compound);
+        plain.clear();
         if srtp.unprotect_rtcp(b, &mut plain).is_none() {
+            self.compound = plain;
             self.stats.srtp_errors += 1;
             return;
         }
         if self.wire.path.is_none() {
             self.wire.path = Some((local, remote));
         }
-        let plain: Bytes = plain.freeze();
         for part in rtcp::parts(&plain) {
             match part {
                 Ok(part) => self.on_part(part, now),
                 Err(rtcp::Malformed) => self.stats.junk += 1,
             }
         }
+        self.compound = plain;
     }
 
     fn on_part(&mut self, part: Part<'_>, now: Time) {
@@ -235,14 +260,42 @@ impl Engine {
         }
     }
 
-    fn on_key_frame_wanted(&mut self, ssrc: u32, now: Time) {
+    /// Peers repeat a request each round trip until the frame is there; one of them is enough. What comes later than the frame could be
+    /// there is somebody else's need (the bridge asks for each receiver, three times in ten seconds: docs/protocol/04 §9), and is told as
+    /// soon as the throttle lets us.
+    pub(super) fn on_key_frame_wanted(&mut self, ssrc: u32, now: Time) {
+        let answered_us = self.rtt_us.unwrap_or(0) + KEY_FRAME_MADE_US;
         let Some(t) = self.tx.get_mut(&ssrc) else { return };
         self.stats.key_frame_requests_in += 1;
-        // Peers repeat a request each round trip until the frame is there; one of them is enough.
-        if t.key_frame_wanted_us.is_none_or(|at| now.mono_us.saturating_sub(at) >= KEY_FRAME_INTERVAL_US) {
-            t.key_frame_wanted_us = Some(now.mono_us);
-            self.wire.event(Event::KeyFrameWanted(ssrc));
+        match &mut t.key_frame_wanted {
+            Some((told, again)) if now.mono_us.saturating_sub(*told) < KEY_FRAME_INTERVAL_US => {
+                if now.mono_us.saturating_sub(*told) > answered_us {
+                    *again = true;
+                    let due = *told + KEY_FRAME_INTERVAL_US;
+                    self.key_frame_us = Some(self.key_frame_us.map_or(due, |t| t.min(due)));
+                }
+            }
+            wanted => {
+                *wanted = Some((now.mono_us, false));
+                self.wire.event(Event::KeyFrameWanted(ssrc));
+            }
         }
+    }
+
+    /// Tells of key frames that were asked for again while the throttle held; when the next is due, µs.
+    pub(super) fn tell_key_frames(&mut self, now: Time) -> Option<u64> {
+        let mut next = None::<u64>;
+        for (ssrc, t) in &mut self.tx {
+            let Some((told, again @ true)) = &mut t.key_frame_wanted else { continue };
+            let due = *told + KEY_FRAME_INTERVAL_US;
+            if due <= now.mono_us {
+                (*told, *again) = (now.mono_us, false);
+                self.wire.event(Event::KeyFrameWanted(*ssrc));
+            } else {
+                next = Some(next.map_or(due, |n| n.min(due)));
+            }
+        }
+        next
     }
 
     fn on_transport_cc(&mut self, fci: &[u8], now: Time) {

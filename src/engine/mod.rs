@@ -34,7 +34,7 @@ mod stream;
 mod tests;
 mod twcc;
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -43,8 +43,8 @@ use bytes::BytesMut;
 
 use crate::env::Env;
 use crate::media::peer::{
-    Command, Config, Event, Failure, IceState, Identity, LocalTransport, OutgoingRtp, Output, PayloadType, PeerEngine,
-    PeerEngineFactory, RtpConfig, Stats, StreamStats,
+    Command, Config, Event, Failure, IceState, Identity, LocalTransport, MAX_STREAMS, Mid, OutgoingRtp, Output,
+    PayloadType, PeerEngine, PeerEngineFactory, RtpConfig, Stats, StreamStats,
 };
 use crate::time::Time;
 
@@ -53,14 +53,11 @@ use dtls::{DtlsOutput, Link};
 use estimate::Estimator;
 use ice::IceOptions;
 use outbound::Wire;
-use pacer::Pacer;
 use probe::Prober;
 use sctp::{Sctp, SctpOutput};
 use ssrc_map::SsrcMap;
 use stream::{Receiver, Transmitter};
 
-/// Remote SSRCs with state, and streams that we send: at most this many each.
-pub const MAX_STREAMS: usize = 1024;
 /// RTP packets that came before the keys, kept.
 pub const MAX_EARLY: usize = 32;
 /// Between two key-frame requests for one SSRC, both ways, µs.
@@ -118,9 +115,15 @@ pub struct Engine {
     tx: SsrcMap<Transmitter>,
     /// Repair SSRC to the one it repairs.
     repairs: SsrcMap<u32>,
+    /// Remote SSRCs that were forgotten, the oldest first: SRTP knows them still.
+    left: VecDeque<u32>,
+    /// The stream of a `mid`, for repairs on an SSRC that nobody named.
+    mids: HashMap<Mid, u32>,
     /// When a key frame was asked for, and whether to ask again.
     key_frames: SsrcMap<(u64, bool)>,
     arena: BytesMut,
+    /// The RTCP compound in hand; at most one datagram.
+    compound: BytesMut,
     arrivals: twcc::Arrivals,
     estimator: Estimator,
     prober: Prober,
@@ -140,7 +143,6 @@ pub struct Engine {
     ice_us: Option<u64>,
     dtls_us: Option<u64>,
     sctp_us: Option<u64>,
-    transport_cc_us: Option<u64>,
     nack_us: Option<u64>,
     report_us: Option<u64>,
     key_frame_us: Option<u64>,
@@ -154,15 +156,7 @@ impl Engine {
         let (controlling, loopback, stun_servers) = (config.controlling, config.allow_loopback, config.stun_servers);
         let options = IceOptions { controlling, loopback, stun_servers };
         let ice = Agents::new(options, env.fork(), instant(now.mono_us)).ok_or(Failure::Ice)?;
-        let wire = Wire {
-            srtp: None,
-            path: None,
-            ids: config.rtp.extensions,
-            sending: twcc::Sending::default(),
-            pacer: Pacer::new(config.estimate.initial),
-            sent_bytes: 0,
-            out: VecDeque::new(),
-        };
+        let wire = Wire::new(config.rtp.extensions, config.estimate.initial);
         let mut engine = Engine {
             controlling: config.controlling,
             identity: config.identity,
@@ -180,8 +174,11 @@ impl Engine {
             rx: SsrcMap::default(),
             tx: SsrcMap::default(),
             repairs: SsrcMap::default(),
+            left: VecDeque::new(),
+            mids: HashMap::new(),
             key_frames: SsrcMap::default(),
             arena: BytesMut::new(),
+            compound: BytesMut::new(),
             arrivals: twcc::Arrivals::default(),
             estimator: Estimator::new(config.estimate),
             prober: Prober::default(),
@@ -197,7 +194,6 @@ impl Engine {
             ice_us: None,
             dtls_us: None,
             sctp_us: None,
-            transport_cc_us: None,
             nack_us: None,
             report_us: None,
             key_frame_us: None,
@@ -265,7 +261,7 @@ impl Engine {
     fn drain_dtls(&mut self, now: Time) {
         while let Some(o) = self.dtls.as_mut().and_then(Link::poll) {
             match o {
-                DtlsOutput::Packet(p) => self.wire.transmit(p),
+                DtlsOutput::Packet(p) => self.wire.transmit(&p),
                 DtlsOutput::Secure(profile, material) => {
                     let Some(srtp) = srtp::Srtp::new(profile, &material, self.dtls_client) else {
                         return self.fail(Failure::Dtls);
@@ -303,7 +299,7 @@ impl Engine {
                     while let Some(o) = d.poll() {
                         // Sending makes packets only; an error shows at the next turn.
                         if let DtlsOutput::Packet(p) = o {
-                            self.wire.transmit(p);
+                            self.wire.transmit(&p);
                         }
                     }
                 }
@@ -328,7 +324,8 @@ impl Engine {
         self.ice.close();
         self.dtls = None;
         self.early = vec![];
-        (self.ice_us, self.dtls_us, self.sctp_us, self.transport_cc_us) = (None, None, None, None);
+        self.arrivals = twcc::Arrivals::default();
+        (self.ice_us, self.dtls_us, self.sctp_us) = (None, None, None);
         (self.nack_us, self.report_us, self.key_frame_us) = (None, None, None);
     }
 
@@ -345,7 +342,7 @@ impl Engine {
         }
         while let Some(o) = self.dtls.as_mut().and_then(Link::poll) {
             if let DtlsOutput::Packet(p) = o {
-                self.wire.transmit(p);
+                self.wire.transmit(&p);
             }
         }
         self.end();
@@ -390,6 +387,13 @@ impl PeerEngine for Engine {
             Command::MapRtx { rtx, primary } => {
                 if self.repairs.len() < MAX_STREAMS || self.repairs.contains_key(&rtx) {
                     self.repairs.insert(rtx, primary);
+                }
+            }
+            Command::MapMid { mid, primary } => {
+                // A slot has one: what it was called before is no other name of it.
+                self.mids.retain(|m, p| *p != primary || *m == mid);
+                if self.mids.len() < MAX_STREAMS || self.mids.contains_key(&mid) {
+                    self.mids.insert(mid, primary);
                 }
             }
             Command::Forget(ssrc) => self.forget(ssrc),
@@ -485,20 +489,16 @@ impl PeerEngine for Engine {
         self.wire.out.pop_front()
     }
 
+    fn recycle(&mut self, buffer: Vec<u8>) {
+        self.wire.recycle(buffer);
+    }
+
     fn next_deadline(&self) -> Option<Time> {
         if self.over {
             return None;
         }
-        let own = [self.wire.pacer.due_us(), self.prober.due_us()];
-        let all = [
-            self.ice_us,
-            self.dtls_us,
-            self.sctp_us,
-            self.transport_cc_us,
-            self.nack_us,
-            self.report_us,
-            self.key_frame_us,
-        ];
+        let own = [self.wire.pacer.due_us(), self.prober.due_us(), self.arrivals.due_us()];
+        let all = [self.ice_us, self.dtls_us, self.sctp_us, self.nack_us, self.report_us, self.key_frame_us];
         let us = own.into_iter().chain(all).flatten().min()?;
         Some(Time::new(us, us as i64 + self.wall_us))
     }

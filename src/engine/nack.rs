@@ -19,8 +19,9 @@ const MIN_REPEAT_US: u64 = 20_000;
 pub(super) const HISTORY_PACKETS: usize = 1024;
 /// …their payload bytes…
 pub(super) const HISTORY_BYTES: usize = 512 * 1024;
-/// …and their age, µs.
-pub(super) const HISTORY_AGE_US: u64 = 3_000_000;
+/// …and their age: three round trips, between these, µs. What is repaired later comes too late to be shown (docs/protocol/04 §20).
+pub(super) const MIN_HISTORY_US: u64 = 1_000_000;
+pub(super) const MAX_HISTORY_US: u64 = 3_000_000;
 
 struct Miss {
     seq: u64,
@@ -111,19 +112,21 @@ pub(super) struct History {
 }
 
 impl History {
-    /// Keeps a packet; sequence numbers are consecutive.
+    /// Keeps a packet, and others for as long as the round trip makes sense; sequence numbers are consecutive.
     pub fn push(
         &mut self,
         now_us: u64,
+        rtt_us: u64,
         (seq, ts, pt, marker): (u16, u32, u8, bool),
         extra: &Option<(u8, Bytes)>,
         payload: &Bytes,
     ) {
         self.bytes += payload.len();
+        let age_us = (3 * rtt_us).clamp(MIN_HISTORY_US, MAX_HISTORY_US);
         while let Some(s) = self.sent.front()
             && (self.sent.len() >= HISTORY_PACKETS
                 || self.bytes > HISTORY_BYTES
-                || now_us.saturating_sub(s.at_us) > HISTORY_AGE_US)
+                || now_us.saturating_sub(s.at_us) > age_us)
         {
             self.bytes -= s.payload.len();
             self.sent.pop_front();
@@ -174,7 +177,7 @@ mod tests {
     #[test]
     fn a_packet_is_sent_again_a_few_times_and_no_more() {
         let mut h = History::default();
-        h.push(0, (7, 0, 96, true), &None, &Bytes::from_static(b"x"));
+        h.push(0, 0, (7, 0, 96, true), &None, &Bytes::from_static(b"x"));
         for n in 0..u64::from(MAX_RESENT) {
             assert!(h.again(n * 1000, 7, 1000).is_some(), "{n}");
         }
@@ -213,7 +216,7 @@ mod tests {
         let mut h = History::default();
         let small = Bytes::from_static(&[1; 10]);
         for i in 0..=HISTORY_PACKETS as u16 {
-            h.push(0, (i, 0, 100, false), &None, &small);
+            h.push(0, 0, (i, 0, 100, false), &None, &small);
         }
         assert!(h.again(0, 0, 0).is_none());
         assert!(h.again(0, 1, 100).is_some_and(|s| s.seq == 1));
@@ -222,10 +225,19 @@ mod tests {
         assert!(h.again(0, HISTORY_PACKETS as u16 + 1, 0).is_none());
         let big = Bytes::from(vec![0; HISTORY_BYTES / 4]);
         for i in 0..6 {
-            h.push(1, (2000 + i, 0, 100, false), &None, &big);
+            h.push(1, 0, (2000 + i, 0, 100, false), &None, &big);
         }
         assert!(h.bytes <= HISTORY_BYTES && h.sent.len() <= 4);
-        h.push(2 + HISTORY_AGE_US, (2006, 0, 100, false), &None, &small);
+        h.push(2 + MIN_HISTORY_US, 0, (2006, 0, 100, false), &None, &small);
         assert_eq!((h.sent.len(), h.bytes), (1, 10));
+        // Long round trips keep them longer, up to the limit.
+        for (rtt, kept) in [(500_000, 1_500_000), (9_000_000, MAX_HISTORY_US)] {
+            let mut h = History::default();
+            h.push(0, rtt, (0, 0, 100, false), &None, &small);
+            h.push(kept, rtt, (1, 0, 100, false), &None, &small);
+            assert_eq!(h.sent.len(), 2, "{rtt}");
+            h.push(kept + 1, rtt, (2, 0, 100, false), &None, &small);
+            assert_eq!(h.sent.len(), 2, "{rtt}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use super::pacer::{Pacer, Waiting};
 use super::rtcp::{self, MAX_BLOCKS};
 use super::rtp::{Fields, MAX_OWN_HEADER, write_header};
-use super::srtp::{MAX_OVERHEAD, Srtp};
+use super::srtp::Srtp;
 use super::stream::rtx_prefix;
 use super::twcc::Sending;
 use super::{Engine, KEY_FRAME_INTERVAL_US};
@@ -17,8 +17,9 @@ use crate::time::Time;
 
 /// Between two reports of ours, µs.
 pub(super) const REPORT_US: u64 = 1_000_000;
-/// Between two transport-cc feedbacks, µs.
-pub(super) const TRANSPORT_CC_US: u64 = 50_000;
+/// So much before its time a report goes with a frame or with feedback, in one system call, rather than alone: intervals need not be
+/// even (RFC 3550 §6.3.1 has them vary by half).
+const REPORT_EARLY_US: u64 = 100_000;
 /// A stream that was silent for so long is not reported on, µs.
 const REPORTED_FOR_US: u64 = 5 * REPORT_US;
 /// A compound is closed once it is longer than this.
@@ -28,6 +29,10 @@ const ASK_RTT_US: u64 = 100_000;
 const ANSWER_RTT_US: u64 = 20_000;
 /// Bytes of IP and UDP headers, which the bandwidth estimate counts.
 const BELOW_RTP: usize = 28;
+/// Buffers that were given back and wait to be filled again; more are freed, and so are those longer than joined datagrams become.
+const MAX_SPARE: usize = 2;
+/// A buffer is made as long as this and holds one datagram; one that takes more becomes as long as joined datagrams may.
+const NEW_BUFFER: usize = 1500;
 
 /// What sending needs, apart from the stream tables.
 pub(super) struct Wire {
@@ -39,6 +44,11 @@ pub(super) struct Wire {
     /// Bytes of RTP sent, as the estimate counts them.
     pub sent_bytes: u64,
     pub out: VecDeque<Output>,
+    spare: Vec<Vec<u8>>,
+    /// The header in the making.
+    head: Vec<u8>,
+    /// Between two compounds, the buffer that they are written in.
+    compound: Vec<u8>,
 }
 
 /// The payload type of repairs for a packet of this one; `made`: that which the stream was made with.
@@ -55,11 +65,54 @@ pub(super) fn ntp(now: Time) -> u64 {
     ((us / 1_000_000) << 32) | (((us % 1_000_000) << 32) / 1_000_000)
 }
 
+/// Where a datagram of `len` bytes is to be written: behind those that wait for the same path, or in a buffer of its own.
+#[inline]
+fn room<'a>(
+    out: &'a mut VecDeque<Output>,
+    spare: &mut Vec<Vec<u8>>,
+    path: (SocketAddr, SocketAddr),
+    len: usize,
+) -> Option<&'a mut Vec<u8>> {
+    if !matches!(out.back(), Some(Output::Transmit(t)) if t.takes(path, len)) {
+        let data = spare.pop().unwrap_or_else(|| Vec::with_capacity(NEW_BUFFER.max(len)));
+        out.push_back(Output::Transmit(Transmit { local: path.0, remote: path.1, data, segment: len }));
+    }
+    let Some(Output::Transmit(t)) = out.back_mut() else { return None };
+    if t.data.capacity() - t.data.len() < len {
+        t.data.reserve_exact(len.max(Transmit::MAX_JOINED.saturating_sub(t.data.len())));
+    }
+    Some(&mut t.data)
+}
+
 impl Wire {
-    #[inline]
-    pub fn transmit(&mut self, data: Vec<u8>) {
-        if let Some((local, remote)) = self.path {
-            self.out.push_back(Output::Transmit(Transmit { local, remote, data }));
+    pub fn new(ids: ExtensionIds, estimate_bps: u64) -> Wire {
+        Wire {
+            srtp: None,
+            path: None,
+            ids,
+            sending: Sending::default(),
+            pacer: Pacer::new(estimate_bps),
+            sent_bytes: 0,
+            out: VecDeque::new(),
+            spare: vec![],
+            head: vec![],
+            compound: vec![],
+        }
+    }
+
+    /// Takes a buffer back.
+    pub fn recycle(&mut self, mut buffer: Vec<u8>) {
+        if self.spare.len() < MAX_SPARE && (NEW_BUFFER..=Transmit::MAX_JOINED).contains(&buffer.capacity()) {
+            buffer.clear();
+            self.spare.push(buffer);
+        }
+    }
+
+    /// Sends a datagram that is not RTP.
+    pub fn transmit(&mut self, data: &[u8]) {
+        let Some(path) = self.path else { return };
+        if let Some(b) = room(&mut self.out, &mut self.spare, path, data.len()) {
+            b.extend_from_slice(data);
         }
     }
 
@@ -71,10 +124,7 @@ impl Wire {
     /// go.
     #[inline]
     pub fn rtp(&mut self, now: Time, mut f: Fields<'_>, original: Option<u16>, payload: &[u8]) -> bool {
-        let Some(srtp) = &mut self.srtp else { return false };
-        if self.path.is_none() {
-            return false;
-        }
+        let (Some(srtp), Some(path)) = (&mut self.srtp, self.path) else { return false };
         if self.ids.abs_send_time != 0 {
             // 6.18 seconds: the middle of the NTP time.
             f.abs_send_time = (ntp(now) >> 14) as u32 & 0xff_ffff;
@@ -85,30 +135,48 @@ impl Wire {
             f.transport_cc = self.sending.stamp(now.mono_us, size);
         }
         self.sent_bytes += size as u64;
-        let mut b = Vec::with_capacity(MAX_OWN_HEADER + extra + 2 + payload.len() + MAX_OVERHEAD);
-        write_header(&mut b, &self.ids, &f);
-        let header = b.len();
+        self.head.clear();
+        write_header(&mut self.head, &self.ids, &f);
+        let header = self.head.len();
         if let Some(seq) = original {
-            b.extend_from_slice(&rtx_prefix(seq));
+            self.head.extend_from_slice(&rtx_prefix(seq));
         }
+        let len = self.head.len() + payload.len() + srtp.overhead();
+        let Some(b) = room(&mut self.out, &mut self.spare, path, len) else { return false };
+        let start = b.len();
+        b.extend_from_slice(&self.head);
         b.extend_from_slice(payload);
-        if !srtp.protect(f.ssrc, f.seq, header, &mut b) {
+        if !srtp.protect(f.ssrc, f.seq, header, b, start) {
+            // Only what no datagram could hold is refused; nothing of it is to go.
+            b.truncate(start);
+            if start == 0 {
+                self.out.pop_back();
+            }
             return false;
         }
-        self.transmit(b);
         true
     }
 
-    /// Protects and sends one compound.
-    pub fn rtcp(&mut self, mut compound: Vec<u8>) {
-        if compound.is_empty() {
-            return;
-        }
-        if let Some(srtp) = &mut self.srtp
-            && srtp.protect_rtcp(&mut compound)
+    /// An empty compound, to be written and given to [`Wire::rtcp`].
+    pub fn compound(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.compound)
+    }
+
+    /// Protects and sends one compound, and leaves it empty.
+    pub fn rtcp(&mut self, compound: &mut Vec<u8>) {
+        if !compound.is_empty()
+            && let Some(srtp) = &mut self.srtp
+            && srtp.protect_rtcp(compound)
         {
             self.transmit(compound);
         }
+        compound.clear();
+    }
+
+    /// Sends what was written last, and keeps the buffer for the next.
+    pub fn last_rtcp(&mut self, mut compound: Vec<u8>) {
+        self.rtcp(&mut compound);
+        self.compound = compound;
     }
 }
 
@@ -121,7 +189,8 @@ impl Engine {
             return;
         };
         let pt = self.payload_types[usize::from(p.pt & 0x7f)];
-        let seq = t.next(now.mono_us, p, pt.is_some_and(|t| t.nack));
+        let keep = pt.is_some_and(|t| t.nack).then(|| self.rtt_us.unwrap_or(0));
+        let seq = t.next(now.mono_us, p, keep);
         self.report_us.get_or_insert(now.mono_us + REPORT_US);
         // Without transport-cc nothing is known of the path, and there is no rate to keep.
         if self.wire.ids.transport_cc != 0 {
@@ -145,6 +214,15 @@ impl Engine {
         };
         let sent = self.wire.rtp(now, f, None, &p.payload);
         self.count_sent(sent, p.payload.len());
+        if p.marker && self.report_may_go(now) {
+            self.send_reports(now);
+        }
+    }
+
+    /// Whether a report may leave with something else.
+    #[inline]
+    fn report_may_go(&self, now: Time) -> bool {
+        self.report_us.is_some_and(|t| t <= now.mono_us + REPORT_EARLY_US)
     }
 
     #[inline]
@@ -242,9 +320,9 @@ impl Engine {
             _ => {
                 self.key_frames.insert(ssrc, (now.mono_us, false));
                 self.stats.key_frame_requests_out += 1;
-                let mut b = vec![];
+                let mut b = self.wire.compound();
                 rtcp::write_pli(&mut b, self.feedback_ssrc, ssrc);
-                self.wire.rtcp(b);
+                self.wire.last_rtcp(b);
             }
         }
     }
@@ -258,38 +336,36 @@ impl Engine {
         if due(self.prober.due_us()) {
             self.run_probe(now);
         }
-        if due(self.transport_cc_us) {
+        let tell = due(self.arrivals.due_us());
+        // Before feedback, which is shorter: what is not longer than the datagram before it goes with that one.
+        if due(self.report_us) || tell && self.report_may_go(now) {
+            self.send_reports(now);
+        }
+        if tell {
             self.send_transport_cc();
         }
         if due(self.nack_us) {
             self.send_nacks(now);
         }
         if due(self.key_frame_us) {
-            self.key_frame_us = None;
+            self.key_frame_us = self.tell_key_frames(now);
             let wanted: Vec<u32> = self.key_frames.iter().filter(|(_, k)| k.1).map(|(s, _)| *s).collect();
             wanted.into_iter().for_each(|s| self.ask_key_frame(s, now));
-        }
-        if due(self.report_us) {
-            self.report_us = None;
-            self.send_reports(now);
         }
     }
 
     pub(super) fn send_transport_cc(&mut self) {
-        self.transport_cc_us = None;
-        loop {
-            let mut b = vec![];
-            if !self.arrivals.write(self.feedback_ssrc, &mut b) {
-                return;
-            }
+        let mut b = self.wire.compound();
+        while self.arrivals.write(self.feedback_ssrc, &mut b) {
             self.stats.transport_cc_out += 1;
-            self.wire.rtcp(b);
+            self.wire.rtcp(&mut b);
         }
+        self.wire.last_rtcp(b);
     }
 
     fn send_nacks(&mut self, now: Time) {
         let rtt = self.rtt_us.unwrap_or(ASK_RTT_US);
-        let (mut next, mut b) = (None::<u64>, vec![]);
+        let (mut next, mut b) = (None::<u64>, self.wire.compound());
         for (ssrc, r) in &mut self.rx {
             if r.missing.due_us().is_some_and(|t| t <= now.mono_us) {
                 let given_up = r.missing.given_up;
@@ -299,20 +375,21 @@ impl Engine {
                 self.stats.nacks_out += self.asked.len() as u64;
                 rtcp::write_nack(&mut b, self.feedback_ssrc, *ssrc, &self.asked);
                 if b.len() > COMPOUND {
-                    self.wire.rtcp(std::mem::take(&mut b));
+                    self.wire.rtcp(&mut b);
                 }
             }
             if let Some(t) = r.missing.due_us() {
                 next = Some(next.map_or(t, |n| n.min(t)));
             }
         }
-        self.wire.rtcp(b);
+        self.wire.last_rtcp(b);
         self.nack_us = next;
     }
 
     /// Sender reports of what was sent, report blocks of what was received (RFC 3550 §6.4); none when neither is.
     fn send_reports(&mut self, now: Time) {
-        let (ntp, mut b) = (ntp(now), vec![]);
+        self.report_us = None;
+        let (ntp, mut b) = (ntp(now), self.wire.compound());
         for (ssrc, t) in &mut self.tx {
             let clock = self.payload_types[usize::from(t.pt & 0x7f)].map_or(super::DEFAULT_CLOCK, |p| p.clock);
             let Some(info) = t.report(now.mono_us, ntp, clock) else { continue };
@@ -320,29 +397,50 @@ impl Engine {
             rtcp::write_cname(&mut b, *ssrc, &self.cname);
             self.report_us = Some(now.mono_us + REPORT_US);
             if b.len() > COMPOUND {
-                self.wire.rtcp(std::mem::take(&mut b));
+                self.wire.rtcp(&mut b);
             }
         }
-        self.wire.rtcp(b);
+        self.wire.rtcp(&mut b);
         let live = self.rx.iter_mut().filter(|(_, r)| now.mono_us.saturating_sub(r.last_us) < REPORTED_FOR_US);
         let blocks: Vec<_> = live.map(|(ssrc, r)| r.report(*ssrc, now.mono_us)).collect();
         for blocks in blocks.chunks(MAX_BLOCKS) {
-            let mut b = vec![];
             rtcp::write_report(&mut b, self.feedback_ssrc, None, blocks);
             rtcp::write_cname(&mut b, self.feedback_ssrc, &self.cname);
-            self.wire.rtcp(b);
+            self.wire.rtcp(&mut b);
             self.report_us = Some(now.mono_us + REPORT_US);
         }
+        self.wire.last_rtcp(b);
     }
 
     /// Goodbye of these streams, in one compound.
     pub(super) fn say_bye(&mut self, ssrcs: &[u32]) {
+        let mut b = self.wire.compound();
         for ssrcs in ssrcs.chunks(MAX_BLOCKS) {
-            let mut b = vec![];
             rtcp::write_report(&mut b, self.feedback_ssrc, None, &[]);
             rtcp::write_cname(&mut b, self.feedback_ssrc, &self.cname);
             ssrcs.iter().for_each(|s| rtcp::write_bye(&mut b, *s));
-            self.wire.rtcp(b);
+            self.wire.rtcp(&mut b);
         }
+        self.wire.last_rtcp(b);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buffers_that_are_given_back_are_few_and_no_longer_than_joined_datagrams() {
+        let mut w = Wire::new(ExtensionIds::default(), 1_000_000);
+        for _ in 0..=MAX_SPARE {
+            w.recycle(vec![1; NEW_BUFFER]);
+        }
+        assert!(w.spare.len() == MAX_SPARE && w.spare.iter().all(Vec::is_empty));
+        w.spare.clear();
+        w.recycle(Vec::with_capacity(Transmit::MAX_JOINED + 1));
+        w.recycle(Vec::with_capacity(NEW_BUFFER - 1));
+        assert!(w.spare.is_empty());
+        w.recycle(Vec::with_capacity(Transmit::MAX_JOINED));
+        assert_eq!(w.spare.len(), 1);
     }
 }

@@ -21,8 +21,6 @@ const TRAILER: usize = 4;
 /// Header of an RTCP packet up to the sender's SSRC: the part that stays clear.
 const RTCP_CLEAR: usize = 8;
 const ENCRYPTED: u32 = 1 << 31;
-/// The most that protection adds.
-pub(super) const MAX_OVERHEAD: usize = GCM_TAG + TRAILER;
 
 /// A protection profile (RFC 5764 §4.1.2, RFC 7714 §14.2).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -134,12 +132,12 @@ impl Context {
         iv
     }
 
-    /// Encrypts `b[clear..]` and appends tag and, for RTCP, trailer.
+    /// Encrypts the packet `b[start..]`, whose first `clear` bytes are authenticated only, and appends tag and, for RTCP, trailer.
     #[inline]
-    fn seal(&self, b: &mut Vec<u8>, clear: usize, i: &Index, rtcp: bool) -> bool {
+    fn seal(&self, b: &mut Vec<u8>, start: usize, clear: usize, i: &Index, rtcp: bool) -> bool {
         match &self.keys {
             Keys::Gcm(key) => {
-                let (head, body) = b.split_at_mut(clear);
+                let (head, body) = b[start..].split_at_mut(clear);
                 let nonce = self.gcm_nonce(i);
                 let tag = if rtcp {
                     key.seal_in_place_separate_tag(nonce, aead::Aad::from(rtcp_aad(head, i.tail)), body)
@@ -154,8 +152,8 @@ impl Context {
             }
             Keys::Cm(keys) => {
                 let (cipher, mac) = &**keys;
-                counter_mode(cipher, &self.cm_iv(i), &mut b[clear..]);
-                let tag = cm_tag(mac, b, &[], i.tail);
+                counter_mode(cipher, &self.cm_iv(i), &mut b[start + clear..]);
+                let tag = cm_tag(mac, &b[start..], &[], i.tail);
                 if rtcp {
                     b.extend_from_slice(&i.tail);
                 }
@@ -298,14 +296,20 @@ impl Srtp {
         })
     }
 
-    /// Protects the RTP packet `b` (a header of `header_len` bytes, and payload) in place.
+    /// What protection adds to an RTP packet.
     #[inline]
-    pub fn protect(&mut self, ssrc: u32, seq: u16, header_len: usize, b: &mut Vec<u8>) -> bool {
+    pub fn overhead(&self) -> usize {
+        self.tx.tag_len()
+    }
+
+    /// Protects the RTP packet `b[start..]` (a header of `header_len` bytes, and payload) in place.
+    #[inline]
+    pub fn protect(&mut self, ssrc: u32, seq: u16, header_len: usize, b: &mut Vec<u8>, start: usize) -> bool {
         let top = self.sent.entry(ssrc).or_insert(u64::from(seq));
         let index = unwrap_near(*top, seq).unwrap_or(u64::from(seq));
         *top = index.max(*top);
         let i = Index { ssrc, index, tail: ((index >> 16) as u32).to_be_bytes() };
-        self.tx.seal(b, header_len, &i, false)
+        self.tx.seal(b, start, header_len, &i, false)
     }
 
     /// Appends the plain body of the RTP packet `wire` to `out`. Says whether it is the newest packet of its stream, or
@@ -341,7 +345,7 @@ impl Srtp {
         let n = self.sent_rtcp.entry(ssrc).or_insert(0);
         *n = (*n + 1) & !ENCRYPTED;
         let i = Index { ssrc, index: u64::from(*n), tail: (*n | ENCRYPTED).to_be_bytes() };
-        self.tx_rtcp.seal(b, RTCP_CLEAR, &i, true)
+        self.tx_rtcp.seal(b, 0, RTCP_CLEAR, &i, true)
     }
 
     /// The plain RTCP compound of `wire`, or `None` when it is forged, replayed or not encrypted.
@@ -377,6 +381,11 @@ impl Srtp {
     /// How many SSRCs have receive state.
     pub fn received_streams(&self) -> usize {
         self.got.len()
+    }
+
+    /// Whether an SSRC has receive state.
+    pub fn receives(&self, ssrc: u32) -> bool {
+        self.got.contains_key(&ssrc)
     }
 
     /// Drops the receive state of an SSRC.
@@ -417,7 +426,8 @@ mod tests {
 
     fn protected(s: &mut Srtp, ssrc: u32, seq: u16) -> Vec<u8> {
         let mut b = packet(ssrc, seq);
-        assert!(s.protect(ssrc, seq, 12, &mut b));
+        assert!(s.protect(ssrc, seq, 12, &mut b, 0));
+        assert_eq!(b.len(), packet(ssrc, seq).len() + s.overhead());
         b
     }
 
@@ -469,7 +479,7 @@ mod tests {
              73207472 6573");
         let mut b = plain.clone();
         let i = Index { ssrc: 0x5501_a0b2, index: 0xf17b, tail: [0; 4] };
-        assert!(c.seal(&mut b, 12, &i, false));
+        assert!(c.seal(&mut b, 0, 12, &i, false));
         let want = hex(
             "8040f17b 8041f8d3 5501a0b2 f24de3a3 fb34de6c acba861c 9d7e4bca be633bd5 0d294e6f 42a5f47a 51c7d19b 36de3adf\
              8833899d 7f27beb1 6a9152cf 765ee439 0cce",
@@ -479,6 +489,19 @@ mod tests {
         let end = b.len() - GCM_TAG;
         assert!(c.open(&mut out, &b[..end], &b[end..], 12, &i, false));
         assert_eq!(out[..], plain[12..]);
+    }
+
+    #[test]
+    fn a_packet_behind_others_is_protected_as_one_alone() {
+        for p in ALL {
+            let (mut a, mut b) = pair(p);
+            let before = [0x55; 40];
+            let mut joined = before.to_vec();
+            joined.extend_from_slice(&packet(9, 1));
+            assert!(a.protect(9, 1, 12, &mut joined, before.len()));
+            assert_eq!(joined[..before.len()], before);
+            assert_eq!(open(&mut b, &joined[before.len()..]), Some((packet(9, 1)[12..].to_vec(), true)), "{p:?}");
+        }
     }
 
     #[test]

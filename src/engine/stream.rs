@@ -171,8 +171,8 @@ pub(super) struct Transmitter {
     /// Time and RTP time of the newest packet.
     last: Option<(u64, u32)>,
     pub history: History,
-    /// When a key frame was last asked of us.
-    pub key_frame_wanted_us: Option<u64>,
+    /// When those above were last told that a key frame is wanted, and whether one was asked for again since.
+    pub key_frame_wanted: Option<(u64, bool)>,
     /// Packets and bytes of payload, from the first on.
     sent: (u64, u64),
     /// Packets sent again.
@@ -196,7 +196,7 @@ impl Transmitter {
             reported: 0,
             last: None,
             history: History::default(),
-            key_frame_wanted_us: None,
+            key_frame_wanted: None,
             sent: (0, 0),
             repaired: 0,
             told: (0, 0),
@@ -224,9 +224,9 @@ impl Transmitter {
         }
     }
 
-    /// Takes the next sequence number and counts the packet; `keep` for repairs.
+    /// Takes the next sequence number and counts the packet; it is kept for repairs where `keep` tells the round trip, µs.
     #[inline]
-    pub fn next(&mut self, now_us: u64, p: &OutgoingRtp, keep: bool) -> u16 {
+    pub fn next(&mut self, now_us: u64, p: &OutgoingRtp, keep: Option<u64>) -> u16 {
         let seq = self.seq;
         self.seq = seq.wrapping_add(1);
         self.packets = self.packets.wrapping_add(1);
@@ -234,8 +234,8 @@ impl Transmitter {
         self.sent = (self.sent.0 + 1, self.sent.1 + p.payload.len() as u64);
         self.meter.add(p.payload.len() as u64, now_us);
         (self.pt, self.last) = (p.pt, Some((now_us, p.ts)));
-        if keep {
-            self.history.push(now_us, (seq, p.ts, p.pt, p.marker), &p.extra, &p.payload);
+        if let Some(rtt_us) = keep {
+            self.history.push(now_us, rtt_us, (seq, p.ts, p.pt, p.marker), &p.extra, &p.payload);
         }
         seq
     }
@@ -337,7 +337,7 @@ mod tests {
         let payload = Bytes::from_static(b"abc");
         let p = OutgoingRtp { ssrc: 1, pt: 111, ts: 960, marker: false, level: None, extra: None, payload };
         assert!(t.report(0, 0, 48_000).is_none());
-        assert_eq!(t.next(0, &p, false), 0x7fff);
+        assert_eq!(t.next(0, &p, None), 0x7fff);
         let i = t.report(20_000, 5, 48_000).expect("report");
         assert_eq!((i.rtp, i.packets, i.octets, i.ntp), (1920, 1, 3, 5));
         assert!(t.report(20_000, 5, 48_000).is_none());

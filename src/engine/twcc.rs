@@ -6,6 +6,8 @@ use std::collections::VecDeque;
 use super::rtcp::{begin_transport_cc, end_transport_cc};
 use super::rtp::unwrap_near;
 
+/// A feedback follows the first arrival it tells of after this time: a bridge that heard later (100 ms was tried) believes in half of the rate.
+const FEEDBACK_US: u64 = 50_000;
 /// Arrivals in one feedback packet: it stays below the MTU in the worst case.
 pub(super) const MAX_PER_FEEDBACK: usize = 160;
 /// Arrivals that wait for feedback; the oldest are dropped past it.
@@ -29,12 +31,21 @@ pub(super) struct Arrivals {
     next: u64,
     count: u8,
     media: u32,
+    /// When the first of them came, µs.
+    since_us: Option<u64>,
 }
 
 impl Arrivals {
+    /// When feedback is due, µs.
+    #[inline]
+    pub fn due_us(&self) -> Option<u64> {
+        Some(self.since_us? + FEEDBACK_US)
+    }
+
     /// A packet with this transport-wide number came.
     #[inline]
     pub fn arrived(&mut self, now_us: u64, seq: u16, media: u32) {
+        self.since_us.get_or_insert(now_us);
         let ext = match self.top {
             Some(top) => unwrap_near(top, seq).unwrap_or(top),
             None => {
@@ -53,6 +64,7 @@ impl Arrivals {
 
     /// Appends one feedback packet to `out`; `false` when there is nothing (more) to tell.
     pub fn write(&mut self, sender: u32, out: &mut Vec<u8>) -> bool {
+        self.since_us = None;
         if !self.list.is_sorted() {
             self.list.sort_unstable();
         }
@@ -79,25 +91,23 @@ impl Arrivals {
         out.extend_from_slice(&((at - base) as u16).to_be_bytes());
         out.extend_from_slice(&(reference as u32).to_be_bytes()[1..]);
         out.push(self.count);
-        let (mut runs, mut deltas) = (Runs::default(), Vec::with_capacity(2 * used));
-        let mut at = base;
+        // Statuses, then deltas: two passes over what is short cost less than memory for the second.
+        let delta = |tick: i64, time: i64| (tick - time).clamp(i64::from(i16::MIN), i64::from(i16::MAX)) as i16;
+        let (mut runs, mut at, mut before) = (Runs::default(), base, time);
         for &(seq, tick) in &self.list[..used] {
             runs.push(0, (seq - at) as usize, out);
-            let d = (tick - time).clamp(i64::from(i16::MIN), i64::from(i16::MAX)) as i16;
-            match u8::try_from(d) {
-                Ok(small) => {
-                    runs.push(1, 1, out);
-                    deltas.push(small);
-                }
-                Err(_) => {
-                    runs.push(2, 1, out);
-                    deltas.extend_from_slice(&d.to_be_bytes());
-                }
-            }
-            (time, at) = (tick, seq + 1);
+            runs.push(if u8::try_from(delta(tick, before)).is_ok() { 1 } else { 2 }, 1, out);
+            (before, at) = (tick, seq + 1);
         }
         runs.flush(out);
-        out.extend_from_slice(&deltas);
+        for &(_, tick) in &self.list[..used] {
+            let d = delta(tick, time);
+            match u8::try_from(d) {
+                Ok(small) => out.push(small),
+                Err(_) => out.extend_from_slice(&d.to_be_bytes()),
+            }
+            time = tick;
+        }
         end_transport_cc(out, start);
         self.count = self.count.wrapping_add(1);
         self.next = at;
@@ -288,6 +298,19 @@ fn status_len(chunks: &[u8], count: usize) -> Option<usize> {
 mod tests {
     use super::*;
     use crate::engine::rtcp::{Part, parts};
+
+    #[test]
+    fn feedback_is_due_a_while_after_the_first_arrival_it_tells_of() {
+        let mut a = Arrivals::default();
+        assert_eq!(a.due_us(), None);
+        a.arrived(1000, 0, 9);
+        a.arrived(30_000, 1, 9);
+        assert_eq!(a.due_us(), Some(1000 + FEEDBACK_US));
+        assert!(a.write(1, &mut vec![]));
+        assert_eq!(a.due_us(), None);
+        a.arrived(200_000, 2, 9);
+        assert_eq!(a.due_us(), Some(200_000 + FEEDBACK_US));
+    }
 
     fn feed(s: &mut Sending, b: &[u8]) -> Vec<Fate> {
         let mut out = vec![];

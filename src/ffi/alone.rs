@@ -9,8 +9,8 @@ use crate::client::Queue;
 use crate::meeting::event::{Event, EventKind, MAIN_ROOM};
 use std::ptr::{null, null_mut};
 
-/// The client as its queue knows it.
-const ID: u64 = 1;
+/// What its events carry.
+const USER_VALUE: u64 = 77;
 
 /// A queue of C and a client on it that has no driver.
 pub struct Bench {
@@ -30,14 +30,14 @@ impl Bench {
         // SAFETY: valid pointers.
         assert_eq!(unsafe { jmeet_queue_new(null(), &raw mut queue, null_mut()) }, jmeet_status::JMEET_OK);
         let events = get::<Events>(queue).map(|e| e.queue().clone()).expect("a queue");
-        let client = Client::without_driver(&events, 77);
-        events.attach(ID);
+        let client = Client::without_driver(&events);
+        events.attach(client as u64);
         Bench { queue, client, events }
     }
 
     /// Something happens.
     pub fn push(&self, tag: u64, kind: EventKind) {
-        self.events.push(ID, self.client as u64, Event { tag, conference: Some(MAIN_ROOM), kind });
+        self.events.push(self.client as u64, USER_VALUE, Event { tag, conference: Some(MAIN_ROOM), kind });
     }
 
     /// The event that waits.
@@ -56,7 +56,7 @@ impl Bench {
     /// # Panics
     /// When one of them was freed before.
     pub fn end(self) {
-        self.events.forget(ID);
+        self.events.forget(self.client as u64);
         Client::table().remove(self.client).expect("a client").end();
         // SAFETY: a handle.
         assert_eq!(unsafe { jmeet_queue_free(self.queue) }, jmeet_status::JMEET_OK);

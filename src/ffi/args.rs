@@ -86,6 +86,14 @@ pub(super) fn out_of_range() -> Error {
     fault(Code::InvalidArgument, "there are not so many")
 }
 
+/// As `timeout_ms`: no limit. Every negative number means the same.
+pub const JMEET_FOREVER: i32 = -1;
+
+/// A time as `_us` values carry it.
+pub(super) fn micros(d: std::time::Duration) -> u64 {
+    u64::try_from(d.as_micros()).unwrap_or(u64::MAX)
+}
+
 /// `timeout_ms` as in every waiting function: negative waits for ever, 0 does not wait.
 pub(super) fn timeout(ms: i32) -> Option<std::time::Duration> {
     u64::try_from(ms).ok().map(std::time::Duration::from_millis)
@@ -188,35 +196,35 @@ pub(super) unsafe fn init<T: Struct>(p: *mut T, size: usize) -> Result<(), Error
 
 /// The strings of one object as C wants them, made at the first question and kept as long as the object.
 #[derive(Default)]
-pub(super) struct Texts(OnceLock<Made>);
+pub(super) struct Texts(OnceLock<Box<[u8]>>);
 
 /// Strings of one object; the compiler refuses more.
 const TEXTS: usize = 5;
 
-struct Made {
-    bytes: Box<[u8]>,
-    /// Where each string's NUL is.
-    ends: [usize; TEXTS],
-}
+/// Before the strings: where the NUL of each is. In the same memory, for objects with strings come and go by the thousand.
+const ENDS: usize = TEXTS * END;
+const END: usize = size_of::<usize>();
 
 impl Texts {
     /// String number `n` of `all`. Every call must give the same strings.
     pub fn get<const N: usize>(&self, all: [&str; N]) -> [jmeet_str; N] {
         const { assert!(N <= TEXTS) };
         let made = self.0.get_or_init(|| {
-            let mut bytes = Vec::with_capacity(all.iter().map(|s| s.len() + 1).sum());
-            let mut ends = [0; TEXTS];
-            for (s, end) in all.iter().zip(&mut ends) {
+            let mut bytes = Vec::with_capacity(ENDS + all.iter().map(|s| s.len() + 1).sum::<usize>());
+            bytes.resize(ENDS, 0);
+            for (n, s) in all.iter().enumerate() {
                 bytes.extend_from_slice(s.as_bytes());
-                *end = bytes.len();
+                let end = bytes.len();
+                bytes[n * END..][..END].copy_from_slice(&end.to_ne_bytes());
                 bytes.push(0);
             }
-            Made { bytes: bytes.into(), ends }
+            bytes.into()
         });
-        let mut start = 0;
+        let mut start = ENDS;
         let mut out = [jmeet_str::EMPTY; N];
-        for (o, end) in out.iter_mut().zip(made.ends) {
-            *o = jmeet_str { data: made.bytes[start..].as_ptr().cast(), size: end - start };
+        for (o, end) in out.iter_mut().zip(made[..ENDS].as_chunks::<END>().0) {
+            let end = usize::from_ne_bytes(*end);
+            *o = jmeet_str { data: made[start..end].as_ptr().cast(), size: end - start };
             start = end + 1;
         }
         out

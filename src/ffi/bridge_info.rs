@@ -4,7 +4,8 @@ use super::args::{Struct, fault, fill, init, jmeet_str, optional, options, text}
 use super::conference::{jmeet_conference, room};
 use super::entry::entry;
 use super::error::jmeet_error;
-use super::event::{asked, jmeet_event, wrong_event};
+use super::event::{asked, asked_number, jmeet_event, wrong_event};
+use super::event_kind::jmeet_event_kind;
 use super::participant::jmeet_participant;
 use super::status::jmeet_status;
 use super::track::jmeet_track;
@@ -84,7 +85,7 @@ pub struct jmeet_track_forwarded_info {
 #[derive(Clone, Copy)]
 pub struct jmeet_downlink_info {
     pub struct_size: u32,
-    /// 0.
+    /// Must not be read; 0.
     pub reserved: u32,
     /// What the bridge thinks that the way to us carries.
     pub bits_per_second: u64,
@@ -99,7 +100,7 @@ pub struct jmeet_receive_options {
     pub last_n: i32,
     /// Greatest height in pixels of sources that `sources` does not name; 0: no limit, negative: none of them.
     pub default_height: i32,
-    /// 0.
+    /// Must be 0.
     pub reserved: u32,
     /// Most important sources, most important first, with spaces between them; they get what they want before the others
     /// get anything. May be NULL.
@@ -152,8 +153,7 @@ pub unsafe extern "C" fn jmeet_event_bridge_channel(
     info: *mut jmeet_bridge_channel_info,
 ) -> jmeet_status {
     entry!({
-        let e = asked(event, info)?;
-        let EventKind::BridgeChannel(state) = e.event.kind else { return Err(wrong_event()) };
+        let state = asked_number(event, info, jmeet_event_kind::JMEET_EVENT_BRIDGE_CHANNEL)?;
         fill(info, jmeet_bridge_channel_info { struct_size: 0, state: state as u32 })
     })
 }
@@ -164,7 +164,7 @@ pub unsafe extern "C" fn jmeet_event_speaker(event: *const jmeet_event, info: *m
     entry!({
         let e = asked(event, info)?;
         let EventKind::Speaker(s) = &e.event.kind else { return Err(wrong_event()) };
-        let participant = s.participant.and_then(|key| e.client.participant(key)).unwrap_or(std::ptr::null_mut());
+        let participant = e.participant(s.participant);
         let [endpoint_id, previous] = e.texts.get([s.endpoint_id.as_str(), &s.previous.join(" ")]);
         let (silence, only_previous) = (s.silence, s.change == SpeakerChange::Previous);
         fill(info, jmeet_speaker_info { struct_size: 0, silence, only_previous, participant, endpoint_id, previous })
@@ -180,7 +180,7 @@ pub unsafe extern "C" fn jmeet_event_endpoint_message(
     entry!({
         let e = asked(event, info)?;
         let EventKind::EndpointMessage(m) = &e.event.kind else { return Err(wrong_event()) };
-        let participant = m.participant.and_then(|key| e.client.participant(key)).unwrap_or(std::ptr::null_mut());
+        let participant = e.participant(m.participant);
         let [endpoint_id, payload] = e.texts.get([&m.endpoint_id, &m.payload]);
         let is_private = m.private;
         fill(info, jmeet_endpoint_message_info { struct_size: 0, is_private, participant, endpoint_id, payload })
@@ -196,7 +196,7 @@ pub unsafe extern "C" fn jmeet_event_track_forwarded(
     entry!({
         let e = asked(event, info)?;
         let EventKind::TrackForwarded { track, suspended } = e.event.kind else { return Err(wrong_event()) };
-        let track = e.client.track_or_null(track);
+        let track = e.track(track);
         let (forwarded, suspended) = (suspended.is_none(), suspended.map_or(0, |why| why as u32));
         fill(info, jmeet_track_forwarded_info { struct_size: 0, forwarded, suspended, track })
     })
@@ -209,8 +209,7 @@ pub unsafe extern "C" fn jmeet_event_downlink(
     info: *mut jmeet_downlink_info,
 ) -> jmeet_status {
     entry!({
-        let e = asked(event, info)?;
-        let EventKind::Downlink { bits_per_second } = e.event.kind else { return Err(wrong_event()) };
+        let bits_per_second = asked_number(event, info, jmeet_event_kind::JMEET_EVENT_DOWNLINK)?;
         fill(info, jmeet_downlink_info { struct_size: 0, reserved: 0, bits_per_second })
     })
 }
@@ -260,8 +259,9 @@ pub unsafe extern "C" fn jmeet_receive_options_init(options: *mut jmeet_receive_
     entry!({ init(options, size) })
 }
 
-/// Says which video the bridge is to send, instead of what follows from the readers: what is not read is dropped here then.
-/// `options` NULL: it follows from the readers again. Any thread; does not block.
+/// Says which video the bridge is to send, instead of what follows from the readers. It makes no reader: what is sent and not read is
+/// dropped here, at the cost of our downlink, and what is read and not sent does not come. A peer hears nothing of it: of what comes straight
+/// from one the readers decide. `options` NULL: the readers decide again. Any thread; does not block.
 ///
 /// Errors: `JMEET_ERR_INVALID_ARGUMENT`: `sources` is not as described. `JMEET_ERR_INVALID_UTF8`, `JMEET_ERR_CLOSED`, `JMEET_ERR_NULL`,
 /// `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_UNSUPPORTED`.
@@ -283,10 +283,9 @@ pub unsafe extern "C" fn jmeet_conference_set_receive(
 /// or opens again after an outage, it waits: up to `JMEET_MAX_WAITING_MESSAGES` with `JMEET_MAX_WAITING_MESSAGE_BYTES` in all, and each
 /// for `JMEET_WAITING_MESSAGE_MS` at most. Messages are sent in their order. Any thread; does not block.
 ///
-/// Errors: `JMEET_ERR_INVALID_ARGUMENT`: an empty `endpoint_id`, which may be a forgotten one. `JMEET_ERR_NO_SUCH_PARTICIPANT`,
-/// `JMEET_ERR_STATE`: not in the room. `JMEET_ERR_INVALID_UTF8`, `JMEET_ERR_BUSY`,
-/// `JMEET_ERR_CLOSED`, `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`. REQUEST_DONE: `JMEET_ERR_INVALID_ARGUMENT`: no JSON object.
-/// `JMEET_ERR_TOO_LARGE`. `JMEET_ERR_FULL`: too much waits. `JMEET_ERR_NOT_READY`: there is no channel to the bridge, or it did not open in
+/// Errors: `JMEET_ERR_INVALID_ARGUMENT`: no JSON object, or an empty `endpoint_id`, which may be a forgotten one. `JMEET_ERR_TOO_LARGE`.
+/// `JMEET_ERR_NO_SUCH_PARTICIPANT`, `JMEET_ERR_STATE`: not in the room. `JMEET_ERR_INVALID_UTF8`, `JMEET_ERR_BUSY`,
+/// `JMEET_ERR_CLOSED`, `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`. REQUEST_DONE: `JMEET_ERR_FULL`: too much waits. `JMEET_ERR_NOT_READY`: there is no channel to the bridge, or it did not open in
 /// time. `JMEET_ERR_CANCELLED`: the meeting ended first. What was refused or given up is not sent.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn jmeet_conference_send_endpoint_message(

@@ -1,6 +1,6 @@
 //! What the bridge tells of speakers, endpoints and tracks, as events and as of now. Strings live as long as the event.
 
-use super::args::{Struct, fill, init, jmeet_str, out, required, writable};
+use super::args::{Struct, fill, init, jmeet_str, micros, out, required, writable};
 use super::conference::{jmeet_conference, room};
 use super::entry::entry;
 use super::event::{asked, jmeet_event, wrong_event};
@@ -10,7 +10,6 @@ use super::status::jmeet_status;
 use super::track::{jmeet_track, track};
 use crate::meeting::event::EventKind;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Who speaks now; see `jmeet_conference_get_speaking`.
 #[repr(C)]
@@ -21,7 +20,7 @@ pub struct jmeet_speaking {
     pub silence: bool,
     /// We are the dominant speaker ourselves.
     pub ours: bool,
-    /// The dominant speaker; NULL for ourselves, for one who has left, and before anybody spoke.
+    /// The dominant speaker; NULL for ourselves (`ours`), for one who has left, and before anybody spoke.
     pub participant: *mut jmeet_participant,
 }
 
@@ -34,6 +33,10 @@ pub struct jmeet_track_streaming_info {
     pub streaming: u32,
     /// The remote track; NULL once it is removed.
     pub track: *mut jmeet_track,
+    /// INACTIVE: a `jmeet_suspended`, why; else NONE.
+    pub suspended: u32,
+    /// Must not be read; 0.
+    pub reserved: u32,
 }
 
 /// Of CONNECTIVITY.
@@ -64,7 +67,8 @@ pub struct jmeet_round_trip_info {
     pub round_trip_us: u64,
 }
 
-/// How a remote track does now; see `jmeet_track_get_status`.
+/// How a remote track does now; see `jmeet_track_get_status`. Only of video: an audio track is always ACTIVE, not forwarded, NONE, for the
+/// bridge does not speak of audio; whether any comes is seen by its frames and statistics.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct jmeet_track_status {
@@ -73,7 +77,8 @@ pub struct jmeet_track_status {
     pub streaming: u32,
     /// The bridge has said that it forwards the track to us. Never of audio, and not of what comes straight from a peer.
     pub forwarded: bool,
-    /// A `jmeet_suspended`: why the bridge does so no more; NONE while it does, and before it ever did.
+    /// A `jmeet_suspended`: why the bridge does not. NONE while it does, while it has said nothing of its video yet, and of what comes
+    /// straight from a peer. Of a track that was never forwarded it is there once the track is INACTIVE.
     pub suspended: u32,
 }
 
@@ -88,7 +93,7 @@ pub struct jmeet_participant_status {
     pub has_quality: bool,
     /// How good, from 0 to 100.
     pub quality: u32,
-    /// 0.
+    /// Must not be read; 0.
     pub reserved: u32,
     /// Through the bridge to them and back, in microseconds; 0: not measured (yet). `jmeet_client_options.measure_round_trips`.
     pub round_trip_us: u64,
@@ -107,10 +112,6 @@ unsafe impl Struct for jmeet_track_status {}
 // SAFETY: as the trait asks.
 unsafe impl Struct for jmeet_participant_status {}
 
-fn micros(d: Duration) -> u64 {
-    u64::try_from(d.as_micros()).unwrap_or(u64::MAX)
-}
-
 /// Reads a TRACK_STREAMING.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn jmeet_event_track_streaming(
@@ -119,9 +120,10 @@ pub unsafe extern "C" fn jmeet_event_track_streaming(
 ) -> jmeet_status {
     entry!({
         let e = asked(event, info)?;
-        let EventKind::TrackStreaming { track, status } = e.event.kind else { return Err(wrong_event()) };
-        let track = e.client.track_or_null(track);
-        fill(info, jmeet_track_streaming_info { struct_size: 0, streaming: status as u32, track })
+        let EventKind::TrackStreaming { track, status, suspended } = e.event.kind else { return Err(wrong_event()) };
+        let track = e.track(track);
+        let (streaming, suspended) = (status as u32, suspended.map_or(0, |why| why as u32));
+        fill(info, jmeet_track_streaming_info { struct_size: 0, streaming, track, suspended, reserved: 0 })
     })
 }
 
@@ -134,7 +136,7 @@ pub unsafe extern "C" fn jmeet_event_connectivity(
     entry!({
         let e = asked(event, info)?;
         let EventKind::Connectivity(c) = &e.event.kind else { return Err(wrong_event()) };
-        let participant = c.participant.and_then(|key| e.client.participant(key)).unwrap_or(std::ptr::null_mut());
+        let participant = e.participant(c.participant);
         let [endpoint_id] = e.texts.get([&c.endpoint_id]);
         fill(info, jmeet_connectivity_info { struct_size: 0, active: c.active, participant, endpoint_id })
     })
@@ -149,7 +151,7 @@ pub unsafe extern "C" fn jmeet_event_round_trip(
     entry!({
         let e = asked(event, info)?;
         let EventKind::RoundTrip(r) = &e.event.kind else { return Err(wrong_event()) };
-        let participant = e.client.participant(r.participant).unwrap_or(std::ptr::null_mut());
+        let participant = e.participant(Some(r.participant));
         let [endpoint_id] = e.texts.get([&r.endpoint_id]);
         let round_trip_us = micros(r.round_trip);
         fill(info, jmeet_round_trip_info { struct_size: 0, reserved: 0, participant, endpoint_id, round_trip_us })
@@ -175,7 +177,8 @@ pub unsafe extern "C" fn jmeet_conference_get_speaking(
     })
 }
 
-/// Who spoke last, the dominant speaker first and then the earlier ones, the latest first: those of the others who are still here.
+/// Who spoke last, the dominant speaker first and then the earlier ones, the latest first: those of the others who are still here. We
+/// ourselves are never in it, for there is no `jmeet_participant` of us: `jmeet_speaking.ours`, and SPEAKER names us by our endpoint id.
 /// The list is the caller's, freed with `jmeet_participant_list_free`. Any thread; does not block.
 ///
 /// Errors: `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_RESOURCES`.

@@ -1,6 +1,6 @@
 //! `jmeet_client`: one participant: one connection and its main room (design §5.3).
 
-use super::args::{Struct, fault, fill, init, optional, options, out, required, text, truth, writable};
+use super::args::{Struct, fault, fill, init, optional, options, out, required, text, timeout, truth, writable};
 use super::conference::{Room, jmeet_conference};
 use super::entry::{about, entry};
 use super::error::jmeet_error;
@@ -8,11 +8,12 @@ use super::handle::{Object, Table, get, make, pointer, take};
 use super::participant::{Person, jmeet_participant};
 use super::queue::{Events, jmeet_queue};
 use super::reader::{Reading, jmeet_reader};
+use super::room_kinds::jmeet_state;
 use super::runtime::{Threads, jmeet_runtime};
-use super::status::{jmeet_state, jmeet_status};
+use super::status::jmeet_status;
 use super::track::{Source, jmeet_track};
 use super::writer::{Writing, jmeet_writer};
-use crate::client::{self as rust, Conference, FREE_LINGER, Queue};
+use crate::client::{self as rust, Conference, FOR_EVER, FREE_LINGER, Queue};
 use crate::error::{Code, Error, Stage};
 use crate::log;
 use crate::media::Codec;
@@ -28,14 +29,13 @@ use std::time::Duration;
 /// A participant: one connection and its main room.
 ///
 /// Functions: `jmeet_client_new`, `jmeet_client_join`, `jmeet_client_conference`, `jmeet_client_state`, `jmeet_client_timeline`,
-/// `jmeet_client_get_stats`,
-/// `jmeet_client_close`, `jmeet_client_free`.
+/// `jmeet_client_get_stats`, `jmeet_client_close`, `jmeet_client_free`.
 pub struct jmeet_client {
     _opaque: [u8; 0],
 }
 
-/// Everything about a participant. `url` and `room` are enough. All strings are UTF-8, NULL or empty for the default, and copied
-/// before `jmeet_client_new` returns.
+/// Everything about a participant. `url` and `room` are enough. All strings are UTF-8, NULL or empty for the default, of 16384 bytes at most
+/// where nothing else is said (`focus_users` and certificates may be longer), and copied before `jmeet_client_new` returns.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct jmeet_client_options {
@@ -71,7 +71,7 @@ pub struct jmeet_client_options {
     pub room_password: *const c_char,
     /// Our own endpoint id, eight lower-case hexadecimal digits: for tests. Default: random.
     pub nickname: *const c_char,
-    /// Certificates trusted beside the system's, PEM.
+    /// Certificates trusted beside the system's, PEM: for the server and for the channel to the bridge.
     pub extra_ca_pem: *const c_char,
     /// Not 0: takes any certificate. Anybody on the path can then read and change everything.
     pub insecure_skip_tls_verification: u32,
@@ -90,9 +90,10 @@ pub struct jmeet_client_options {
     pub measure_round_trips: u32,
     /// Not 0: the channel to the bridge over a WebSocket also where the bridge offers a data channel.
     pub prefer_websocket: u32,
-    /// Video codecs that the program can both make and show, the best first, such as "av1,vp9,vp8,h264": the others are told, and which
-    /// of them each of our tracks is sent with comes as CODEC_WANTED, as people come and go. Default: those that our tracks are made
-    /// with, and VP8; each track then stays with its own unless somebody in the room lacks it.
+    /// Video codecs that the program can both make and show, the best first, separated by commas or spaces: "av1,vp9,vp8,h264", in any case;
+    /// another name is refused (`JMEET_ERR_OPTIONS`). The others are told, and which of them each of our tracks is sent with comes as
+    /// CODEC_WANTED, as people come and go, whatever the track was made with: frames of another codec answer `JMEET_ERR_CODEC`. Default: those
+    /// that our tracks are made with, and VP8; each track then stays with its own unless somebody in the room lacks it.
     pub video_codecs: *const c_char,
     /// WebSocket URLs of the bridge at this host are passed over, if there are others. Default: none are.
     pub ignore_channel_domain: *const c_char,
@@ -120,6 +121,10 @@ pub struct jmeet_client_stats {
     pub stray_answers: u64,
     /// Stanzas of other rooms and strangers, requests that were answered with an error, and messages of the bridge that are not known.
     pub unhandled_stanzas: u64,
+    /// RTP packets that came after the bridge had given their SSRC to another source, dropped: no reader gets them as the other's.
+    pub late_packets: u64,
+    /// RTP packets on an SSRC whose owner nobody named within 2 s, or that came while too many of them waited, dropped.
+    pub unclaimed_packets: u64,
 }
 
 // SAFETY: as the trait asks.
@@ -132,6 +137,8 @@ pub const JMEET_MAX_REQUESTS: u32 = 1024;
 
 const _: () = assert!(JMEET_FREE_LINGER_MS as u128 == FREE_LINGER.as_millis());
 const _: () = assert!(JMEET_MAX_REQUESTS as usize == rust::MAX_REQUESTS);
+// As the comment of the options says.
+const _: () = assert!(crate::meeting::options::MAX_OPTION_BYTES == 16384);
 
 /// Handles of objects that end with the client.
 #[derive(Default)]
@@ -144,7 +151,6 @@ pub(super) struct Client {
     /// `None` before it is made and after it is freed.
     rust: RwLock<Option<rust::Client>>,
     queue: Queue,
-    user_value: u64,
     handle: OnceLock<usize>,
     /// Handle of the main room, once joined.
     room: OnceLock<usize>,
@@ -167,11 +173,10 @@ impl Object for Client {
 
 impl Client {
     /// A client with a handle, but without a driver yet.
-    fn unmade(queue: &Queue, user_value: u64, runtime: Option<Arc<Threads>>) -> Result<Arc<Client>, Error> {
+    fn unmade(queue: &Queue, runtime: Option<Arc<Threads>>) -> Result<Arc<Client>, Error> {
         let c = Arc::new(Client {
             rust: RwLock::new(None),
             queue: queue.clone(),
-            user_value,
             handle: OnceLock::new(),
             room: OnceLock::new(),
             runtime,
@@ -187,16 +192,12 @@ impl Client {
 
     /// For tests and benches: its events are pushed by hand.
     #[cfg(any(test, feature = "testkit"))]
-    pub fn without_driver(queue: &Queue, user_value: u64) -> usize {
-        Client::unmade(queue, user_value, None).map_or(0, |c| c.handle())
+    pub fn without_driver(queue: &Queue) -> usize {
+        Client::unmade(queue, None).map_or(0, |c| c.handle())
     }
 
     pub fn handle(&self) -> usize {
         self.handle.get().copied().unwrap_or(0)
-    }
-
-    pub fn user_value(&self) -> u64 {
-        self.user_value
     }
 
     /// The room's handle, NULL before join.
@@ -216,7 +217,7 @@ impl Client {
     /// After a defect: CLOSED with the error, and nothing more of this client.
     pub fn fail(&self, error: Error) {
         if let Ok(c) = self.rust() {
-            let kind = EventKind::Closed(Some(error));
+            let kind = EventKind::Closed(Some(error.into()));
             self.queue.push(c.id(), c.user_value(), Event { tag: 0, conference: None, kind });
             // The queue drops the second CLOSED; what else fails, fails unheard.
             let _ = c.close(Duration::ZERO);
@@ -233,7 +234,7 @@ impl Client {
         if let Some(c) = rust {
             // Drops its undelivered events and waits for the callback that looks at one.
             c.free();
-            log::write(log::Level::Info, "client", || format!("client {} is freed", c.id()));
+            log::write(log::Level::Info, "client", || format!("client {:x} is freed", c.id()));
         }
         // Handles that somebody else freed in between answer an error to `remove`: all the same.
         let Owned { writers, readers } = std::mem::take(&mut *self.owned.lock());
@@ -299,6 +300,10 @@ impl Client {
             return None;
         }
         Some(handle)
+    }
+
+    pub fn participant_or_null(self: &Arc<Self>, key: Option<ParticipantKey>) -> *mut jmeet_participant {
+        key.and_then(|key| self.participant(key)).unwrap_or(std::ptr::null_mut())
     }
 
     /// The handle of a participant whose lifecycle event is in the program's hands. NULL when no handle is left or the client was freed.
@@ -411,7 +416,7 @@ unsafe fn read_options(o: &jmeet_client_options) -> Result<ClientOptions, Error>
             measure_round_trips: truth(o.measure_round_trips),
             video_codecs: codecs(&optional(o.video_codecs)?)?,
             allow_loopback: truth(o.allow_loopback),
-            user_value: 0,
+            user_value: o.user_value,
         })
     }
 }
@@ -426,19 +431,14 @@ fn codecs(list: &str) -> Result<Vec<Codec>, Error> {
     names.map(|n| Codec::from_rtp_name(n).ok_or_else(|| unknown(n))).collect()
 }
 
-fn new(
-    queue: &Events,
-    o: ClientOptions,
-    user_value: u64,
-    threads: Option<Arc<Threads>>,
-) -> Result<*mut jmeet_client, Error> {
-    let c = Client::unmade(queue.queue(), user_value, threads.clone())?;
+fn new(queue: &Events, o: ClientOptions, threads: Option<Arc<Threads>>) -> Result<*mut jmeet_client, Error> {
+    let c = Client::unmade(queue.queue(), threads.clone())?;
     let handle = pointer::<Client>(c.handle());
-    // The driver gives this back with every event: from it the event finds its client.
-    let o = ClientOptions { user_value: handle.addr() as u64, ..o };
-    match rust::Client::new(threads.as_ref().map(|t| t.runtime()), queue.queue(), o) {
+    // The driver gives this with every event: from it the event finds its client.
+    let id = handle.addr() as u64;
+    match rust::Client::with_id(threads.as_ref().map(|t| t.runtime()), queue.queue(), o, id) {
         Ok(made) => {
-            log::write(log::Level::Info, "client", || format!("client {} is made", made.id()));
+            log::write(log::Level::Info, "client", || format!("client {id:x} is made"));
             *c.rust.write() = Some(made);
             if let Some(t) = threads {
                 t.adopt(handle.addr());
@@ -475,7 +475,7 @@ pub unsafe extern "C" fn jmeet_client_new(
         let o = self::options(options)?;
         let queue = get::<Events>(queue)?;
         let threads = if o.runtime.is_null() { None } else { Some(get::<Threads>(o.runtime)?) };
-        out(client, new(&queue, read_options(&o)?, o.user_value, threads)?)
+        out(client, new(&queue, read_options(&o)?, threads)?)
     })
 }
 
@@ -577,22 +577,21 @@ pub unsafe extern "C" fn jmeet_client_get_stats(
                 oversized_frames: s.oversized_frames,
                 stray_answers: s.stray_answers,
                 unhandled_stanzas: s.unhandled_stanzas,
+                late_packets: s.late_packets,
+                unclaimed_packets: s.unclaimed_packets,
             },
         )
     })
 }
 
-/// Leaves the room, closes the connection and waits at most `timeout_ms` until CLOSED is in the queue; with 0 it returns at once.
-/// Negative counts as 0. Either way CLOSED is delivered, once. Closing again is fine. Blocks up to the timeout; any thread, also
-/// inside a callback.
+/// Leaves the room, closes the connection and waits at most `timeout_ms` until CLOSED is in the queue: 0: not at all, `JMEET_FOREVER`: as long
+/// as it takes, which is some seconds where the server does not answer. Either way CLOSED is delivered, once. Closing again is fine. Blocks
+/// up to the timeout; any thread, also inside a callback.
 ///
 /// Errors: `JMEET_ERR_TIMEOUT`: it goes on closing and CLOSED follows. `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn jmeet_client_close(client: *mut jmeet_client, timeout_ms: i32) -> jmeet_status {
-    entry!({
-        let ms = u64::try_from(timeout_ms).unwrap_or(0);
-        self::client(client)?.rust()?.close(Duration::from_millis(ms))
-    })
+    entry!({ self::client(client)?.rust()?.close(timeout(timeout_ms).unwrap_or(FOR_EVER)) })
 }
 
 /// Frees a client with its room, participants, tracks, writers and readers; their handles are invalid from now on, and a reader

@@ -8,7 +8,7 @@ use super::handle::{Object, Table, get, make};
 use super::participant::{People, jmeet_participant, jmeet_participant_list};
 use super::reader::{Reading, jmeet_reader, jmeet_reader_options};
 use super::status::jmeet_status;
-use super::track::{Source, Sources, gone, jmeet_track, jmeet_track_list, jmeet_track_options};
+use super::track::{Source, Sources, jmeet_track, jmeet_track_list, jmeet_track_options, no_such_track};
 use crate::client as rust;
 use crate::error::{Code, Error, Stage};
 use crate::meeting::event::{ParticipantKey, TrackKey};
@@ -19,7 +19,7 @@ use std::sync::Arc;
 ///
 /// Functions: `jmeet_conference_send_message`, `_send_private_message`, `_set_display_name`, `_leave`, `_room_jid`, `_endpoint_id`,
 /// `_list_participants`, `_find_participant`, `_find_participant_by_key`, `_list_tracks`, `_find_track`, `_find_track_by_key`, `_send_track`,
-/// `_reader_new`.
+/// `_reader_new`, `_set_receive`, `_send_endpoint_message`, `_get_speaking`, `_list_speakers`, `_stats_new`.
 pub struct jmeet_conference {
     _opaque: [u8; 0],
 }
@@ -52,10 +52,14 @@ pub(super) fn room(handle: *const jmeet_conference) -> Result<(Arc<Room>, rust::
     Ok((r, conference))
 }
 
+/// Longest text of a chat message, in bytes.
+pub const JMEET_MAX_MESSAGE_BYTES: u32 = 65536;
+const _: () = assert!(JMEET_MAX_MESSAGE_BYTES as usize == rust::MAX_MESSAGE_BYTES);
+
 /// Says something to everybody. Returns at once; with a `tag` a REQUEST_DONE comes when the room has taken it, or why not. Our own
 /// words are no MESSAGE event. Any thread.
 ///
-/// Errors: `JMEET_ERR_STATE`: not in the room. `JMEET_ERR_TOO_LARGE`, `JMEET_ERR_INVALID_ARGUMENT` (empty), `JMEET_ERR_INVALID_UTF8`,
+/// Errors: `JMEET_ERR_STATE`: not in the room. `JMEET_ERR_TOO_LARGE` (`JMEET_MAX_MESSAGE_BYTES`), `JMEET_ERR_INVALID_ARGUMENT` (empty), `JMEET_ERR_INVALID_UTF8`,
 /// `JMEET_ERR_BUSY` (`JMEET_MAX_REQUESTS`), `JMEET_ERR_CLOSED`, `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`. A call that fails makes no event.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn jmeet_conference_send_message(
@@ -83,7 +87,7 @@ pub unsafe extern "C" fn jmeet_conference_send_private_message(
     })
 }
 
-/// Changes the name that others see; empty removes it. Returns at once; any thread.
+/// Changes the name that others see; empty removes it. Returns at once; with a `tag` a REQUEST_DONE comes when it is on its way. Any thread.
 ///
 /// Errors: `JMEET_ERR_TOO_LARGE` (512 bytes), `JMEET_ERR_INVALID_UTF8`, `JMEET_ERR_BUSY`, `JMEET_ERR_CLOSED`, `JMEET_ERR_NULL`,
 /// `JMEET_ERR_INVALID_HANDLE`.
@@ -97,7 +101,8 @@ pub unsafe extern "C" fn jmeet_conference_set_display_name(
     entry!(error; { self::room(room)?.1.set_display_name(self::text(name)?, tag) })
 }
 
-/// Leaves the room and closes the connection. Returns at once; CLOSED follows. Any thread.
+/// Leaves the room and closes the connection. Returns at once; with a `tag` a REQUEST_DONE comes when we have left, and CLOSED follows in any
+/// case. Any thread.
 ///
 /// Errors: `JMEET_ERR_CLOSED`, `JMEET_ERR_BUSY`, `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
 #[unsafe(no_mangle)]
@@ -204,7 +209,7 @@ pub unsafe extern "C" fn jmeet_conference_list_tracks(
 
 /// The track with a source name, which may be ahead of the queue. Borrowed. Any thread; does not block.
 ///
-/// Errors: `JMEET_ERR_GONE`: there is none. `JMEET_ERR_INVALID_UTF8`, `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
+/// Errors: `JMEET_ERR_NO_SUCH_TRACK`: there is none, or not any more. `JMEET_ERR_INVALID_UTF8`, `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn jmeet_conference_find_track(
     room: *const jmeet_conference,
@@ -216,13 +221,13 @@ pub unsafe extern "C" fn jmeet_conference_find_track(
         let (r, conference) = self::room(room)?;
         let name = text(source_name)?;
         let found = conference.tracks().into_iter().find(|t| t.source_name == name);
-        out(track, found.and_then(|t| r.client.track(t.key)).ok_or_else(gone)?)
+        out(track, found.and_then(|t| r.client.track(t.key)).ok_or_else(no_such_track)?)
     })
 }
 
 /// The track with a key, as frames and infos carry it. Borrowed. Any thread; does not block.
 ///
-/// Errors: `JMEET_ERR_GONE`: there is none. `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
+/// Errors: `JMEET_ERR_NO_SUCH_TRACK`: there is none, or not any more. `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn jmeet_conference_find_track_by_key(
     room: *const jmeet_conference,
@@ -231,17 +236,19 @@ pub unsafe extern "C" fn jmeet_conference_find_track_by_key(
 ) -> jmeet_status {
     entry!({
         required(track)?;
-        out(track, self::room(room)?.0.client.track(TrackKey(key)).ok_or_else(gone)?)
+        out(track, self::room(room)?.0.client.track(TrackKey(key)).ok_or_else(no_such_track)?)
     })
 }
 
 /// Adds a local track: a microphone, camera or screen that others see. Frames go through a writer made from it
 /// (`jmeet_writer_new`). Allowed as soon as join was called; then it is part of the first offer. The track is borrowed: it ends with
-/// `jmeet_track_remove` or the client. With a `tag` a REQUEST_DONE comes when it is taken down:
-/// told to the room at once, or with the join before it. `options` names at least the codec. Any thread; does not block.
+/// `jmeet_track_remove` or the client. With a `tag` a REQUEST_DONE comes at once when it was taken: the room is told then, or with the join where
+/// that is not done. TRACK_ADDED follows when the room is told. `options` names at least `media` or `codec`. A codec that the other side does not
+/// take, or that is not in `jmeet_client_options.video_codecs`, is no error: CODEC_WANTED names another one at once. Any thread; does not block.
 ///
-/// Errors: `JMEET_ERR_INVALID_ARGUMENT`: media, codec and video type do not fit. `JMEET_ERR_BUSY`, `JMEET_ERR_CLOSED`, `JMEET_ERR_NULL`,
-/// `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_UNSUPPORTED`.
+/// Errors: `JMEET_ERR_INVALID_ARGUMENT`: media, codec and video type do not fit. `JMEET_ERR_NOT_BUILT`: the library has no media.
+/// `JMEET_ERR_BUSY`, `JMEET_ERR_CLOSED`, `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_UNSUPPORTED`. REQUEST_DONE:
+/// `JMEET_ERR_RESOURCES`: there are 16 tracks of ours. `JMEET_ERR_CLOSED`, `JMEET_ERR_CANCELLED`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn jmeet_conference_send_track(
     room: *mut jmeet_conference,
@@ -261,11 +268,12 @@ pub unsafe extern "C" fn jmeet_conference_send_track(
     })
 }
 
-/// Makes a reader of everybody but ourselves: one thread hears the whole room. What is read is what is asked for: without
-/// readers nobody sends us media. `options` may be NULL. The reader is the caller's, freed with `jmeet_reader_free`. Any thread; does
+/// Makes a reader of everybody but ourselves: one thread hears the whole room. What is read is what is asked for: without readers of video
+/// the bridge sends us none (audio it sends always, and without readers it is dropped here). `options` may be NULL. The reader is the caller's, freed with `jmeet_reader_free`. Any thread; does
 /// not block.
 ///
-/// Errors: `JMEET_ERR_INVALID_ARGUMENT`, `JMEET_ERR_CLOSED`, `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_UNSUPPORTED`.
+/// Errors: `JMEET_ERR_INVALID_ARGUMENT`: an option. `JMEET_ERR_NOT_BUILT`: the library has no media. `JMEET_ERR_CLOSED`, `JMEET_ERR_NULL`,
+/// `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_UNSUPPORTED`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn jmeet_conference_reader_new(
     room: *mut jmeet_conference,

@@ -12,7 +12,7 @@ use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 /// `entry!({ … Ok(()) })` answers a status; `entry!(error; { … })` gives the caller a `jmeet_error` too; `entry!(or default; { … Ok(value) })`
 /// answers a value. The body may do what an `unsafe fn` may: the header states what the caller promises.
@@ -29,22 +29,31 @@ macro_rules! entry {
 }
 pub(super) use entry;
 
-static FORKED: AtomicBool = AtomicBool::new(false);
+/// What each call asks first: whether the library is set up, and not in a forked child.
+static PHASE: AtomicU8 = AtomicU8::new(NEW);
+const NEW: u8 = 0;
+const READY: u8 = 1;
+const FORKED: u8 = 2;
+
+/// The calls that this thread is in. Together, for in a shared library finding one costs a call.
+struct Calls {
+    /// How deep inside entry points: a panic here is ours and goes to the log, not to stderr.
+    inside: Cell<u32>,
+    /// Handle of the client that the running call is about; 0: none.
+    client: Cell<usize>,
+}
 
 thread_local! {
-    /// Inside an entry point: a panic here is ours and goes to the log, not to stderr.
-    static INSIDE: Cell<u32> = const { Cell::new(0) };
-    /// Handle of the client that the running call is about; 0: none.
-    static CLIENT: Cell<usize> = const { Cell::new(0) };
+    static CALLS: Calls = const { Calls { inside: Cell::new(0), client: Cell::new(0) } };
 }
 
 /// The running call is about this client.
 pub(super) fn about(client: usize) {
-    CLIENT.set(client);
+    CALLS.with(|c| c.client.set(client));
 }
 
 extern "C" fn in_child() {
-    FORKED.store(true, Ordering::Relaxed);
+    PHASE.store(FORKED, Ordering::Relaxed);
 }
 
 fn start() {
@@ -58,7 +67,9 @@ fn start() {
         }
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            if INSIDE.get() > 0 || std::thread::current().name().is_some_and(|n| n.starts_with("jmeet-")) {
+            if CALLS.with(|c| c.inside.get()) > 0
+                || std::thread::current().name().is_some_and(|n| n.starts_with("jmeet-"))
+            {
                 // The text of a panic may hold anything: its place is enough to find it.
                 let place = info.location().map(ToString::to_string).unwrap_or_default();
                 log::write(log::Level::Error, "panic", || format!("a defect was caught at {place}"));
@@ -66,27 +77,43 @@ fn start() {
                 before(info);
             }
         }));
+        // Forked meanwhile: so it stays.
+        let _ = PHASE.compare_exchange(NEW, READY, Ordering::Release, Ordering::Relaxed);
     });
 }
 
-fn forked() -> bool {
-    FORKED.load(Ordering::Relaxed)
-}
-
-/// Runs a body inside the boundary.
-fn guarded<T>(body: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+/// The first call, or one that is refused.
+#[cold]
+fn not_ready() -> Result<(), Error> {
     if forked() {
         return Err(Error::new(Code::Forked, Stage::None, "nothing works in a forked child"));
     }
     start();
-    INSIDE.set(INSIDE.get() + 1);
-    let outer = CLIENT.replace(0);
-    let result = catch_unwind(AssertUnwindSafe(body));
-    let client = CLIENT.replace(outer);
-    INSIDE.set(INSIDE.get() - 1);
+    Ok(())
+}
+
+fn forked() -> bool {
+    PHASE.load(Ordering::Relaxed) == FORKED
+}
+
+/// Runs a body inside the boundary.
+#[inline]
+fn guarded<T>(body: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    if PHASE.load(Ordering::Acquire) != READY {
+        not_ready()?;
+    }
+    let (result, client) = CALLS.with(|c| {
+        c.inside.set(c.inside.get() + 1);
+        let outer = c.client.replace(0);
+        let result = catch_unwind(AssertUnwindSafe(body));
+        let client = c.client.replace(outer);
+        c.inside.set(c.inside.get() - 1);
+        (result, client)
+    });
     result.unwrap_or_else(|payload| Err(defect(payload, client)))
 }
 
+#[cold]
 fn defect(payload: Box<dyn Any + Send>, client: usize) -> Error {
     // Dropping a payload can panic again; forgetting it leaks a few bytes once per defect.
     std::mem::forget(payload);
@@ -103,20 +130,25 @@ fn defect(payload: Box<dyn Any + Send>, client: usize) -> Error {
 }
 
 /// For functions that answer a status.
+#[inline]
 pub(super) fn status(error: *mut *mut error::jmeet_error, body: impl FnOnce() -> Result<(), Error>) -> jmeet_status {
     match guarded(body) {
         Ok(()) => jmeet_status::JMEET_OK,
-        Err(e) => {
-            let code = jmeet_status::from(e.code);
-            if !forked() {
-                error::give(error, e);
-            }
-            code
-        }
+        Err(e) => failed(error, e),
     }
 }
 
+#[cold]
+fn failed(error: *mut *mut error::jmeet_error, e: Error) -> jmeet_status {
+    let code = jmeet_status::from(e.code);
+    if !forked() {
+        error::give(error, e);
+    }
+    code
+}
+
 /// For functions that answer a value.
+#[inline]
 pub(super) fn value<T>(default: T, body: impl FnOnce() -> Result<T, Error>) -> T {
     guarded(body).unwrap_or(default)
 }

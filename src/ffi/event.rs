@@ -1,17 +1,22 @@
 //! `jmeet_event`: one thing that happened, opaque; what it carries is in `event_info.rs`, one accessor per type.
 
-use super::args::{Texts, fill, writable};
+use super::args::{Texts, fill, required, writable};
 use super::client::{Client, jmeet_client};
 use super::conference::jmeet_conference;
 use super::entry::entry;
 use super::error::{info, jmeet_error_info, no_error};
-use super::handle::{Held, Object as _, Own, Table, pointer};
-use super::status::{jmeet_event_kind, jmeet_status};
+use super::event_kind::jmeet_event_kind;
+use super::handle::{Held, NO_SLOT, Own, Table, get, pointer};
+use super::participant::jmeet_participant;
+use super::slot::{Mark, Owner};
+use super::status::jmeet_status;
+use super::track::jmeet_track;
 use crate::client::QueuedEvent;
 use crate::error::{Code, Error, Stage};
-use crate::meeting::event::{Event, EventKind};
+use crate::meeting::event::{Event, EventKind, ParticipantKey, TrackKey};
+use std::cell::Cell;
+use std::ptr::null_mut;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Something that happened to a client. Everything that an event says, strings included, lives until it is freed.
 ///
@@ -24,84 +29,107 @@ pub struct jmeet_event {
     _opaque: [u8; 0],
 }
 
-/// References, in one number: the program's, and above them one bit for an event that a callback is looking at.
-const LENT: u32 = 1 << 31;
+/// A free slot of the table of events: the thread that takes events and frees them needs no more, and no lock.
+struct Spare(Cell<u32>);
+
+impl Drop for Spare {
+    fn drop(&mut self) {
+        if self.0.get() != NO_SLOT {
+            Delivered::table().recycle(self.0.get());
+        }
+    }
+}
+
+thread_local! {
+    static SPARE: Spare = const { Spare(Cell::new(NO_SLOT)) };
+}
 
 pub(super) struct Delivered {
-    pub client: Arc<Client>,
-    pub event: Box<Event>,
+    /// Handle of its client, which may be freed before it: looked up where an accessor needs it, so that an event costs no share.
+    client: usize,
+    user_value: u64,
+    pub event: Event,
     pub texts: Texts,
-    references: AtomicU32,
 }
 
 impl Delivered {
-    /// Events are never shared, only looked at under their handle: they live in its slot.
+    /// Events are never shared, only looked at under their handle: they live in its slot. Its mark is their type, and the number that some
+    /// of them are.
     fn table() -> &'static Table<Delivered, Own<Delivered>> {
-        static TABLE: Table<Delivered, Own<Delivered>> = Table::wrapping(3);
+        static TABLE: Table<Delivered, Own<Delivered>> =
+            Table::with_spare(3, |slot| SPARE.try_with(|s| s.0.replace(slot)).unwrap_or(slot));
         &TABLE
     }
 
-    fn with(queued: QueuedEvent, references: u32) -> Result<*mut jmeet_event, Error> {
+    fn with(queued: QueuedEvent, owner: Owner) -> Result<*mut jmeet_event, Error> {
+        let QueuedEvent { client, user_value, event } = queued;
+        let mark = Mark { kind: kind(&event) as u32, number: number(&event) };
         // The driver knows a client of C by its handle.
-        let client = Client::table().get(queued.user_value as usize)?;
-        let (event, texts, references) = (queued.event, Texts::default(), AtomicU32::new(references));
-        let handle = Delivered::table().insert(Own(Delivered { client, event, texts, references }))?;
+        let delivered = Delivered { client: client as usize, user_value, event, texts: Texts::default() };
+        let handle = Delivered::table().insert_for(owner, Own(delivered), mark)?;
         Ok(std::ptr::without_provenance_mut(handle))
     }
 
     /// An event of the program's own.
     pub fn hand_over(queued: QueuedEvent) -> Result<*mut jmeet_event, Error> {
-        Delivered::with(queued, 1)
+        Delivered::with(queued, Owner::Program)
     }
 
     /// An event for the time of a callback.
     pub fn lend(queued: QueuedEvent) -> Result<*mut jmeet_event, Error> {
-        Delivered::with(queued, LENT)
+        Delivered::with(queued, Owner::Callback)
     }
 
     /// The callback has returned.
     pub fn take_back(handle: *mut jmeet_event) {
-        // Gone already if the program freed more than it had.
-        let _ = end(handle, |n| Ok(n & !LENT));
+        // It was lent until now, whatever the program freed.
+        let _ = Delivered::table().release(handle.addr(), Owner::Callback);
+    }
+
+    /// Its client, unless that was freed.
+    pub fn client(&self) -> Option<Arc<Client>> {
+        get::<Client>(pointer::<Client>(self.client)).ok()
+    }
+
+    /// The handle of a participant that it names; NULL for nobody, once they have left, and when the client was freed.
+    pub fn participant(&self, key: Option<ParticipantKey>) -> *mut jmeet_participant {
+        // Most events name nobody: they need no look-up.
+        key.and_then(|_| self.client()).map_or(null_mut(), |c| c.participant_or_null(key))
+    }
+
+    /// The handle of a track that it names; NULL once it is removed or the client was freed.
+    pub fn track(&self, key: TrackKey) -> *mut jmeet_track {
+        self.client().map_or(null_mut(), |c| c.track_or_null(key))
     }
 
     /// The error that it carries, if it is of a type that can.
     fn error(&self) -> Option<&Error> {
         match &self.event.kind {
-            EventKind::RequestDone(e) | EventKind::Closed(e) => e.as_ref(),
+            EventKind::RequestDone(e) | EventKind::Closed(e) => e.as_deref(),
             _ => None,
         }
     }
 }
 
+impl Drop for Delivered {
+    /// The removal of an object ends its handle with it (design §5.1).
+    fn drop(&mut self) {
+        match &self.event.kind {
+            EventKind::ParticipantLeft(l) => {
+                self.client().into_iter().for_each(|c| c.release_participant(l.participant.key))
+            }
+            EventKind::TrackRemoved(t) => self.client().into_iter().for_each(|c| c.release_track(t.key)),
+            _ => {}
+        }
+    }
+}
+
 /// Checks a handle of an event that C gave us.
-fn hold(event: *const jmeet_event) -> Result<Held<Delivered>, Error> {
+fn hold(event: *const jmeet_event) -> Result<Held<'static, Delivered, Own<Delivered>>, Error> {
     if event.is_null() {
         return Err(super::args::null());
     }
     Delivered::table().hold(event.addr())
-}
-
-/// Gives references back, and ends the event with the last.
-fn end(handle: *mut jmeet_event, rest: impl FnOnce(u32) -> Result<u32, Error>) -> Result<(), Error> {
-    if handle.is_null() {
-        return Err(super::args::null());
-    }
-    let ended = Delivered::table().remove_if(handle.addr(), |e| {
-        // Nobody else looks at it: `remove_if`.
-        let rest = rest(e.references.load(Ordering::Acquire))?;
-        e.references.store(rest, Ordering::Release);
-        Ok(rest == 0)
-    })?;
-    if let Some(e) = ended {
-        // The removal of an object ends its handle with it (design §5.1).
-        match &e.event.kind {
-            EventKind::ParticipantLeft(l) => e.client.release_participant(l.participant.key),
-            EventKind::TrackRemoved(t) => e.client.release_track(t.key),
-            _ => {}
-        }
-    }
-    Ok(())
 }
 
 fn kind(event: &Event) -> jmeet_event_kind {
@@ -131,6 +159,7 @@ fn kind(event: &Event) -> jmeet_event_kind {
         EventKind::ParticipantStats(_) => JMEET_EVENT_PARTICIPANT_STATS,
         EventKind::LocalStats(_) => JMEET_EVENT_LOCAL_STATS,
         EventKind::StartMuted { .. } => JMEET_EVENT_START_MUTED,
+        EventKind::MutedBy(_) => JMEET_EVENT_MUTED_BY,
         EventKind::RestartRefused { .. } => JMEET_EVENT_RESTART_REFUSED,
         EventKind::TrackStreaming { .. } => JMEET_EVENT_TRACK_STREAMING,
         EventKind::Connectivity(_) => JMEET_EVENT_CONNECTIVITY,
@@ -147,31 +176,45 @@ fn kind(event: &Event) -> jmeet_event_kind {
     }
 }
 
+/// Of the events that are no more than a number, that.
+fn number(event: &Event) -> u64 {
+    match &event.kind {
+        EventKind::State(state) => *state as u64,
+        EventKind::Role(role) => *role as u64,
+        EventKind::Focus(yes) | EventKind::BridgeAvailable(yes) => u64::from(*yes),
+        EventKind::BridgeChannel(state) => *state as u64,
+        EventKind::Bandwidth { bits_per_second } | EventKind::Downlink { bits_per_second } => *bits_per_second,
+        EventKind::Overrun { dropped } => *dropped,
+        _ => 0,
+    }
+}
+
 /// Its `jmeet_event_kind`; `JMEET_EVENT_NONE` if `event` is none. Skip what you do not know.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn jmeet_event_type(event: *const jmeet_event) -> u32 {
-    entry!(or jmeet_event_kind::JMEET_EVENT_NONE as u32; { Ok(kind(&hold(event)?.event) as u32) })
+    entry!(or jmeet_event_kind::JMEET_EVENT_NONE as u32; { Ok(Delivered::table().mark(event.addr())?.kind) })
 }
 
 /// Whose event it is; NULL if `event` is none. Not the caller's to free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn jmeet_event_client(event: *const jmeet_event) -> *mut jmeet_client {
-    entry!(or std::ptr::null_mut(); { Ok(pointer::<Client>(hold(event)?.client.handle())) })
+    entry!(or null_mut(); { Ok(pointer::<Client>(hold(event)?.client)) })
 }
 
-/// The room that it is about, as `jmeet_client_join` gave it; NULL if it is about none. Not the caller's to free.
+/// The room that it is about, as `jmeet_client_join` gave it; NULL if it is about none, or once the client is freed. Not the caller's to free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn jmeet_event_conference(event: *const jmeet_event) -> *mut jmeet_conference {
-    entry!(or std::ptr::null_mut(); {
+    entry!(or null_mut(); {
         let e = hold(event)?;
-        Ok(if e.event.conference.is_some() { e.client.room() } else { std::ptr::null_mut() })
+        let about = e.event.conference.and_then(|_| e.client());
+        Ok(about.map_or(null_mut(), |c| c.room()))
     })
 }
 
 /// The `user_value` that its client was made with; 0 if `event` is none.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn jmeet_event_user_value(event: *const jmeet_event) -> u64 {
-    entry!(or 0; { Ok(hold(event)?.client.user_value()) })
+    entry!(or 0; { Ok(hold(event)?.user_value) })
 }
 
 /// The tag of the call that a REQUEST_DONE completes; 0 for every other event.
@@ -201,12 +244,12 @@ pub unsafe extern "C" fn jmeet_event_error(event: *const jmeet_event, info: *mut
 
 /// Keeps an event: it needs one more `jmeet_event_free`. In a callback the way to keep the event after returning.
 ///
-/// Errors: `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
+/// Errors: `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_RESOURCES`: more than half a million references to one event.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn jmeet_event_retain(event: *mut jmeet_event) -> jmeet_status {
     entry!({
-        hold(event)?.references.fetch_add(1, Ordering::AcqRel);
-        Ok(())
+        required(event)?;
+        Delivered::table().retain(event.addr())
     })
 }
 
@@ -221,12 +264,7 @@ pub unsafe extern "C" fn jmeet_event_free(event: *mut jmeet_event) -> jmeet_stat
         if event.is_null() {
             return Ok(());
         }
-        end(event, |n| {
-            let owned = n & !LENT > 0;
-            owned
-                .then(|| n - 1)
-                .ok_or_else(|| Error::new(Code::State, Stage::None, "the event belongs to the callback"))
-        })
+        Delivered::table().release(event.addr(), Owner::Program)
     })
 }
 
@@ -234,13 +272,27 @@ pub unsafe extern "C" fn jmeet_event_free(event: *mut jmeet_event) -> jmeet_stat
 pub(super) unsafe fn asked<T: super::args::Struct>(
     event: *const jmeet_event,
     info: *mut T,
-) -> Result<Held<Delivered>, Error> {
+) -> Result<Held<'static, Delivered, Own<Delivered>>, Error> {
     // SAFETY: the caller's promise about `info`.
     unsafe { writable(info)? };
     hold(event)
 }
 
+/// The same for an event of this type that is no more than a number: nobody holds it for that.
+pub(super) unsafe fn asked_number<T: super::args::Struct>(
+    event: *const jmeet_event,
+    info: *mut T,
+    kind: jmeet_event_kind,
+) -> Result<u64, Error> {
+    // SAFETY: the caller's promise about `info`.
+    unsafe { writable(info)? };
+    required(event)?;
+    let mark = Delivered::table().mark(event.addr())?;
+    if mark.kind == kind as u32 { Ok(mark.number) } else { Err(wrong_event()) }
+}
+
 /// The answer to a question about another type of event.
+#[cold]
 pub(super) fn wrong_event() -> Error {
     Error::new(Code::WrongEvent, Stage::None, String::new())
 }

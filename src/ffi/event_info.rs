@@ -2,7 +2,8 @@
 
 use super::args::{Struct, fill, init, jmeet_str};
 use super::entry::entry;
-use super::event::{asked, jmeet_event, wrong_event};
+use super::event::{asked, asked_number, jmeet_event, wrong_event};
+use super::event_kind::jmeet_event_kind;
 use super::participant::{self, jmeet_participant, jmeet_participant_info};
 use super::status::jmeet_status;
 use super::track::{self, jmeet_track, jmeet_track_info};
@@ -146,7 +147,7 @@ pub struct jmeet_media_info {
     pub text: jmeet_str,
     /// A `jmeet_media_path`.
     pub path: u32,
-    /// 0.
+    /// Must not be read; 0.
     pub reserved: u32,
 }
 
@@ -155,7 +156,7 @@ pub struct jmeet_media_info {
 #[derive(Clone, Copy)]
 pub struct jmeet_key_frame_wanted_info {
     pub struct_size: u32,
-    /// Which encoding; 0 unless several are sent.
+    /// Which encoding, as in `jmeet_outgoing_frame.encoding`.
     pub encoding: u32,
     /// The local track; NULL once it is removed.
     pub track: *mut jmeet_track,
@@ -166,13 +167,14 @@ pub struct jmeet_key_frame_wanted_info {
 #[derive(Clone, Copy)]
 pub struct jmeet_target_bitrate_info {
     pub struct_size: u32,
-    /// Which encoding; 0 unless several are sent.
+    /// Which encoding, as in `jmeet_outgoing_frame.encoding`.
     pub encoding: u32,
     /// The local track; NULL once it is removed.
     pub track: *mut jmeet_track,
-    /// 0: send nothing of this encoding, for nobody wants it or the path does not carry it; writes answer `JMEET_ERR_NOT_READY`.
+    /// 0: send nothing of this encoding, for it is muted, nobody wants it or the path does not carry it; writes answer `JMEET_ERR_NOT_READY`
+    /// (`JMEET_ERR_MUTED`). After it the first frame must be a key frame.
     pub bits_per_second: u64,
-    /// Pixels that the picture is to be high, so that nobody gets more than is wanted; 0 with a rate of 0.
+    /// Pixels that the picture is to be high, so that nobody gets more than is wanted; 0 with a rate of 0. Another height needs a key frame.
     pub height: u32,
     /// Must not be read; 0.
     pub reserved: u32,
@@ -202,6 +204,7 @@ pub struct jmeet_bandwidth_info {
     pub struct_size: u32,
     /// Must not be read; 0.
     pub reserved: u32,
+    /// Of all that we send together.
     pub bits_per_second: u64,
 }
 
@@ -233,9 +236,8 @@ pub struct jmeet_overrun_info {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn jmeet_event_state(event: *const jmeet_event, info: *mut jmeet_state_info) -> jmeet_status {
     entry!({
-        let e = asked(event, info)?;
-        let EventKind::State(state) = &e.event.kind else { return Err(wrong_event()) };
-        fill(info, jmeet_state_info { struct_size: 0, state: *state as u32 })
+        let state = asked_number(event, info, jmeet_event_kind::JMEET_EVENT_STATE)?;
+        fill(info, jmeet_state_info { struct_size: 0, state: state as u32 })
     })
 }
 
@@ -264,7 +266,8 @@ pub unsafe extern "C" fn jmeet_event_participant(
             EventKind::ParticipantLeft(l) => (&l.participant, 0, l.reason.as_str()),
             _ => return Err(wrong_event()),
         };
-        fill(info, participant::info(p, changed, e.client.participant_of_event(p), reason, &e.texts).0)
+        let participant = e.client().map_or(std::ptr::null_mut(), |c| c.participant_of_event(p));
+        fill(info, participant::info(p, changed, participant, reason, &e.texts).0)
     })
 }
 
@@ -288,9 +291,8 @@ pub unsafe extern "C" fn jmeet_event_participant_left(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn jmeet_event_role(event: *const jmeet_event, info: *mut jmeet_role_info) -> jmeet_status {
     entry!({
-        let e = asked(event, info)?;
-        let EventKind::Role(role) = &e.event.kind else { return Err(wrong_event()) };
-        fill(info, jmeet_role_info { struct_size: 0, role: *role as u32 })
+        let role = asked_number(event, info, jmeet_event_kind::JMEET_EVENT_ROLE)?;
+        fill(info, jmeet_role_info { struct_size: 0, role: role as u32 })
     })
 }
 
@@ -301,14 +303,14 @@ pub unsafe extern "C" fn jmeet_event_message(event: *const jmeet_event, info: *m
         let e = asked(event, info)?;
         let EventKind::Message(m) = &e.event.kind else { return Err(wrong_event()) };
         let [endpoint_id, display_name, text, id] = e.texts.get([&m.endpoint_id, &m.display_name, &m.text, &m.id]);
-        let who = m.participant.and_then(|key| e.client.participant(key));
+        let participant = e.participant(m.participant);
         fill(
             info,
             jmeet_message_info {
                 struct_size: 0,
                 is_private: m.private,
                 delayed: m.delayed,
-                participant: who.unwrap_or(std::ptr::null_mut()),
+                participant,
                 endpoint_id,
                 display_name,
                 text,
@@ -338,7 +340,8 @@ pub unsafe extern "C" fn jmeet_event_track(event: *const jmeet_event, info: *mut
         let (EventKind::TrackAdded(t) | EventKind::TrackUpdated(t) | EventKind::TrackRemoved(t)) = &e.event.kind else {
             return Err(wrong_event());
         };
-        fill(info, track::info(t, &e.client, e.client.track_of_event(t), &e.texts))
+        let track = e.client().map_or(std::ptr::null_mut(), |c| c.track_of_event(t));
+        fill(info, track::info(t, e.participant(t.participant), track, &e.texts))
     })
 }
 
@@ -346,9 +349,8 @@ pub unsafe extern "C" fn jmeet_event_track(event: *const jmeet_event, info: *mut
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn jmeet_event_focus(event: *const jmeet_event, info: *mut jmeet_focus_info) -> jmeet_status {
     entry!({
-        let e = asked(event, info)?;
-        let EventKind::Focus(present) = &e.event.kind else { return Err(wrong_event()) };
-        fill(info, jmeet_focus_info { struct_size: 0, present: *present })
+        let present = asked_number(event, info, jmeet_event_kind::JMEET_EVENT_FOCUS)?;
+        fill(info, jmeet_focus_info { struct_size: 0, present: present != 0 })
     })
 }
 
@@ -356,9 +358,8 @@ pub unsafe extern "C" fn jmeet_event_focus(event: *const jmeet_event, info: *mut
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn jmeet_event_bridge(event: *const jmeet_event, info: *mut jmeet_bridge_info) -> jmeet_status {
     entry!({
-        let e = asked(event, info)?;
-        let EventKind::BridgeAvailable(available) = &e.event.kind else { return Err(wrong_event()) };
-        fill(info, jmeet_bridge_info { struct_size: 0, available: *available })
+        let available = asked_number(event, info, jmeet_event_kind::JMEET_EVENT_BRIDGE)?;
+        fill(info, jmeet_bridge_info { struct_size: 0, available: available != 0 })
     })
 }
 
@@ -372,9 +373,7 @@ pub unsafe extern "C" fn jmeet_event_media(event: *const jmeet_event, info: *mut
             MediaState::Connecting { endpoint_id } => (1, false, [endpoint_id.as_str(), "", ""]),
             MediaState::Connected { endpoint_id } => (2, false, [endpoint_id.as_str(), "", ""]),
             MediaState::Recovering { endpoint_id } => (4, false, [endpoint_id.as_str(), "", ""]),
-            MediaState::Ended { endpoint_id, reason, text, by_peer } => {
-                (3, *by_peer, [endpoint_id.as_str(), reason, text])
-            }
+            MediaState::Ended(end) => (3, end.by_peer, [end.endpoint_id.as_str(), &end.reason, &end.text]),
         };
         let [endpoint_id, reason, text] = e.texts.get(texts);
         let path = *path as u32;
@@ -391,7 +390,7 @@ pub unsafe extern "C" fn jmeet_event_key_frame_wanted(
     entry!({
         let e = asked(event, info)?;
         let EventKind::KeyFrameWanted { track, encoding } = e.event.kind else { return Err(wrong_event()) };
-        fill(info, jmeet_key_frame_wanted_info { struct_size: 0, encoding, track: e.client.track_or_null(track) })
+        fill(info, jmeet_key_frame_wanted_info { struct_size: 0, encoding, track: e.track(track) })
     })
 }
 
@@ -406,7 +405,7 @@ pub unsafe extern "C" fn jmeet_event_target_bitrate(
         let EventKind::TargetBitrate { track, encoding, bits_per_second, height } = e.event.kind else {
             return Err(wrong_event());
         };
-        let track = e.client.track_or_null(track);
+        let track = e.track(track);
         let told = jmeet_target_bitrate_info { struct_size: 0, encoding, track, bits_per_second, height, reserved: 0 };
         fill(info, told)
     })
@@ -421,7 +420,7 @@ pub unsafe extern "C" fn jmeet_event_codec_wanted(
     entry!({
         let e = asked(event, info)?;
         let EventKind::CodecWanted { track, codec } = e.event.kind else { return Err(wrong_event()) };
-        let track = e.client.track_or_null(track);
+        let track = e.track(track);
         fill(info, jmeet_codec_wanted_info { struct_size: 0, codec: codec as u32, track })
     })
 }
@@ -433,8 +432,7 @@ pub unsafe extern "C" fn jmeet_event_bandwidth(
     info: *mut jmeet_bandwidth_info,
 ) -> jmeet_status {
     entry!({
-        let e = asked(event, info)?;
-        let EventKind::Bandwidth { bits_per_second } = e.event.kind else { return Err(wrong_event()) };
+        let bits_per_second = asked_number(event, info, jmeet_event_kind::JMEET_EVENT_BANDWIDTH)?;
         fill(info, jmeet_bandwidth_info { struct_size: 0, reserved: 0, bits_per_second })
     })
 }
@@ -456,8 +454,7 @@ pub unsafe extern "C" fn jmeet_event_timeline(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn jmeet_event_overrun(event: *const jmeet_event, info: *mut jmeet_overrun_info) -> jmeet_status {
     entry!({
-        let e = asked(event, info)?;
-        let EventKind::Overrun { dropped } = e.event.kind else { return Err(wrong_event()) };
+        let dropped = asked_number(event, info, jmeet_event_kind::JMEET_EVENT_OVERRUN)?;
         fill(info, jmeet_overrun_info { struct_size: 0, reserved: 0, dropped })
     })
 }

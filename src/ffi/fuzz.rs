@@ -1,23 +1,36 @@
 //! Call sequences of the C ABI from bytes: what a C program may do in any order, with good, stale, wrong and invented handles, NULL, odd
-//! struct sizes and bad strings. Run by a seeded mutator on stable (`tests/fuzz_corpus.rs`) and by libFuzzer (`fuzz/`).
+//! struct sizes, bad strings and extreme numbers. Run by a seeded mutator on stable (`tests/fuzz_corpus.rs`) and by libFuzzer (`fuzz/`).
 //!
 //! No call may crash, and each answers a status that the header names for it (read from `include/jmeet.h` itself); a bad argument is
-//! never taken, an out-parameter is written only on success, `destroy` runs once per callback. Clients are sent where nobody listens.
+//! never taken, an out-parameter is written only on success, `destroy` runs once per callback. Clients are sent where nobody listens, or
+//! into a room of the testkit, where they meet each other. Every function of the header is called, which a test counts.
 
+mod clients;
+mod corpus;
+mod figures;
+mod inits;
 mod model;
+mod people;
+mod requests;
 mod run;
+#[cfg(test)]
+mod tests;
 
 use super::args::jmeet_str;
+use super::bridge_info::*;
 use super::bridge_states::*;
+use super::mute::*;
 use super::refusals::*;
 use super::stats::*;
 use super::tones::*;
 use super::{client::*, conference::*, error::*, event::*, event_info::*, frame::*, log::*, participant::*};
 use super::{queue::*, reader::*, runtime::*, status::*, track::*, version::*, writer::*};
-use model::{Kind, Life, Sized, Wrong, check_text, string, url};
+pub use corpus::corpus;
+use model::{Kind, Life, Sized, Wrong, all_called, called, check_text, extreme, string};
 use run::Run;
 use std::ffi::{CStr, c_void};
 use std::ptr::{null, null_mut};
+use std::time::{Duration, Instant};
 
 /// Bytes of one call: which, and seven arguments. All zero is a good call.
 pub const CALL_BYTES: usize = 8;
@@ -25,6 +38,16 @@ pub const CALL_BYTES: usize = 8;
 const MAX_CALLS: usize = 256;
 /// Queues, clients and runtimes alive at once at most: threads cost more than they teach.
 const MAX_ALIVE: usize = 3;
+/// Kinds of calls; the number in the input is taken modulo it.
+const CALLS: u8 = 47;
+/// Milliseconds that one input waits in all for what the network brings.
+const PATIENCE_MS: u64 = 300;
+/// Of `jmeet_client_options`: into the testkit.
+const TO_THE_TESTKIT: u8 = 0x80;
+/// Of a call that takes from a queue or reader: it waits for all that is left of the patience.
+const TO_WAIT: u8 = 0x80;
+/// Events that one step of a program takes at most.
+const MAX_EVENTS: usize = 64;
 
 unsafe extern "C" fn on_wakeup(_: *mut c_void) {}
 
@@ -47,7 +70,7 @@ macro_rules! getters {
     };
 }
 
-const GETTERS: [Getter; 27] = getters!(
+const GETTERS: [Getter; 33] = getters!(
     jmeet_event_error jmeet_error_info,
     jmeet_event_state jmeet_state_info,
     jmeet_event_joined jmeet_joined_info,
@@ -75,60 +98,21 @@ const GETTERS: [Getter; 27] = getters!(
     jmeet_event_bandwidth jmeet_bandwidth_info,
     jmeet_event_timeline jmeet_timeline_info,
     jmeet_event_overrun jmeet_overrun_info,
+    jmeet_event_bridge_channel jmeet_bridge_channel_info,
+    jmeet_event_speaker jmeet_speaker_info,
+    jmeet_event_endpoint_message jmeet_endpoint_message_info,
+    jmeet_event_track_forwarded jmeet_track_forwarded_info,
+    jmeet_event_downlink jmeet_downlink_info,
+    jmeet_event_muted_by jmeet_muted_by_info,
 );
 
 impl Run {
-    fn new_client(&mut self, a: [u8; 7]) {
-        if self.alive(Kind::Client) >= MAX_ALIVE {
-            return;
-        }
-        let mut wrong = Wrong::default();
-        wrong.may_be(&["ERR_OPTIONS", "ERR_TOO_LARGE"]);
-        let queue = wrong.handle(self.pick(Kind::Queue, a[0]));
-        let runtime = (a[1] >= 128).then(|| self.pick(Kind::Runtime, a[1] - 128));
-        let mut options = Sized::new(size_of::<jmeet_client_options>(), a[2], &mut wrong);
-        let o = options.get::<jmeet_client_options>();
-        // SAFETY: room for the struct, every string NUL-terminated or NULL.
-        unsafe {
-            (*o).url = url(a[3]);
-            (*o).room = c"room".as_ptr();
-            (*o).join_timeout_ms = 2000;
-            (*o).user_value = 7;
-            if let Some(r) = runtime.filter(|r| r.key != 0) {
-                wrong.handle(r);
-                (*o).runtime = r.get();
-            }
-            let odd = |wrong: &mut Wrong, required| string(a[5], wrong, required);
-            match a[4] % 16 {
-                0..4 => {}
-                4 => (*o).room = odd(&mut wrong, true),
-                5 => (*o).domain = odd(&mut wrong, false),
-                6 => (*o).muc = odd(&mut wrong, false),
-                7 => (*o).focus = odd(&mut wrong, false),
-                8 => (*o).focus_users = odd(&mut wrong, false),
-                9 => (*o).display_name = odd(&mut wrong, false),
-                10 => (*o).token = odd(&mut wrong, false),
-                11 => ((*o).username, (*o).password) = (c"ada".as_ptr(), odd(&mut wrong, false)),
-                12 => (*o).room_password = odd(&mut wrong, false),
-                13 => (*o).nickname = odd(&mut wrong, false),
-                14 => (*o).extra_ca_pem = odd(&mut wrong, false),
-                _ => ((*o).disable_p2p, (*o).allow_loopback) = (1, 1),
-            }
-        }
-        let parent = runtime.map_or(0, |r| r.key);
-        self.makes("jmeet_client_new", Kind::Client, parent, a[6], wrong, |client, error| {
-            // SAFETY: as above.
-            unsafe { jmeet_client_new(queue.get(), o, client.cast(), error) }
-        });
-    }
-
-    /// Reads all that an event says without a struct.
     fn call(&mut self, n: u8, a: [u8; 7]) {
         let mut wrong = Wrong::default();
         let w = &mut wrong;
         // SAFETY: handles may be anything; pointers are valid or NULL, strings NUL-terminated, structs as long as they say.
         unsafe {
-            match n % 40 {
+            match n % CALLS {
                 0 if self.alive(Kind::Queue) < MAX_ALIVE => {
                     let mut o = Sized::new(size_of::<jmeet_queue_options>(), a[1], w);
                     let o = o.get();
@@ -143,7 +127,7 @@ impl Run {
                 }
                 3 => {
                     let q = w.handle(self.pick(Kind::Queue, a[0]));
-                    let timeout = i32::from(a[1] % 4);
+                    let timeout = if a[1] & TO_WAIT == 0 { i32::from(a[1] % 4) } else { self.patience_ms() };
                     self.makes("jmeet_queue_next", Kind::Event, 0, a[2], wrong, |e, _| {
                         jmeet_queue_next(q.get(), timeout, e.cast())
                     });
@@ -184,7 +168,9 @@ impl Run {
                 12 => {
                     let c = w.handle(self.pick(Kind::Client, a[0]));
                     let mut at = 0;
-                    self.answered("jmeet_client_timeline", jmeet_client_timeline(c.get(), a[1].into(), &raw mut at), w);
+                    let stage = extreme(a[1]) as u32;
+                    self.answered("jmeet_client_timeline", jmeet_client_timeline(c.get(), stage, &raw mut at), w);
+                    called("jmeet_client_state", true);
                     assert!(c.life != Life::Ended || jmeet_client_state(c.get()) == 0);
                     self.fills("jmeet_client_get_stats", size_of::<jmeet_client_stats>(), a[2], wrong, |s| {
                         jmeet_client_get_stats(c.get(), s.cast())
@@ -198,7 +184,7 @@ impl Run {
                 15..=17 => {
                     let r = w.handle(self.pick(Kind::Room, a[0]));
                     let (text, tag) = (string(a[1], w, true), a[2].into());
-                    match n % 40 {
+                    match n % CALLS {
                         15 => self.asks("jmeet_conference_send_message", a[3], &wrong, |e| {
                             jmeet_conference_send_message(r.get(), text, tag, e)
                         }),
@@ -249,7 +235,7 @@ impl Run {
                 22 => {
                     let r = w.handle(self.pick(Kind::Room, a[0]));
                     if a[3] & 2 != 0 {
-                        let key = u64::from(a[1]) << 56;
+                        let key = extreme(a[1]);
                         return self.makes(
                             "jmeet_conference_find_track_by_key",
                             Kind::Track,
@@ -275,6 +261,8 @@ impl Run {
                     w.may_be(&["ERR_INVALID_ARGUMENT"]);
                     let mut options = Sized::new(size_of::<jmeet_track_options>(), a[1], w);
                     let o = options.get::<jmeet_track_options>();
+                    ((*o).encodings, (*o).height) = ((a[5] >> 1).into(), extreme(a[5]) as u32);
+                    (*o).max_frame_rate = extreme(a[6]) as u32;
                     (*o).codec = u32::from(a[2] % 4).wrapping_add(1);
                     ((*o).media, (*o).video_type) = ((a[3] % 4).into(), (a[4] % 4).into());
                     ((*o).muted, (*o).queue_frames) = (u32::from(a[5] & 1), u32::from(a[5]));
@@ -285,7 +273,11 @@ impl Run {
                 }
                 24 => {
                     let by_track = a[1] & 1 != 0;
-                    let from = w.handle(self.pick(if by_track { Kind::Track } else { Kind::Room }, a[0]));
+                    let from = match by_track {
+                        true => self.borrowed(Kind::Track, a[0]),
+                        false => self.pick(Kind::Room, a[0]),
+                    };
+                    let from = w.handle(from);
                     w.may_be(&["ERR_INVALID_ARGUMENT"]);
                     let mut options = Sized::new(size_of::<jmeet_reader_options>(), a[2], w);
                     let o = options.get::<jmeet_reader_options>();
@@ -298,35 +290,34 @@ impl Run {
                         false => jmeet_conference_reader_new(from.get(), o, r.cast(), e),
                     });
                 }
-                25 => {
-                    let p = w.handle(self.pick(Kind::Person, a[0]));
-                    let mut text = jmeet_str { data: null(), size: 0 };
-                    let status = jmeet_participant_endpoint_id(p.get(), &raw mut text);
-                    self.answered("jmeet_participant_endpoint_id", status, w);
-                    assert!(p.life != Life::Ended || jmeet_participant_key(p.get()) == 0);
-                    self.makes("jmeet_participant_list_new", Kind::People, 0, a[1], wrong, |l, _| {
-                        jmeet_participant_list_new(p.get(), l.cast())
-                    });
-                }
+                25 => self.person(a, wrong),
                 26 | 27 => {
-                    let people = n % 40 == 26;
+                    let people = n % CALLS == 26;
                     let l = w.handle(self.pick(if people { Kind::People } else { Kind::Tracks }, a[0]));
-                    let index = usize::MAX >> (a[1] % 65).min(63);
+                    let index = extreme(a[1]) as usize;
                     if people {
-                        assert_eq!(jmeet_participant_list_size(l.get()), 0);
-                        self.fills(
-                            "jmeet_participant_list_get",
-                            size_of::<jmeet_participant_info>(),
-                            a[2],
-                            wrong,
-                            |i| jmeet_participant_list_get(l.get(), index, i.cast()),
-                        );
+                        called("jmeet_participant_list_size", true);
+                        let all = jmeet_participant_list_size(l.get());
+                        assert!(l.life != Life::Ended || all == 0);
+                        let size = size_of::<jmeet_participant_info>();
+                        let read = self.fills("jmeet_participant_list_get", size, a[2], wrong, |i| {
+                            jmeet_participant_list_get(l.get(), index, i.cast())
+                        });
+                        if let Some(mut info) = read {
+                            self.meets((*info.get::<jmeet_participant_info>()).participant);
+                        }
                     } else {
-                        let _ = jmeet_track_list_size(l.get());
+                        called("jmeet_track_list_size", true);
+                        let all = jmeet_track_list_size(l.get());
+                        assert!(l.life != Life::Ended || all == 0);
                         let size = size_of::<jmeet_track_info>();
-                        self.fills("jmeet_track_list_get", size, a[2], wrong, |i| {
+                        let read = self.fills("jmeet_track_list_get", size, a[2], wrong, |i| {
                             jmeet_track_list_get(l.get(), index, i.cast())
                         });
+                        if let Some(mut info) = read {
+                            let track = (*info.get::<jmeet_track_info>()).track;
+                            self.adopt_borrowed(Kind::Track, track.addr());
+                        }
                     }
                 }
                 28 => self.frees(
@@ -336,12 +327,15 @@ impl Run {
                 ),
                 29 => self.frees("jmeet_track_list_free", self.pick(Kind::Tracks, a[0]), jmeet_track_list_free),
                 30 => {
-                    let t = w.handle(self.track(a[0]));
+                    let t = w.handle(self.borrowed(Kind::Track, a[0]));
+                    called("jmeet_track_key", true);
                     assert!(t.life != Life::Ended || jmeet_track_key(t.get()) == 0);
-                    match a[1] % 4 {
-                        0 => self.fills("jmeet_track_get", size_of::<jmeet_track_info>(), a[2], wrong, |i| {
-                            jmeet_track_get(t.get(), i.cast())
-                        }),
+                    match a[1] % 6 {
+                        0 => {
+                            self.fills("jmeet_track_get", size_of::<jmeet_track_info>(), a[2], wrong, |i| {
+                                jmeet_track_get(t.get(), i.cast())
+                            });
+                        }
                         1 => self.asks("jmeet_track_set_muted", a[2], &wrong, |e| {
                             jmeet_track_set_muted(t.get(), a[3].into(), a[4].into(), e)
                         }),
@@ -349,19 +343,33 @@ impl Run {
                             let status = jmeet_track_request_key_frame(t.get());
                             self.answered("jmeet_track_request_key_frame", status, &wrong);
                         }
-                        _ => {
+                        3 => {
                             self.answered("jmeet_track_remove", jmeet_track_remove(t.get()), &wrong);
                         }
+                        4 => {
+                            let size = size_of::<jmeet_track_status>();
+                            w.may_be(&["ERR_INVALID_ARGUMENT"]);
+                            self.fills("jmeet_track_get_status", size, a[2], wrong, |s| {
+                                jmeet_track_get_status(t.get(), s.cast())
+                            });
+                        }
+                        _ => self.tones(t, a, wrong),
                     }
                 }
                 31 => {
-                    let t = w.handle(self.track(a[0]));
+                    let t = w.handle(self.borrowed(Kind::Track, a[0]));
                     let mut options = Sized::new(size_of::<jmeet_writer_options>(), a[1], w);
                     let o = options.get();
                     let parent = self.held.get(&t.key).map_or(0, |h| h.parent);
                     self.makes("jmeet_writer_new", Kind::Writer, parent, a[2], wrong, |out, e| {
                         jmeet_writer_new(t.get(), o, out.cast(), e)
                     });
+                }
+                32 if a[6] >= 0xf0 => {
+                    let h = w.handle(self.pick(Kind::Writer, a[0]));
+                    w.may_be(&["ERR_INVALID_ARGUMENT"]);
+                    let status = jmeet_writer_set_limited(h.get(), extreme(a[3]) as u32, extreme(a[4]) as u32);
+                    self.answered("jmeet_writer_set_limited", status, w);
                 }
                 32 => {
                     let h = w.handle(self.pick(Kind::Writer, a[0]));
@@ -383,12 +391,19 @@ impl Run {
                 34 => {
                     let r = w.handle(self.pick(Kind::Reader, a[0]));
                     match a[1] % 4 {
-                        0 => self.fills("jmeet_reader_next", size_of::<jmeet_frame>(), a[2], wrong, |f| {
-                            jmeet_reader_next(r.get(), i32::from(a[3] % 3), f.cast())
-                        }),
-                        1 => self.fills("jmeet_reader_get_stats", size_of::<jmeet_reader_stats>(), a[2], wrong, |s| {
-                            jmeet_reader_get_stats(r.get(), s.cast())
-                        }),
+                        0 => {
+                            let timeout = if a[3] & TO_WAIT == 0 { i32::from(a[3] % 3) } else { self.patience_ms() };
+                            let start = Instant::now();
+                            self.fills("jmeet_reader_next", size_of::<jmeet_frame>(), a[2], wrong, |f| {
+                                jmeet_reader_next(r.get(), timeout, f.cast())
+                            });
+                            self.waited(start);
+                        }
+                        1 => {
+                            self.fills("jmeet_reader_get_stats", size_of::<jmeet_reader_stats>(), a[2], wrong, |s| {
+                                jmeet_reader_get_stats(r.get(), s.cast())
+                            });
+                        }
                         2 => {
                             let wakeup: jmeet_wakeup_callback = if a[2] & 1 == 0 { Some(on_wakeup) } else { None };
                             let status = jmeet_reader_set_wakeup(r.get(), wakeup, null_mut());
@@ -406,6 +421,7 @@ impl Run {
                     let e = w.handle(self.pick(Kind::Error, a[0]));
                     check_text(jmeet_error_text(e.get()));
                     check_text(jmeet_error_condition(e.get()));
+                    called("jmeet_error_stage", true);
                     assert!(e.life != Life::Ended || jmeet_error_stage(e.get()) == 0);
                     let size = size_of::<jmeet_error_info>();
                     self.fills("jmeet_error_get", size, a[1], wrong, |i| jmeet_error_get(e.get(), i.cast()));
@@ -428,7 +444,7 @@ impl Run {
                         self.fills("jmeet_frame_get", size, a[2], wrong, |i| jmeet_frame_get(f.get(), i.cast()));
                     }
                 },
-                _ => {
+                39 => {
                     if a[0] % 8 > 5 {
                         w.is("ERR_INVALID_ARGUMENT");
                     }
@@ -437,7 +453,21 @@ impl Run {
                     self.answered("jmeet_log_set_callback", status, w);
                     assert!(!CStr::from_ptr(jmeet_status_name(i32::from(a[2]) * 7 - 50)).is_empty());
                     assert!(!CStr::from_ptr(jmeet_version()).is_empty() && jmeet_abi_version() > 0);
+                    assert_eq!(jmeet_features(), JMEET_FEATURE_MEDIA);
+                    let at = jmeet_now_us();
+                    assert!(at <= jmeet_now_us());
+                    all_called(
+                        ["jmeet_status_name", "jmeet_version", "jmeet_abi_version", "jmeet_features", "jmeet_now_us"],
+                        true,
+                    );
                 }
+                40 => self.inits(a),
+                41 => self.takes_events(a),
+                42 => self.statistics(a, wrong),
+                43 => self.stats_of_a_writer(a, wrong),
+                44 => self.speakers(a, wrong),
+                45 => self.receives(a, wrong),
+                _ => self.sends_to_endpoints(a, wrong),
             }
         }
         self.collect();
@@ -446,7 +476,11 @@ impl Run {
 
 /// A program of calls, eight bytes each: which, and its arguments.
 pub fn calls(data: &[u8]) {
-    let mut run = Run::default();
+    run_for(data, Duration::from_millis(PATIENCE_MS));
+}
+
+fn run_for(data: &[u8], patience: Duration) {
+    let mut run = Run::new(patience);
     for call in data.chunks_exact(CALL_BYTES).take(MAX_CALLS) {
         if let [n, a @ ..] = call
             && let Ok(a) = <[u8; 7]>::try_from(a)
@@ -455,34 +489,4 @@ pub fn calls(data: &[u8]) {
         }
     }
     run.finish();
-}
-
-/// Programs that a mutator may start from: each a list of calls with good arguments.
-pub fn corpus() -> Vec<Vec<u8>> {
-    let good = |calls: &[u8]| calls.iter().flat_map(|n| [*n, 0, 0, 0, 0, 0, 0, 0]).collect::<Vec<u8>>();
-    let with = |calls: &[[u8; CALL_BYTES]]| calls.concat();
-    let meeting = good(&[
-        0, 1, 2, 23, 31, 32, 24, 34, 3, 7, 8, 10, 3, 8, 15, 16, 17, 19, 20, 26, 28, 21, 27, 29, 18, 13, 3, 3, 3, 14, 6,
-    ]);
-    let callbacks: Vec<u8> = (0..6)
-        .flat_map(|what| {
-            let set = [4, 0, what, 0, 0, 0, 0, 0];
-            [good(&[0]), with(&[set]), good(&[1, 2, 13]), with(&[[13, 0, 7, 0, 0, 0, 0, 0]]), good(&[10, 14, 6])]
-                .concat()
-        })
-        .collect();
-    let shared = [
-        good(&[0, 38, 12, 39]),
-        with(&[[1, 0, 128, 0, 0, 0, 0, 0], [1, 0, 128, 0, 0, 0, 0, 0], [2, 1, 0, 9, 0, 0, 0, 0]]),
-        with(&[[38, 1, 0, 0, 0, 0, 0, 0], [14, 0, 0, 0, 0, 0, 0, 0]]),
-        good(&[36, 37, 6]),
-    ]
-    .concat();
-    let tracks = [
-        good(&[0, 1, 2, 23, 30]),
-        with(&[[30, 0, 1, 0, 1, 2, 0, 0], [30, 0, 3, 0, 0, 0, 0, 0]]),
-        good(&[31, 32, 33, 3, 10]),
-    ]
-    .concat();
-    vec![meeting, callbacks, shared, tracks, good(&(0..40).collect::<Vec<u8>>())]
 }

@@ -1,4 +1,4 @@
-//! The log callback of the process.
+//! The log callback of the process, and how much its texts matter.
 
 use super::args::{Texts, jmeet_str};
 use super::entry::entry;
@@ -9,6 +9,20 @@ use crate::log::{self, Level};
 use parking_lot::Mutex;
 use std::ffi::c_void;
 use std::sync::Arc;
+
+/// How much a log text matters. Above DEBUG (that is, in ERROR, WARN and INFO) no text holds names of people or rooms, tokens, network
+/// addresses or keys.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum jmeet_log_level {
+    /// Nothing: the default.
+    JMEET_LOG_OFF = 0,
+    JMEET_LOG_ERROR = 1,
+    JMEET_LOG_WARN = 2,
+    JMEET_LOG_INFO = 3,
+    JMEET_LOG_DEBUG = 4,
+    JMEET_LOG_TRACE = 5,
+}
 
 /// Gets a text of the log. Called on any thread, several at a time; it must not block and may call nothing of this library but
 /// `jmeet_log_set_callback`. The strings live until it returns.
@@ -70,4 +84,15 @@ fn set(level: u32, callback: jmeet_log_callback, user_data: *mut c_void) -> Resu
         before.shut();
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_level_has_the_value_of_its_rust_counterpart() {
+        assert_eq!(jmeet_log_level::JMEET_LOG_ERROR as u32, Level::Error as u32);
+        assert_eq!(jmeet_log_level::JMEET_LOG_TRACE as u32, Level::Trace as u32);
+    }
 }

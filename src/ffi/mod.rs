@@ -24,17 +24,22 @@ mod entry;
 pub mod error;
 pub mod event;
 pub mod event_info;
+pub mod event_kind;
 pub mod frame;
 #[cfg(feature = "testkit")]
 pub mod fuzz;
 mod gate;
 mod handle;
 pub mod log;
+pub mod media_kinds;
+pub mod mute;
 pub mod participant;
 pub mod queue;
 pub mod reader;
 pub mod refusals;
+pub mod room_kinds;
 pub mod runtime;
+mod slot;
 pub mod stats;
 pub mod status;
 #[cfg(feature = "testkit")]

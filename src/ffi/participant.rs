@@ -1,6 +1,6 @@
 //! `jmeet_participant` and lists of them.
 
-use super::args::{Struct, Texts, fill, init, jmeet_str, out, required, writable};
+use super::args::{Kept, Struct, Texts, fill, init, jmeet_str, out, required, writable};
 use super::client::Client;
 use super::entry::{about, entry};
 use super::handle::{Object, Table, get, make, take};
@@ -13,8 +13,9 @@ use std::sync::Arc;
 /// Somebody else in the room. Borrowed, never freed by the program: it stays the same through every change of connection, answers
 /// `JMEET_ERR_GONE` once they left, and ends when the PARTICIPANT_LEFT event is freed (or the client).
 ///
-/// Functions: `jmeet_participant_endpoint_id`, `jmeet_participant_key`, `jmeet_participant_list_new`. From `jmeet_event_participant`,
-/// `jmeet_conference_find_participant`, `jmeet_participant_list_get`.
+/// Functions: `jmeet_participant_endpoint_id`, `jmeet_participant_key`, `jmeet_participant_get_status`, `jmeet_participant_get_stats`,
+/// `jmeet_participant_mute`, `jmeet_participant_list_new`. From `jmeet_event_participant`, `jmeet_conference_find_participant`,
+/// `jmeet_participant_list_get`.
 pub struct jmeet_participant {
     _opaque: [u8; 0],
 }
@@ -48,7 +49,7 @@ pub struct jmeet_participant_info {
     pub features: jmeet_str,
     /// Since when the hand is up, in milliseconds since 1970; 0: it is down.
     pub raised_hand_ms: i64,
-    /// PARTICIPANT_UPDATED: which of these changed, bits `JMEET_CHANGED_…`; else 0.
+    /// PARTICIPANT_UPDATED: which of these changed, bits `JMEET_CHANGED_…`, of every update since the last one that was taken; else 0.
     pub changed: u32,
     /// Must not be read; 0.
     pub reserved: u32,
@@ -62,11 +63,30 @@ pub(super) struct Person {
     pub key: ParticipantKey,
     endpoint_id: String,
     texts: Texts,
+    /// What they said of themselves, as long as the handle.
+    kept: Kept,
 }
 
 impl Person {
     pub fn new(client: Arc<Client>, p: &Participant) -> Person {
-        Person { client, key: p.key, endpoint_id: p.endpoint_id.clone(), texts: Texts::default() }
+        Person {
+            client,
+            key: p.key,
+            endpoint_id: p.endpoint_id.clone(),
+            texts: Texts::default(),
+            kept: Kept::default(),
+        }
+    }
+
+    /// A string that lives as long as the handle.
+    pub fn keep(&self, s: &str) -> Result<jmeet_str, Error> {
+        self.kept.keep(s)
+    }
+
+    /// The endpoint id, which lives as long as the handle.
+    pub fn id(&self) -> jmeet_str {
+        let [id] = self.texts.get([&self.endpoint_id]);
+        id
     }
 }
 
@@ -158,9 +178,7 @@ pub unsafe extern "C" fn jmeet_participant_endpoint_id(
 ) -> jmeet_status {
     entry!({
         required(endpoint_id)?;
-        let p = get::<Person>(participant)?;
-        let [text] = p.texts.get([&p.endpoint_id]);
-        out(endpoint_id, text)
+        out(endpoint_id, get::<Person>(participant)?.id())
     })
 }
 

@@ -165,7 +165,7 @@ pub unsafe extern "C" fn jmeet_queue_new(
     })
 }
 
-/// Takes the next event, or waits for one at most `timeout_ms` (0: not at all; negative: for ever). The event is the caller's, who
+/// Takes the next event, or waits for one at most `timeout_ms` (0: not at all; `JMEET_FOREVER`). The event is the caller's, who
 /// frees it with `jmeet_event_free`. Several threads may wait; each event goes to one of them. Blocks up to the timeout.
 ///
 /// Errors: `JMEET_ERR_TIMEOUT`: none came. `JMEET_ERR_CLOSED`: the queue was freed meanwhile. `JMEET_ERR_STATE`: the queue has a

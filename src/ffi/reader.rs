@@ -155,7 +155,8 @@ pub unsafe extern "C" fn jmeet_reader_stats_init(stats: *mut jmeet_reader_stats,
 /// Makes a reader of one remote track. Several may read one track, each with its own bound. `options` may be NULL. Freed by the
 /// caller. Any thread; does not block.
 ///
-/// Errors: `JMEET_ERR_GONE`: the track was removed. `JMEET_ERR_INVALID_ARGUMENT`: the track is ours, or an option. `JMEET_ERR_CLOSED`,
+/// Errors: `JMEET_ERR_GONE`: the track was removed. `JMEET_ERR_INVALID_ARGUMENT`: the track is ours, or an option. `JMEET_ERR_NOT_BUILT`: the library
+/// has no media. `JMEET_ERR_CLOSED`,
 /// `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_UNSUPPORTED`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn jmeet_reader_new(
@@ -172,7 +173,7 @@ pub unsafe extern "C" fn jmeet_reader_new(
     })
 }
 
-/// Gives the next frame, or waits for one at most `timeout_ms` (0: not at all; negative: for ever). The frame's pointers live until the
+/// Gives the next frame, or waits for one at most `timeout_ms` (0: not at all; `JMEET_FOREVER`). The frame's pointers live until the
 /// next call on this reader, whatever it answers, or its free. One thread at a time; blocks up to the timeout.
 ///
 /// Errors: `JMEET_ERR_TIMEOUT`: none came. `JMEET_ERR_CLOSED`: the track, the meeting or the reader has ended and all frames were given.

@@ -3,7 +3,8 @@
 use super::args::{Struct, fill, init, jmeet_str};
 use super::entry::entry;
 use super::event::{asked, jmeet_event, wrong_event};
-use super::status::{jmeet_source_refusal, jmeet_status};
+use super::media_kinds::jmeet_source_refusal;
+use super::status::jmeet_status;
 use crate::meeting::event::{EventKind, SourceRefusal};
 
 /// Of SOURCES_REFUSED.

@@ -1,19 +1,20 @@
 //! `jmeet_stats`: statistics of all tracks and ways at one moment; and what endpoints say of their connections, ours included.
 
-use super::args::{Struct, fill, init, jmeet_str, out, out_of_range, required, writable};
+use super::args::{Struct, Texts, fill, init, jmeet_str, micros, out, out_of_range, required, timeout, writable};
 use super::client::Client;
 use super::conference::{jmeet_conference, room};
 use super::entry::entry;
 use super::error::jmeet_error;
 use super::event::{asked, jmeet_event, wrong_event};
 use super::handle::{Object, Table, get, make, take};
-use super::participant::jmeet_participant;
+use super::participant::{Person, jmeet_participant, participant};
 use super::status::jmeet_status;
 use super::track::jmeet_track;
+use crate::error::{Code, Error, Stage};
 use crate::meeting::event::{EventKind, LocalStats};
 use crate::meeting::measure::MeetingStats;
+use crate::wire::colibri::EndpointStats;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Statistics at one moment. Freed by the caller.
 ///
@@ -22,7 +23,7 @@ pub struct jmeet_stats {
     _opaque: [u8; 0],
 }
 
-/// Our own connection in the last ten seconds. All 0 before the first of them are over.
+/// Our own connection in the last ten seconds. All 0 before the first of them are over (`path` is UNSPECIFIED then).
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct jmeet_local_stats {
@@ -38,8 +39,11 @@ pub struct jmeet_local_stats {
     pub round_trip_us: u64,
     /// Payload of audio that went out, in kbit/s.
     pub audio_upload_kbps: u32,
+    /// Payload of audio that came.
     pub audio_download_kbps: u32,
+    /// Payload of video that went out.
     pub video_upload_kbps: u32,
+    /// Payload of video that came.
     pub video_download_kbps: u32,
     /// Of what we sent, lost packets in percent, as the other end reports them.
     pub loss_upload: u32,
@@ -56,20 +60,28 @@ pub struct jmeet_participant_stats_info {
     pub quality: u32,
     /// Whose, while they are in the room; else NULL.
     pub participant: *mut jmeet_participant,
+    /// Whose.
     pub endpoint_id: jmeet_str,
     /// Where their bridge is; may be empty.
     pub server_region: jmeet_str,
-    /// From them to their bridge and back, in milliseconds.
-    pub round_trip_ms: u32,
-    /// Greatest height that they send, in pixels.
+    /// From them to their bridge and back, in microseconds (they tell it in whole milliseconds); 0: not known.
+    pub round_trip_us: u64,
+    /// Greatest height that they send, in pixels; 0: none, or not known.
     pub max_height: u32,
+    /// Audio that they send, in kbit/s.
     pub audio_upload_kbps: u32,
+    /// Audio that they get.
     pub audio_download_kbps: u32,
+    /// Video that they send.
     pub video_upload_kbps: u32,
+    /// Video that they get.
     pub video_download_kbps: u32,
-    /// Lost packets in percent.
+    /// Of what they send, lost packets in percent.
     pub loss_upload: u32,
+    /// Of what they get, lost packets in percent.
     pub loss_download: u32,
+    /// Must not be read; 0.
+    pub reserved: u32,
 }
 
 /// One stream of one track on one way. Our tracks have one for each encoding; a track that two ways know has one for each.
@@ -87,17 +99,17 @@ pub struct jmeet_track_stats {
     pub encoding: u32,
     /// One of ours: it is sent, and lost packets and jitter are as the other end reports them.
     pub local: bool,
-    /// NULL when it was removed meanwhile.
+    /// `jmeet_track_get` tells whose it is. NULL when it was removed meanwhile; `source_name` says then which it was.
     pub track: *mut jmeet_track,
     /// As in its info.
     pub track_key: u64,
-    /// RTP packets, each once.
+    /// RTP packets, each once: those that came only as a repair count, what we sent again does not.
     pub packets: u64,
-    /// Of their payloads.
+    /// Of their payloads, without headers.
     pub bytes: u64,
-    /// Packets that never came.
+    /// Packets that never came, repairs allowed for; of ours as the other end counts them.
     pub lost: u64,
-    /// Packets that came as a repair, or that we sent again.
+    /// Of somebody else's: how many of `packets` came only as a repair. Of ours: how many were sent again, beside `packets`.
     pub repaired: u64,
     /// How uneven packets arrive (RFC 3550), in microseconds.
     pub jitter_us: u64,
@@ -114,6 +126,12 @@ pub struct jmeet_track_stats {
     pub height: u32,
     /// Must not be read; 0.
     pub reserved: u32,
+    /// To the other end of its way and back, in microseconds; 0: not known.
+    pub round_trip_us: u64,
+    /// Of our video on the way that carries it now: what TARGET_BITRATE told of this encoding; else 0.
+    pub target_bits_per_second: u64,
+    /// Which track, as in its info. Lives as long as the statistics.
+    pub source_name: jmeet_str,
 }
 
 // SAFETY: as the trait asks.
@@ -126,6 +144,8 @@ unsafe impl Struct for jmeet_track_stats {}
 struct Statistics {
     client: Arc<Client>,
     stats: MeetingStats,
+    /// Strings of each stream, in their order.
+    texts: Vec<Texts>,
 }
 
 impl Object for Statistics {
@@ -144,13 +164,37 @@ fn local(l: &LocalStats) -> jmeet_local_stats {
         quality: if l.path.is_some() { s.connection_quality.into() } else { 0 },
         path: l.path.map_or(0, |p| p as u32),
         max_height: s.max_height.unwrap_or(0),
-        round_trip_us: l.round_trip.map_or(0, |r| u64::try_from(r.as_micros()).unwrap_or(u64::MAX)),
+        round_trip_us: l.round_trip.map_or(0, micros),
         audio_upload_kbps: s.audio.upload,
         audio_download_kbps: s.audio.download,
         video_upload_kbps: s.video.upload,
         video_download_kbps: s.video.download,
         loss_upload: s.loss.upload.into(),
         loss_download: s.loss.download.into(),
+    }
+}
+
+/// What a participant says of their connection, with their id and the bridge's region as strings.
+fn said_by(
+    s: &EndpointStats,
+    participant: *mut jmeet_participant,
+    [endpoint_id, server_region]: [jmeet_str; 2],
+) -> jmeet_participant_stats_info {
+    jmeet_participant_stats_info {
+        struct_size: 0,
+        quality: s.connection_quality.into(),
+        participant,
+        endpoint_id,
+        server_region,
+        round_trip_us: u64::from(s.jvb_rtt.unwrap_or(0)) * 1000,
+        max_height: s.max_height.unwrap_or(0),
+        audio_upload_kbps: s.audio.upload,
+        audio_download_kbps: s.audio.download,
+        video_upload_kbps: s.video.upload,
+        video_download_kbps: s.video.download,
+        loss_upload: s.loss.upload.into(),
+        loss_download: s.loss.download.into(),
+        reserved: 0,
     }
 }
 
@@ -163,27 +207,30 @@ pub unsafe extern "C" fn jmeet_event_participant_stats(
     entry!({
         let e = asked(event, info)?;
         let EventKind::ParticipantStats(p) = &e.event.kind else { return Err(wrong_event()) };
-        let s = &p.stats;
-        let [endpoint_id, server_region] =
-            e.texts.get([p.endpoint_id.as_str(), s.server_region.as_deref().unwrap_or_default()]);
-        fill(
-            info,
-            jmeet_participant_stats_info {
-                struct_size: 0,
-                quality: s.connection_quality.into(),
-                participant: e.client.participant(p.participant).unwrap_or(std::ptr::null_mut()),
-                endpoint_id,
-                server_region,
-                round_trip_ms: s.jvb_rtt.unwrap_or(0),
-                max_height: s.max_height.unwrap_or(0),
-                audio_upload_kbps: s.audio.upload,
-                audio_download_kbps: s.audio.download,
-                video_upload_kbps: s.video.upload,
-                video_download_kbps: s.video.download,
-                loss_upload: s.loss.upload.into(),
-                loss_download: s.loss.download.into(),
-            },
-        )
+        let texts = e.texts.get([p.endpoint_id.as_str(), p.stats.server_region.as_deref().unwrap_or_default()]);
+        let participant = e.participant(Some(p.participant));
+        fill(info, said_by(&p.stats, participant, texts))
+    })
+}
+
+/// What a participant said last of their connection, as PARTICIPANT_STATS told it, which may be ahead of the queue. The strings live as
+/// long as the participant's handle. Any thread; does not block.
+///
+/// Errors: `JMEET_ERR_NOT_READY`: they have said nothing yet. `JMEET_ERR_GONE`: they have left. `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`,
+/// `JMEET_ERR_INVALID_ARGUMENT` (struct_size), `JMEET_ERR_RESOURCES`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn jmeet_participant_get_stats(
+    participant: *mut jmeet_participant,
+    info: *mut jmeet_participant_stats_info,
+) -> jmeet_status {
+    entry!({
+        writable(info)?;
+        let (conference, key) = self::participant(participant)?;
+        let said = conference.endpoint_status(key)?.stats;
+        let said = said.ok_or_else(|| Error::new(Code::NotReady, Stage::None, "they have said nothing of it yet"))?;
+        let kept = get::<Person>(participant)?;
+        let texts = [kept.id(), kept.keep(said.server_region.as_deref().unwrap_or_default())?];
+        fill(info, said_by(&said, participant, texts))
     })
 }
 
@@ -201,7 +248,8 @@ pub unsafe extern "C" fn jmeet_event_local_stats(
 }
 
 /// Takes statistics of every track on every way, as of now. Counters run from the first packet of a stream; what there is in a time is
-/// the difference of two looks. Waits for the client's thread, for `timeout_ms` at most (negative: 10 s), never for the network. Any thread.
+/// the difference of two looks. Waits for the client's thread, which takes microseconds, for `timeout_ms` at most
+/// (`JMEET_FOREVER`: as long as it takes), never for the network. Any thread.
 ///
 /// Errors: `JMEET_ERR_TIMEOUT`, `JMEET_ERR_CLOSED`, `JMEET_ERR_RESOURCES`, `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
 #[unsafe(no_mangle)]
@@ -214,9 +262,9 @@ pub unsafe extern "C" fn jmeet_conference_stats_new(
     entry!(error; {
         required(stats)?;
         let (r, conference) = self::room(room)?;
-        let timeout = u64::try_from(timeout_ms).map_or(Duration::from_secs(10), Duration::from_millis);
-        let taken = conference.stats(timeout)?;
-        out(stats, make(Arc::new(Statistics { client: r.client.clone(), stats: taken }))?)
+        let taken = conference.stats(timeout(timeout_ms))?;
+        let texts = taken.tracks.iter().map(|_| Texts::default()).collect();
+        out(stats, make(Arc::new(Statistics { client: r.client.clone(), stats: taken, texts }))?)
     })
 }
 
@@ -249,7 +297,8 @@ pub unsafe extern "C" fn jmeet_stats_get_track(
     entry!({
         writable(track)?;
         let s = get::<Statistics>(stats)?;
-        let t = s.stats.tracks.get(index).ok_or_else(out_of_range)?;
+        let (t, texts) = s.stats.tracks.get(index).zip(s.texts.get(index)).ok_or_else(out_of_range)?;
+        let [source_name] = texts.get([&t.source_name]);
         fill(
             track,
             jmeet_track_stats {
@@ -265,7 +314,7 @@ pub unsafe extern "C" fn jmeet_stats_get_track(
                 bytes: t.stream.bytes,
                 lost: t.stream.lost,
                 repaired: t.stream.repaired,
-                jitter_us: u64::try_from(t.stream.jitter.as_micros()).unwrap_or(u64::MAX),
+                jitter_us: micros(t.stream.jitter),
                 bits_per_second: t.stream.bits_per_second,
                 frames: t.frames,
                 damaged: t.damaged,
@@ -273,6 +322,9 @@ pub unsafe extern "C" fn jmeet_stats_get_track(
                 width: t.size.0.into(),
                 height: t.size.1.into(),
                 reserved: 0,
+                round_trip_us: t.round_trip.map_or(0, micros),
+                target_bits_per_second: t.target,
+                source_name,
             },
         )
     })

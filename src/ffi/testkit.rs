@@ -9,6 +9,7 @@ use super::entry::entry;
 use super::error::jmeet_error;
 use super::handle::{Object, Table, get, make, take};
 use super::status::jmeet_status;
+use crate::client::FOR_EVER;
 use crate::error::{Code, Error, Stage};
 use crate::meeting::event::BridgeChannel;
 use crate::testkit::{
@@ -18,8 +19,6 @@ use std::ffi::c_char;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A wait without an end, short enough to be added to a clock.
-const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
 /// What shares of packets are counted in.
 const PERMILLE: u32 = 1000;
 
@@ -292,7 +291,7 @@ pub unsafe extern "C" fn jmeet_testkit_endpoint(
     })
 }
 
-/// Waits until a room holds exactly `count` endpoints. A negative `timeout_ms` waits for ever, 0 only looks. Any thread.
+/// Waits until a room holds exactly `count` endpoints. Waits for `timeout_ms` at most (0: only looks; `JMEET_FOREVER`). Any thread.
 ///
 /// Errors: `JMEET_ERR_TIMEOUT`, `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_UTF8`, `JMEET_ERR_INVALID_HANDLE`.
 #[unsafe(no_mangle)]

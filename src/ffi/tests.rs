@@ -8,13 +8,13 @@ use super::entry::{about, entry};
 use super::error::*;
 use super::event::*;
 use super::event_info::*;
+use super::event_kind::jmeet_event_kind::{self, *};
 use super::frame::*;
 use super::participant::*;
 use super::queue::*;
 use super::reader::*;
 use super::runtime::*;
 use super::status::jmeet_status::{self, *};
-use super::status::{jmeet_event_kind, jmeet_event_kind::*};
 use super::track::*;
 use super::writer::*;
 use crate::error::{Code, Error, Stage};
@@ -37,7 +37,7 @@ fn alice() -> Arc<Participant> {
 }
 
 fn message(words: &str) -> EventKind {
-    EventKind::Message(Message {
+    EventKind::Message(Box::new(Message {
         participant: None,
         endpoint_id: "0000000a".into(),
         display_name: "Alice".into(),
@@ -46,7 +46,7 @@ fn message(words: &str) -> EventKind {
         private: true,
         delayed: false,
         sent_ms: 5,
-    })
+    }))
 }
 
 /// A struct with its size set, as the INIT macros make it.
@@ -100,11 +100,49 @@ fn an_event_is_read_and_freed_once() {
     b.end();
 }
 
+/// Those that nobody holds to be read: the same answers to what is stale, wrong or NULL.
+#[test]
+fn an_event_that_is_a_number_is_read_while_it_lives_and_by_its_own_accessor() {
+    let b = Bench::new();
+    macro_rules! number {
+        ($kind:expr, $t:ty, $init:ident, $get:ident, $field:ident, $want:expr) => {{
+            b.push(0, $kind);
+            b.push(0, message("another"));
+            let (event, other) = (b.next(), b.next());
+            let mut i = info!($t, $init);
+            // SAFETY: valid pointers and handles, stale ones among them.
+            unsafe {
+                assert_eq!($get(other, &raw mut i), JMEET_ERR_WRONG_EVENT);
+                assert_eq!($get(null(), &raw mut i), JMEET_ERR_NULL);
+                assert_eq!($get(event, null_mut()), JMEET_ERR_NULL);
+                assert_eq!($get(b.queue.cast(), &raw mut i), JMEET_ERR_INVALID_HANDLE);
+                assert_eq!(($get(event, &raw mut i), i.$field), (JMEET_OK, $want));
+                assert_eq!(i.struct_size as usize, size_of::<$t>());
+                assert_eq!((jmeet_event_free(event), jmeet_event_free(other)), (JMEET_OK, JMEET_OK));
+                assert_eq!($get(event, &raw mut i), JMEET_ERR_INVALID_HANDLE);
+            }
+        }};
+    }
+    let large = u64::MAX - 5;
+    let state = EventKind::State(ClientState::Joined);
+    number!(state, jmeet_state_info, jmeet_state_info_init, jmeet_event_state, state, ClientState::Joined as u32);
+    let role = EventKind::Role(Role::Moderator);
+    number!(role, jmeet_role_info, jmeet_role_info_init, jmeet_event_role, role, Role::Moderator as u32);
+    number!(EventKind::Focus(true), jmeet_focus_info, jmeet_focus_info_init, jmeet_event_focus, present, true);
+    let bridge = EventKind::BridgeAvailable(true);
+    number!(bridge, jmeet_bridge_info, jmeet_bridge_info_init, jmeet_event_bridge, available, true);
+    let overrun = EventKind::Overrun { dropped: large };
+    number!(overrun, jmeet_overrun_info, jmeet_overrun_info_init, jmeet_event_overrun, dropped, large);
+    let bandwidth = EventKind::Bandwidth { bits_per_second: large };
+    number!(bandwidth, jmeet_bandwidth_info, jmeet_bandwidth_info_init, jmeet_event_bandwidth, bits_per_second, large);
+    b.end();
+}
+
 #[test]
 fn a_finished_request_tells_its_error() {
     let b = Bench::new();
     let error = Error::new(Code::Auth, Stage::Auth, "wrong").with_condition("not-authorized");
-    b.push(5, EventKind::RequestDone(Some(error)));
+    b.push(5, EventKind::RequestDone(Some(error.into())));
     let event = b.next();
     let mut e = info!(jmeet_error_info, jmeet_error_info_init);
     // SAFETY: valid pointers and handles.
@@ -125,7 +163,7 @@ fn a_participants_handle_ends_with_the_left_event() {
     b.push(0, EventKind::ParticipantJoined(alice()));
     let joined = b.next();
     let left = ParticipantLeft { participant: alice(), reason: "bye".into(), kicked: false, vanished: true };
-    b.push(0, EventKind::ParticipantLeft(left));
+    b.push(0, EventKind::ParticipantLeft(Box::new(left)));
     let gone = b.next();
     let mut p = info!(jmeet_participant_info, jmeet_participant_info_init);
     let mut l = info!(jmeet_participant_left_info, jmeet_participant_left_info_init);

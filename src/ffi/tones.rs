@@ -41,9 +41,9 @@ pub unsafe extern "C" fn jmeet_event_tone(event: *const jmeet_event, info: *mut 
     entry!({
         let e = asked(event, info)?;
         let EventKind::Tone(t) = &e.event.kind else { return Err(wrong_event()) };
-        let participant = t.participant.and_then(|key| e.client.participant(key)).unwrap_or(std::ptr::null_mut());
+        let participant = e.participant(t.participant);
         let [endpoint_id] = e.texts.get([&t.endpoint_id]);
-        let track = e.client.track_or_null(t.track);
+        let track = e.track(t.track);
         fill(info, jmeet_tone_info { struct_size: 0, key: t.key.into(), participant, track, endpoint_id })
     })
 }

@@ -21,8 +21,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// client).
 ///
 /// Functions: `jmeet_track_get`, `jmeet_track_key`, `jmeet_track_set_muted`, `jmeet_track_remove`, `jmeet_track_request_key_frame`,
-/// `jmeet_track_send_tones`,
-/// `jmeet_writer_new`, `jmeet_reader_new`. From `jmeet_event_track`, `jmeet_conference_send_track`, `jmeet_track_list_get`, frames.
+/// `jmeet_track_send_tones`, `jmeet_track_get_status`, `jmeet_writer_new`, `jmeet_reader_new`. From `jmeet_event_track`, `jmeet_conference_send_track`, `jmeet_track_list_get`, frames.
 pub struct jmeet_track {
     _opaque: [u8; 0],
 }
@@ -45,12 +44,13 @@ pub struct jmeet_track_options {
     pub codec: u32,
     /// A `jmeet_video_type`; unspecified: a camera.
     pub video_type: u32,
-    /// Not 0: starts muted.
+    /// Not 0: starts muted. So does what is added while the focus has its kind muted (MUTED_BY, START_MUTED).
     pub muted: u32,
     /// Frames that may wait for the network; 0: 32.
     pub queue_frames: u32,
     /// Video: how many encodings of one picture are written, smallest first (simulcast); 0: 1, at
-    /// most 3. `jmeet_outgoing_frame.encoding` says which one a frame is of. A single peer gets the largest alone.
+    /// most 3. `jmeet_outgoing_frame.encoding` says which one a frame is of. A single peer gets the largest alone, number encodings - 1; the
+    /// others have a target of 0 then.
     pub encodings: u32,
     /// Video: height of the largest encoding in pixels; 0: 720. TARGET_BITRATE tells what each encoding is to have: a quarter, a half
     /// and the whole of it; of 1080 and more 180, 360 and the whole.
@@ -89,10 +89,18 @@ pub struct jmeet_track_info {
     pub endpoint_id: jmeet_str,
     /// Unique in the room, such as "1a2b3c4d-v0".
     pub source_name: jmeet_str,
+    /// A `jmeet_codec`: of ours what frames must be now (CODEC_WANTED); of somebody else's video that of the newest frame that was put
+    /// together for a reader, UNSPECIFIED before one was.
+    pub codec: u32,
+    /// Must not be read; 0.
+    pub reserved: u32,
 }
 
 // SAFETY: as the trait asks.
-unsafe impl Struct for jmeet_track_info {}
+unsafe impl Struct for jmeet_track_info {
+    // As in the first release.
+    const FIRST: usize = std::mem::offset_of!(jmeet_track_info, codec);
+}
 
 impl jmeet_track_options {
     pub(super) fn read(&self) -> Result<TrackOptions, Error> {
@@ -178,6 +186,11 @@ impl Object for Sources {
     }
 }
 
+/// No track with this name or key is in the room.
+pub(super) fn no_such_track() -> Error {
+    Error::new(Code::NoSuchTrack, Stage::None, "no such track")
+}
+
 pub(super) fn gone() -> Error {
     Error::new(Code::Gone, Stage::None, "the track is gone")
 }
@@ -190,7 +203,12 @@ pub(super) fn track(handle: *const jmeet_track) -> Result<Arc<Source>, Error> {
 }
 
 /// The info of a track whose strings `texts` keeps.
-pub(super) fn info(t: &Track, client: &Arc<Client>, track: *mut jmeet_track, texts: &Texts) -> jmeet_track_info {
+pub(super) fn info(
+    t: &Track,
+    participant: *mut jmeet_participant,
+    track: *mut jmeet_track,
+    texts: &Texts,
+) -> jmeet_track_info {
     let [endpoint_id, source_name] = texts.get([&t.endpoint_id, &t.source_name]);
     jmeet_track_info {
         struct_size: 0,
@@ -199,10 +217,12 @@ pub(super) fn info(t: &Track, client: &Arc<Client>, track: *mut jmeet_track, tex
         muted: t.muted,
         local: t.local,
         track,
-        participant: t.participant.and_then(|p| client.participant(p)).unwrap_or(std::ptr::null_mut()),
+        participant,
         key: t.key.0,
         endpoint_id,
         source_name,
+        codec: t.codec.map_or(0, |c| c as u32),
+        reserved: 0,
     }
 }
 
@@ -236,7 +256,7 @@ pub unsafe extern "C" fn jmeet_track_get(track: *mut jmeet_track, info: *mut jme
             None => gone(),
         };
         let now = t.client.conference()?.track(t.key).ok_or_else(not_there)?;
-        fill(info, self::info(&now, &t.client, track, &t.texts))
+        fill(info, self::info(&now, t.client.participant_or_null(now.participant), track, &t.texts))
     })
 }
 
@@ -246,11 +266,14 @@ pub unsafe extern "C" fn jmeet_track_key(track: *const jmeet_track) -> u64 {
     entry!(or 0; { Ok(get::<Source>(track)?.key.0) })
 }
 
-/// Mutes (`muted` not 0) or unmutes a track of ours, so that others see it. Writes answer `JMEET_ERR_MUTED` from now on. With a `tag`
-/// a REQUEST_DONE comes when it is taken down: told at once in the room, with the join before it. Any thread; does not block.
+/// Mutes (`muted` not 0) or unmutes a track of ours, so that others see it. While it is muted writes answer `JMEET_ERR_MUTED`. With a `tag`
+/// a REQUEST_DONE comes at once when it was taken: the room is told then, or with the join where that is not done. What the focus muted (MUTED_BY, START_MUTED)
+/// is unmuted, and done, when the focus consents; until then it stays muted. Any thread; does not block.
 ///
 /// Errors: `JMEET_ERR_INVALID_ARGUMENT`: not ours. `JMEET_ERR_GONE`, `JMEET_ERR_BUSY`, `JMEET_ERR_CLOSED`, `JMEET_ERR_NULL`,
-/// `JMEET_ERR_INVALID_HANDLE`.
+/// `JMEET_ERR_INVALID_HANDLE`. REQUEST_DONE: `JMEET_ERR_NOT_ALLOWED`: the room is moderated and we are to stay muted. `JMEET_ERR_REQUEST`,
+/// `JMEET_ERR_REQUEST_TIMEOUT`: the focus refused for another reason, or did not answer; muted still. `JMEET_ERR_CANCELLED`: muted again
+/// meanwhile, or the meeting ended. `JMEET_ERR_GONE`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn jmeet_track_set_muted(
     track: *mut jmeet_track,
@@ -308,7 +331,8 @@ pub unsafe extern "C" fn jmeet_track_list_get(
         writable(info)?;
         let l = get::<Sources>(list)?;
         let (t, texts) = l.tracks.get(index).ok_or_else(out_of_range)?;
-        fill(info, self::info(t, &l.client, l.client.track_or_null(t.key), texts))
+        let participant = l.client.participant_or_null(t.participant);
+        fill(info, self::info(t, participant, l.client.track_or_null(t.key), texts))
     })
 }
 

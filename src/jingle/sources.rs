@@ -33,6 +33,7 @@ pub struct RemoteSource {
 }
 
 impl RemoteSource {
+    /// The same before its first SSRC.
     fn without_ssrcs(&self) -> RemoteSource {
         RemoteSource {
             owner: self.owner.clone(),
@@ -41,7 +42,7 @@ impl RemoteSource {
             video_type: self.video_type,
             msid: self.msid.clone(),
             mid: self.mid.clone(),
-            ssrcs: Vec::new(),
+            ssrcs: Vec::with_capacity(SSRCS_OF_MOST),
             groups: Vec::new(),
         }
     }
@@ -74,10 +75,39 @@ pub struct Change {
     pub refused: u32,
 }
 
-#[derive(Debug, Default)]
+/// Where each source is in a change, by its number.
+#[derive(Default)]
+struct Touched(Vec<Option<u32>>);
+
+impl Touched {
+    /// The change's entry of this source, made at the first question.
+    fn entry<'c>(&mut self, change: &'c mut Change, number: u32, source: &RemoteSource) -> &'c mut RemoteSource {
+        let number = number as usize;
+        if self.0.len() <= number {
+            self.0.resize(number + 1, None);
+        }
+        let at = *self.0[number].get_or_insert_with(|| {
+            change.sources.push(source.without_ssrcs());
+            change.sources.len() as u32 - 1
+        });
+        &mut change.sources[at as usize]
+    }
+}
+
+/// A camera's, and that of its repairs.
+const SSRCS_OF_MOST: usize = 2;
+
+#[derive(Debug)]
 struct Endpoint {
+    id: Arc<str>,
     sources: usize,
     ssrcs: usize,
+}
+
+impl Endpoint {
+    fn of(id: Arc<str>) -> Endpoint {
+        Endpoint { id, sources: 0, ssrcs: 0 }
+    }
 }
 
 /// The sources of one session.
@@ -126,29 +156,16 @@ impl SourceTable {
     /// Applies a source-add. The change holds what is new: whole sources, or new SSRCs and groups of known ones.
     pub fn add(&mut self, map: &SourceMap, by: Authority<'_>) -> Change {
         let mut change = Change::default();
-        // The change's entry of each source touched, by number: the last one first, as SSRCs of a source follow each other.
-        let mut touched: Vec<u32> = Vec::new();
-        self.by_ssrc.reserve(map.len().min(MAX_SSRCS));
+        let mut touched = Touched::default();
+        let ssrcs = map.len().min(MAX_SSRCS);
+        self.by_ssrc.reserve(ssrcs);
+        // Most sources have two SSRCs, a camera's and that of its repairs, or one.
+        change.sources.reserve(ssrcs.div_ceil(2));
+        self.sources.reserve(ssrcs.div_ceil(2));
         let mut last = None;
         for s in map.iter() {
-            last = self.place(&s, by, last);
-            let Some(number) = last else {
-                change.refused += 1;
-                continue;
-            };
-            let Entry::Vacant(entry) = self.by_ssrc.entry(s.ssrc) else { continue };
-            entry.insert(number);
-            let Some(source) = self.sources.get_mut(number as usize).and_then(Option::as_mut) else { continue };
-            source.ssrcs.push(s.ssrc);
-            if let Some(e) = self.endpoints.get_mut(&source.owner) {
-                e.ssrcs += 1;
-            }
-            let at = touched.iter().rposition(|t| *t == number).unwrap_or_else(|| {
-                touched.push(number);
-                change.sources.push(source.without_ssrcs());
-                touched.len() - 1
-            });
-            change.sources[at].ssrcs.push(s.ssrc);
+            last = self.place(&s, by, last, &mut touched, &mut change);
+            change.refused += u32::from(last.is_none());
         }
         for g in map.groups() {
             let number = g.ssrcs.first().and_then(|s| self.by_ssrc.get(s)).copied();
@@ -175,19 +192,21 @@ impl SourceTable {
                 continue;
             }
             source.groups.push((g.semantics, g.ssrcs.to_vec()));
-            let at = touched.iter().rposition(|t| *t == number).unwrap_or_else(|| {
-                touched.push(number);
-                change.sources.push(source.without_ssrcs());
-                touched.len() - 1
-            });
-            change.sources[at].groups.push((g.semantics, g.ssrcs.to_vec()));
+            touched.entry(&mut change, number, source).groups.push((g.semantics, g.ssrcs.to_vec()));
         }
         change
     }
 
-    /// The number of the source that `s` belongs to, made when it is new; `None` when it may not be. `last` is the number
-    /// of the SSRC before it, most often the right one.
-    fn place(&mut self, s: &Source<'_>, by: Authority<'_>, last: Option<u32>) -> Option<u32> {
+    /// Gives an SSRC to its source, which is made when it is new; the number of that, `None` when it may not be. `last` is the number of
+    /// the SSRC before it, most often the right one.
+    fn place(
+        &mut self,
+        s: &Source<'_>,
+        by: Authority<'_>,
+        last: Option<u32>,
+        touched: &mut Touched,
+        change: &mut Change,
+    ) -> Option<u32> {
         let owner = match by {
             Authority::Focus => s.owner_id()?,
             Authority::Peer(id) if s.owner_id().is_none_or(|o| o == id) => id,
@@ -215,50 +234,55 @@ impl SourceTable {
         {
             return None;
         }
-        match self.by_ssrc.get(&s.ssrc) {
-            Some(holder) => return known.filter(|k| k == holder),
-            None if self.by_ssrc.len() >= MAX_SSRCS => return None,
-            None => {}
-        }
-        let room = self.endpoints.get(owner);
-        if room.is_some_and(|e| e.ssrcs >= MAX_SSRCS_PER_ENDPOINT) {
+        let full = self.by_ssrc.len() >= MAX_SSRCS;
+        let vacant = match self.by_ssrc.entry(s.ssrc) {
+            Entry::Occupied(holder) => return known.filter(|k| k == holder.get()),
+            Entry::Vacant(_) if full => return None,
+            Entry::Vacant(vacant) => vacant,
+        };
+        let endpoint = match self.endpoints.get_mut(owner) {
+            Some(e) => e,
+            None => self.endpoints.entry(owner.into()).or_insert_with_key(|owner| Endpoint::of(owner.clone())),
+        };
+        if endpoint.ssrcs >= MAX_SSRCS_PER_ENDPOINT {
             return None;
         }
-        if known.is_some() {
-            return known;
-        }
-        if room.is_some_and(|e| e.sources >= MAX_SOURCES_PER_ENDPOINT) {
-            return None;
-        }
-        let owner: Arc<str> = match self.endpoints.get_key_value(owner) {
-            Some((k, _)) => k.clone(),
-            None => owner.into(),
+        let number = match known {
+            Some(number) => number,
+            None if endpoint.sources >= MAX_SOURCES_PER_ENDPOINT => return None,
+            None => {
+                endpoint.sources += 1;
+                let name: Arc<str> = name.into();
+                let number = self.free.pop().unwrap_or_else(|| {
+                    self.sources.push(None);
+                    self.sources.len() as u32 - 1
+                });
+                self.by_name.insert(name.clone(), number);
+                self.sources[number as usize] = Some(RemoteSource {
+                    owner: endpoint.id.clone(),
+                    name,
+                    media: s.media,
+                    video_type: s.video_type.or((s.media == Media::Video).then_some(VideoType::Camera)),
+                    msid: s.msid.map(Into::into),
+                    mid: s.mid.map(Into::into),
+                    ssrcs: Vec::with_capacity(SSRCS_OF_MOST),
+                    groups: Vec::new(),
+                });
+                number
+            }
         };
-        self.endpoints.entry(owner.clone()).or_default().sources += 1;
-        let name: Arc<str> = name.into();
-        let number = self.free.pop().unwrap_or_else(|| {
-            self.sources.push(None);
-            self.sources.len() as u32 - 1
-        });
-        self.by_name.insert(name.clone(), number);
-        let source = RemoteSource {
-            owner,
-            name,
-            media: s.media,
-            video_type: s.video_type.or((s.media == Media::Video).then_some(VideoType::Camera)),
-            msid: s.msid.map(Into::into),
-            mid: s.mid.map(Into::into),
-            ssrcs: Vec::new(),
-            groups: Vec::new(),
-        };
-        self.sources[number as usize] = Some(source);
+        let source = self.sources.get_mut(number as usize)?.as_mut()?;
+        vacant.insert(number);
+        endpoint.ssrcs += 1;
+        source.ssrcs.push(s.ssrc);
+        touched.entry(change, number, source).ssrcs.push(s.ssrc);
         Some(number)
     }
 
     /// Applies a source-remove, matched by SSRC. The change holds what went.
     pub fn remove(&mut self, map: &SourceMap, by: Authority<'_>) -> Change {
         let mut change = Change::default();
-        let mut touched: Vec<u32> = Vec::new();
+        let mut touched = Touched::default();
         for s in map.iter() {
             let Some(number) = self.by_ssrc.get(&s.ssrc).copied() else { continue };
             let Some(source) = self.sources.get_mut(number as usize).and_then(Option::as_mut) else { continue };
@@ -275,13 +299,9 @@ impl SourceTable {
             let (gone, left) = std::mem::take(&mut source.groups).into_iter().partition(|(_, m)| m.contains(&s.ssrc));
             source.groups = left;
             let gone: Vec<_> = gone;
-            let at = touched.iter().rposition(|t| *t == number).unwrap_or_else(|| {
-                touched.push(number);
-                change.sources.push(source.without_ssrcs());
-                touched.len() - 1
-            });
-            change.sources[at].ssrcs.push(s.ssrc);
-            change.sources[at].groups.extend(gone);
+            let changed = touched.entry(&mut change, number, source);
+            changed.ssrcs.push(s.ssrc);
+            changed.groups.extend(gone);
             let (owner, empty) = (source.owner.clone(), source.ssrcs.is_empty());
             if empty {
                 self.take(number);

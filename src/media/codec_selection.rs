@@ -147,16 +147,26 @@ impl CodecSelection {
         self.selected.as_ref()
     }
 
-    /// The encoder of a camera or a screen (`desktop`) has too little CPU for this codec: the next cheaper one moves to the front
-    /// of our order. `false`: there is none. To be followed by [`CodecSelection::select`].
+    /// The encoder of a camera or a screen (`desktop`) has too little CPU for this codec: the next cheaper one that everybody
+    /// takes moves to the front of our order. `false`: there is none. To be followed by [`CodecSelection::select`].
     pub fn overloaded(&mut self, desktop: bool, current: Codec) -> bool {
-        let costs = if desktop { DESKTOP_COST } else { CAMERA_COST };
-        // A codec that is not in the list has no cheaper one: changing to the most expensive would be the wrong way.
-        let Some(at) = costs.iter().position(|c| *c == current) else { return false };
-        let cheaper = costs[at + 1..].iter().find_map(|c| self.own.iter().position(|o| o == c));
-        let Some(place) = cheaper else { return false };
+        let Some(place) = self.cheaper(desktop, current) else { return false };
         self.own[..=place].rotate_right(1);
         true
+    }
+
+    /// Whether there is a cheaper one that would then be sent.
+    pub fn has_cheaper(&self, desktop: bool, current: Codec) -> bool {
+        self.cheaper(desktop, current).is_some()
+    }
+
+    /// Its place in our order.
+    fn cheaper(&self, desktop: bool, current: Codec) -> Option<usize> {
+        let costs = if desktop { DESKTOP_COST } else { CAMERA_COST };
+        // A codec that is not in the list has no cheaper one: changing to the most expensive would be the wrong way.
+        let at = costs.iter().position(|c| *c == current)?;
+        let taken = |c: &&Codec| self.selected.as_ref().is_none_or(|s| s.order.contains(c));
+        costs[at + 1..].iter().filter(taken).find_map(|c| self.own.iter().position(|o| o == c))
     }
 }
 
@@ -231,6 +241,11 @@ mod tests {
         assert!(!s.overloaded(false, Vp8));
         assert!(!s.overloaded(false, H264));
         assert_eq!(s.own(), [Vp8, Vp9, Av1]);
+        // One that somebody does not take would change nothing.
+        let mut s = CodecSelection::new(prefers(&[Av1, Vp9, Vp8]), &ALL);
+        s.select([&[Av1, Vp8][..]], None);
+        assert!(s.has_cheaper(false, Av1) && s.overloaded(false, Av1) && !s.has_cheaper(false, Vp8));
+        assert_eq!(s.own(), [Vp8, Av1, Vp9]);
         let mut s = CodecSelection::new(prefers(&[Vp9, Vp8, Av1]), &ALL);
         assert!(s.overloaded(true, Vp8));
         assert_eq!(s.own(), [Av1, Vp9, Vp8]);

@@ -234,7 +234,8 @@ impl Structure {
         b.put(u32::from(self.offset), 6);
         b.put(self.targets - 1, 5);
         for (t, next) in self.templates.iter().zip(self.templates.iter().skip(1)) {
-            b.put(u32::from(next.temporal > t.temporal), 2);
+            let step = if next.spatial > t.spatial { 2 } else { u32::from(next.temporal > t.temporal) };
+            b.put(step, 2);
         }
         b.put(3, 2);
         for d in self.templates.iter().flat_map(|t| &t.dtis) {
@@ -370,6 +371,31 @@ impl Written {
         }
         b.finish().into()
     }
+}
+
+/// The descriptor of one frame of L3T3_KEY, for tests: picture `n`, in its temporal layer, that leans on the one so many back.
+#[cfg(test)]
+pub(super) fn ksvc(n: usize, spatial: u8, (temporal, back): (u8, usize)) -> Bytes {
+    let of_layer = |spatial: u8| {
+        let key = if spatial == 0 { vec![] } else { vec![1] };
+        let of = |temporal, fdiffs: Vec<u16>| Template {
+            spatial,
+            temporal,
+            dtis: (0..9).map(|target| if target / 3 < spatial { 0 } else { 2 }).collect(),
+            fdiffs,
+            chain_fdiffs: vec![0; 3],
+        };
+        [of(0, key), of(0, vec![12]), of(1, vec![6]), of(2, vec![3])]
+    };
+    let templates: Vec<Template> = (0..3).flat_map(of_layer).collect();
+    let (offset, number) = (60, (65_530 + 3 * n + usize::from(spatial)) as u16);
+    // Of other than key pictures each layer leans on its own alone.
+    let kind = if n == 0 { 0 } else { 1 + temporal };
+    let fdiffs = Some(vec![3 * back as u16]).filter(|f| n > 0 && *f != templates[usize::from(kind)].fdiffs);
+    let sizes = vec![(320, 180), (640, 360), (1280, 720)];
+    let structure = Structure { offset, targets: 9, templates, chains: 3, resolutions: sizes };
+    let structure = Some(structure).filter(|_| n == 0 && spatial == 0);
+    Written { template: (offset + 4 * spatial + kind) % 64, number, structure, fdiffs, chain: None }.packet(true, true)
 }
 
 #[cfg(test)]

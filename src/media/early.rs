@@ -1,13 +1,13 @@
-//! Packets of SSRCs that nobody named yet: they wait in a bounded ring until signalling names an owner, or nobody does
-//! (design §5.8). Never a wrong owner.
+//! Packets of SSRCs that nobody named yet, or whose owner is in doubt (`takeover`): they wait in a bounded ring until signalling
+//! names an owner, or nobody does (design §5.8). Never a wrong owner.
 
-use super::peer::IncomingRtp;
+use super::peer::{IncomingRtp, Mid};
 use crate::time::Time;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
-/// Packets that wait at most; the oldest goes first.
-pub const MAX_EARLY_PACKETS: usize = 256;
+/// Packets that wait at most: two seconds of a large picture. The oldest goes first.
+pub const MAX_EARLY_PACKETS: usize = 1024;
 /// Longest wait.
 pub const EARLY_WAIT: Duration = Duration::from_secs(2);
 
@@ -28,7 +28,7 @@ impl Early {
         self.ring.push_back(p);
     }
 
-    /// The packets of an SSRC that has an owner now, in order of arrival; too old ones are dropped.
+    /// The packets of an SSRC that has an owner now, in their order; too old ones are dropped.
     pub fn take(&mut self, ssrc: u32, now: Time) -> Vec<IncomingRtp> {
         if self.ring.is_empty() {
             return Vec::new();
@@ -36,9 +36,16 @@ impl Early {
         let (mine, rest): (VecDeque<_>, VecDeque<_>) = self.ring.drain(..).partition(|p| p.ssrc == ssrc);
         self.ring = rest;
         let before = mine.len();
-        let fresh: Vec<_> = mine.into_iter().filter(|p| now <= p.arrival + EARLY_WAIT).collect();
+        let mut fresh: Vec<_> = mine.into_iter().filter(|p| now <= p.arrival + EARLY_WAIT).collect();
+        // Whoever takes them begins at the first.
+        fresh.sort_by_key(|p| p.seq);
         self.dropped += (before - fresh.len()) as u64;
         fresh
+    }
+
+    /// SSRCs of packets that wait and carry this `mid`.
+    pub fn on_mid(&self, mid: Mid) -> BTreeSet<u32> {
+        self.ring.iter().filter(|p| p.mid == Some(mid)).map(|p| p.ssrc).collect()
     }
 
     /// Packets that nobody claimed in time.

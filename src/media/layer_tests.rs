@@ -222,3 +222,69 @@ fn an_encrypted_frame_is_a_key_frame_when_its_writer_says_so() {
     }
     assert_eq!(structures.iter().filter(|s| **s).count(), 1);
 }
+
+/// Two spatial layers of one picture, each as it stands in the whole.
+fn two_layers(codec: Codec, n: u32, key: bool) -> [Bytes; 2] {
+    let upper = match codec {
+        Codec::Vp9 => made(codec, n, key),
+        // A frame with its extension: spatial layer 1.
+        _ => Bytes::from(vec![0x36, 0x08, 5, if key { 0x10 } else { 0x30 }, 1, 1, 1, n as u8 + 1]),
+    };
+    [made(codec, n, key), upper]
+}
+
+/// What a picture of both layers is to a program.
+fn access_unit(codec: Codec, layers: &[Bytes; 2]) -> Bytes {
+    let mut whole = layers.concat();
+    if codec == Codec::Vp9 {
+        let bytes = if layers.iter().all(|l| l.len() < 256) { 1 } else { 2 };
+        let marker = 0xc1 | (bytes as u8 - 1) << 3;
+        whole.push(marker);
+        layers.iter().for_each(|l| whole.extend_from_slice(&(l.len() as u16).to_le_bytes()[..bytes]));
+        whole.push(marker);
+    }
+    whole.into()
+}
+
+#[test]
+fn spatial_layers_of_one_picture_come_as_one_frame_and_those_that_a_bridge_leaves_out_are_not_missed() {
+    for codec in [Codec::Vp9, Codec::Av1] {
+        for left_out in [false, true] {
+            let mut s = Sender::new(codec, 7, 100, &mut Env::seeded(9));
+            let (mut packets, mut want) = (vec![], vec![]);
+            for n in 0..12_u32 {
+                let layers = two_layers(codec, n, n == 0);
+                let (whole, at) = (access_unit(codec, &layers), ms(u64::from(n) * 33));
+                let frame = OutgoingFrame::video(whole.clone(), Duration::from_millis(33));
+                let mut of_it = vec![];
+                if codec == Codec::Vp9 {
+                    s.frame(&frame, at, |p| of_it.push(p)).unwrap();
+                } else {
+                    for l in layers.iter() {
+                        let part = OutgoingFrame { data: l.clone(), ..frame.clone() };
+                        let mut lone = Sender::new(codec, 7, 100, &mut Env::seeded(9));
+                        lone.frame(&part, at, |p| of_it.push(OutgoingRtp { ts: n * 2970, marker: false, ..p }))
+                            .unwrap();
+                    }
+                    of_it.last_mut().unwrap().marker = true;
+                }
+                // From the third picture on the upper layer is not forwarded, and the marker goes with it.
+                let lower_alone = left_out && n > 2;
+                if lower_alone {
+                    of_it.retain(|p| match codec {
+                        Codec::Vp9 => super::vp9::Descriptor::parse(&p.payload).unwrap().0.layer.unwrap().spatial == 0,
+                        _ => !p.marker,
+                    });
+                }
+                let seq = 70_000 + packets.len() as u64;
+                packets.extend(of_it.iter().enumerate().map(|(i, p)| incoming(p, seq + i as u64, at)));
+                want.push(if lower_alone { layers[0].clone() } else { whole });
+            }
+            let (got, r) = received(codec, packets.into_iter());
+            // The end of the last one is not known without its marker.
+            let seen = if left_out { 11 } else { 12 };
+            assert_eq!(got.iter().map(|f| f.data.clone()).collect::<Vec<_>>(), want[..seen], "{codec:?} {left_out}");
+            assert_eq!((r.stats().malformed, r.stats().damaged), (0, 0), "{codec:?} {left_out}");
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! Layer 3: pure media logic, no I/O: payload formats, reordering, frames, and the seam to the packet engine.
 
+pub mod adaptation;
 pub mod allocation;
 pub mod assembler;
 pub mod av1;
@@ -16,6 +17,8 @@ pub mod jitter;
 mod joined;
 pub mod kind;
 #[cfg(test)]
+mod ksvc_tests;
+#[cfg(test)]
 mod layer_tests;
 pub mod meter;
 pub mod opus;
@@ -26,6 +29,7 @@ pub mod red;
 pub mod references;
 mod rtp_time;
 pub mod sender;
+pub mod takeover;
 pub mod telephone_event;
 pub mod temporal;
 #[cfg(test)]

@@ -37,6 +37,9 @@ pub trait PeerEngine: Send {
     /// The next thing that the engine wants done.
     fn poll_output(&mut self) -> Option<Output>;
 
+    /// Takes back [`Transmit::data`] once it is sent, to be filled again. It need not be given: it saves an allocation.
+    fn recycle(&mut self, _buffer: Vec<u8>) {}
+
     /// When the engine wants [`handle_timeout`](PeerEngine::handle_timeout) next, if at all.
     fn next_deadline(&self) -> Option<Time>;
 
@@ -87,6 +90,28 @@ pub struct Config {
 pub struct RtpConfig {
     pub extensions: ExtensionIds,
     pub payload_types: Vec<PayloadType>,
+}
+
+impl RtpConfig {
+    /// What Jicofo offers of Opus (111), VP8 (100) and its repairs (96) with its header extensions (docs/protocol/04 §6): for an engine
+    /// that is driven without Jingle.
+    pub fn jicofo() -> RtpConfig {
+        let pt = |pt, kind, clock, repairs, nack| PayloadType { pt, kind, clock, repairs, nack };
+        RtpConfig {
+            extensions: ExtensionIds {
+                audio_level: 1,
+                abs_send_time: 3,
+                transport_cc: 5,
+                mid: 10,
+                dependency_descriptor: 11,
+            },
+            payload_types: vec![
+                pt(111, CodecKind::Audio, 48_000, None, false),
+                pt(100, CodecKind::Video, 90_000, None, true),
+                pt(96, CodecKind::Video, 90_000, Some(100), false),
+            ],
+        }
+    }
 }
 
 /// Ids of the RTP header extensions; 0 = not negotiated (docs/protocol/04 §6.4).
@@ -265,7 +290,10 @@ pub enum Command {
     RemoveSender(u32),
     /// `rtx` carries the repairs of the remote stream `primary` (an FID group or a source map).
     MapRtx { rtx: u32, primary: u32 },
-    /// A remote SSRC is gone: its state, and that of its repairs, is dropped.
+    /// Packets of the remote stream `primary` carry this `mid`: so do those of its repairs, by which they are known also on an SSRC
+    /// that [`Command::MapRtx`] did not name.
+    MapMid { mid: Mid, primary: u32 },
+    /// A remote SSRC is gone: its state, and that of its repairs, is dropped. It may come back.
     Forget(u32),
     /// Asks the sender of this remote SSRC for a key frame; throttled per SSRC.
     RequestKeyFrame(u32),
@@ -312,6 +340,9 @@ pub struct OutgoingRtp {
     pub payload: Bytes,
 }
 
+/// SSRCs received that have state, and streams that are sent, of one session: at most this many each.
+pub const MAX_STREAMS: usize = 1024;
+
 /// The largest RTP payload that still leaves room for header, extensions and tags in a 1280-byte IPv6 packet.
 pub const MAX_RTP_PAYLOAD: usize = 1180;
 
@@ -325,17 +356,48 @@ pub struct AudioLevel {
 /// What an engine wants done.
 #[derive(Clone, Debug)]
 pub enum Output {
-    /// Send this datagram from the socket of `local`.
+    /// Send from the socket of `local`.
     Transmit(Transmit),
     Event(Event),
 }
 
-/// One datagram to send.
+/// Datagrams to send: one, or several of one size that lie one behind the other, so that a system that can (GSO) takes them by one call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transmit {
     pub local: SocketAddr,
     pub remote: SocketAddr,
     pub data: Vec<u8>,
+    /// Length of each but the last, which may be shorter.
+    pub segment: usize,
+}
+
+impl Transmit {
+    /// Joined datagrams take at most this many bytes; one alone may be longer.
+    pub const MAX_JOINED: usize = 16 * 1024;
+    /// As many datagrams are joined at most: Linux takes no more by one call.
+    pub const MAX_DATAGRAMS: usize = 64;
+
+    /// One datagram.
+    pub fn one(local: SocketAddr, remote: SocketAddr, data: Vec<u8>) -> Transmit {
+        let segment = data.len();
+        Transmit { local, remote, data, segment }
+    }
+
+    /// Each datagram.
+    pub fn datagrams(&self) -> impl Iterator<Item = &[u8]> {
+        self.data.chunks(self.segment.max(1))
+    }
+
+    /// Whether one more datagram of so many bytes, on this path, may lie behind those that are here.
+    #[inline]
+    pub fn takes(&self, (local, remote): (SocketAddr, SocketAddr), len: usize) -> bool {
+        len <= self.segment
+            && self.data.len() + len <= Transmit::MAX_JOINED
+            && self.data.len() < self.segment * Transmit::MAX_DATAGRAMS
+            && self.data.len().is_multiple_of(self.segment)
+            && self.remote == remote
+            && self.local == local
+    }
 }
 
 /// What an engine tells.
@@ -497,7 +559,7 @@ pub struct Bandwidth {
 }
 
 /// Counters of one stream, from its first packet on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StreamStats {
     pub ssrc: u32,
     /// We send it; else it comes.
@@ -610,6 +672,27 @@ mod tests {
         for bad in [&[b'a'; MAX_MID + 1][..], b"", b"a b", &[0xff]] {
             assert_eq!(Mid::new(bad), None);
         }
+    }
+
+    #[test]
+    fn datagrams_are_joined_while_they_have_one_size_and_one_path_up_to_the_limits() {
+        let path: (SocketAddr, SocketAddr) =
+            ("192.0.2.1:5".parse().expect("address"), "192.0.2.2:5".parse().expect("address"));
+        let of = |n: usize, len: usize| Transmit { segment: len, ..Transmit::one(path.0, path.1, vec![0; n * len]) };
+        assert!(of(1, 100).takes(path, 100) && of(3, 100).takes(path, 1));
+        assert!(!of(1, 100).takes(path, 101), "longer ones begin anew");
+        assert!(!of(1, 100).takes((path.1, path.0), 100) && !of(1, 100).takes((path.0, path.0), 100));
+        let mut ended = of(2, 100);
+        ended.data.push(0);
+        assert!(!ended.takes(path, 1), "a shorter one is the last");
+        assert_eq!(ended.datagrams().map(<[u8]>::len).collect::<Vec<_>>(), [100, 100, 1]);
+        assert!(
+            of(Transmit::MAX_DATAGRAMS - 1, 10).takes(path, 10) && !of(Transmit::MAX_DATAGRAMS, 10).takes(path, 10)
+        );
+        let fit = Transmit::MAX_JOINED / 1024;
+        assert!(of(fit - 1, 1024).takes(path, 1024) && !of(fit, 1024).takes(path, 1));
+        assert!(!Transmit::one(path.0, path.1, vec![]).takes(path, 0), "an empty datagram is nobody's neighbour");
+        assert_eq!(Transmit::one(path.0, path.1, vec![0; 70_000]).datagrams().count(), 1);
     }
 
     #[test]

@@ -29,6 +29,9 @@ pub const MAX_WAITING_FRAMES: usize = MAX_HELD_PACKETS + 2;
 
 /// The shortest wait for a missing packet.
 pub const MIN_WAIT: Duration = Duration::from_millis(20);
+/// How long the engine takes a missing packet for a late one before it asks for it. It asks again after 1.25 round trips, and the
+/// second repair takes another one.
+const FIRST_REQUEST: Duration = Duration::from_millis(20);
 /// Packets of an SSRC that this track has just left are late, not a way back, for so long.
 pub const SSRC_SETTLE: Duration = Duration::from_secs(1);
 /// Keys of a telephone that wait to be taken.
@@ -60,7 +63,8 @@ pub struct Receiver {
     endpoint_id: Arc<str>,
     source_name: Arc<str>,
     media: MediaType,
-    payload_types: Vec<(u8, Codec)>,
+    /// The same for all sources of a session.
+    payload_types: Arc<[(u8, Codec)]>,
     /// Payload types of redundant audio, and of telephone events with their clock.
     red: Option<u8>,
     events: Option<(u8, u32)>,
@@ -111,7 +115,7 @@ impl Receiver {
             endpoint_id,
             source_name,
             media,
-            payload_types: Vec::new(),
+            payload_types: Arc::default(),
             red: None,
             events: None,
             jitter: Jitter::new(wait),
@@ -139,14 +143,19 @@ impl Receiver {
     }
 
     /// What the payload types mean, from the negotiation.
-    pub fn set_payload_types(&mut self, payload_types: Vec<(u8, Codec)>) {
-        self.payload_types = payload_types;
+    pub fn set_payload_types(&mut self, payload_types: impl Into<Arc<[(u8, Codec)]>>) {
+        self.payload_types = payload_types.into();
     }
 
     /// What redundant audio (RFC 2198) and telephone events (RFC 4733, with their clock) come as, if they were negotiated.
     pub fn set_audio_extras(&mut self, red: Option<u8>, events: Option<(u8, u32)>) {
         self.red = red;
         self.events = events;
+    }
+
+    /// Whether packets of a payload type have the RTP time of their moment: those of a telephone's key have that of its beginning.
+    pub fn keeps_time(&self, pt: u8) -> bool {
+        self.events.is_none_or(|(events, _)| events != pt)
     }
 
     /// The longest time for a missing packet, as the reader chose it.
@@ -164,8 +173,9 @@ impl Receiver {
     /// The wait for a missing packet now.
     pub fn wait(&self) -> Duration {
         let Some(rtt) = self.rtt else { return self.wait };
-        // Audio is not repaired: only what is overtaken is waited for. Video: a request and its repeat.
-        let repair = if self.media == MediaType::Video { rtt * 2 } else { Duration::ZERO };
+        // Audio is not repaired: only what is overtaken is waited for. Video: one packet in fifty is lost, and so is one repair in
+        // twenty-five, with the request or on its way back; one that is not waited for costs all pictures up to the next key frame.
+        let repair = if self.media == MediaType::Video { FIRST_REQUEST + rtt * 9 / 4 } else { Duration::ZERO };
         (repair + self.spread.jitter() * 4).max(MIN_WAIT).min(self.wait)
     }
 
@@ -263,6 +273,11 @@ impl Receiver {
         }
     }
 
+    /// The SSRC that it comes on now.
+    pub fn ssrc(&self) -> Option<u32> {
+        self.ssrc
+    }
+
     /// Counters so far.
     pub fn stats(&self) -> ReceiverStats {
         ReceiverStats { jitter: self.jitter.stats(), ..self.stats }
@@ -276,7 +291,8 @@ impl Receiver {
         self.hole = true;
     }
 
-    fn codec(&self, pt: u8) -> Option<Codec> {
+    /// What a payload type means, if it is of this track's media.
+    pub fn codec(&self, pt: u8) -> Option<Codec> {
         self.payload_types.iter().find(|t| t.0 == pt).map(|t| t.1).filter(|c| c.media_type() == self.media)
     }
 

@@ -16,7 +16,7 @@ use std::time::Duration;
 /// Frames without a duration of their own count as this long.
 const DEFAULT_FRAME: Duration = Duration::from_millis(20);
 /// A pause longer than this is a pause, not jitter of the caller: RTP time then follows the clock.
-const PAUSE: Duration = Duration::from_millis(300);
+pub(super) const PAUSE: Duration = Duration::from_millis(300);
 
 /// Room for the descriptor of a frame that is no key frame, references written out.
 const DELTA_DESCRIPTOR: usize = 16;

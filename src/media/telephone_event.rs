@@ -48,6 +48,8 @@ pub const MAX_KEYS: usize = 128;
 const STEP: Duration = Duration::from_millis(20);
 /// How often its end is said: whoever misses it would hear it for ever (RFC 4733 §2.5.1.4).
 const ENDS: usize = 3;
+/// Later than this, the machine slept: nothing is caught up with, the key is held for so much longer.
+const LATE: Duration = Duration::from_millis(100);
 /// Loudness, −dBm0.
 const VOLUME: u8 = 10;
 
@@ -115,6 +117,13 @@ impl Keys {
     pub fn poll(&mut self, now: Time, clock: u32, mut begin: impl FnMut(Duration) -> u32) -> Vec<Packet> {
         let mut out = Vec::new();
         let ticks = |d: Duration| u16::try_from(d.as_micros() * u128::from(clock) / 1_000_000).unwrap_or(u16::MAX);
+        let late = self.next.map_or(Duration::ZERO, |t| now.since(t));
+        if late > LATE {
+            self.next = Some(now);
+            if let Some((_, since, _)) = &mut self.pressed {
+                *since = *since + late;
+            }
+        }
         while let Some(at) = self.next.filter(|t| *t <= now) {
             let Some((event, since, ts)) = self.pressed else {
                 self.next = self.waiting.pop_front().map(|event| {
@@ -189,6 +198,31 @@ mod tests {
             assert_eq!(of_key.iter().filter(|k| k.ended).count(), ENDS);
         }
         assert_eq!(packets.iter().filter(|p| p.marker).count(), 3);
+    }
+
+    #[test]
+    fn after_a_sleep_nothing_is_caught_up_with_in_a_burst() {
+        let ms = Duration::from_millis;
+        let mut k = Keys::new("12", ms(100), ms(50), at(0)).expect("keys");
+        assert_eq!(k.poll(at(0), 8000, |_| 1).len(), 1);
+        // In the middle of a key, and in the pause before the next.
+        let (mut now, mut packets, mut sleeps) = (0, vec![], vec![60_000, 3_600_000]);
+        let mut pressed = true;
+        while let Some(next) = k.next_deadline() {
+            now = now.max((next.mono_us - 1_000_000) / 1000);
+            if sleeps.len() == 2 || (sleeps.len() == 1 && pressed && !k.is_pressed()) {
+                now += sleeps.remove(0);
+            }
+            pressed = k.is_pressed();
+            let out = k.poll(at(now), 8000, |_| 2);
+            assert!(out.len() <= ENDS, "{} at once", out.len());
+            packets.extend(out);
+        }
+        assert!(sleeps.is_empty());
+        let read: Vec<Key> = packets.iter().filter_map(|p| parse(&p.payload, p.ts, 8000)).collect();
+        let held = |key| read.iter().filter(|k| k.key == key).map(|k| k.held.as_millis()).collect::<Vec<_>>();
+        assert_eq!(held('1'), [40, 60, 80, 100, 100, 100, 100]);
+        assert_eq!(held('2'), [20, 40, 60, 80, 100, 100, 100, 100]);
     }
 
     #[test]

@@ -93,6 +93,14 @@ impl Descriptor {
     }
 }
 
+/// The picture id of a packet, if it is one of 15 bits.
+pub fn picture_id(payload: &[u8]) -> Option<u16> {
+    match *payload {
+        [first, x, hi, lo, ..] if first & x & hi & 0x80 != 0 => Some(u16::from_be_bytes([hi & 0x7f, lo])),
+        _ => None,
+    }
+}
+
 /// Whether a frame (not a packet) is a key frame (RFC 6386 §9.1).
 pub fn is_key(frame: &[u8]) -> bool {
     frame.first().is_some_and(|b| b & 1 == 0)
@@ -107,17 +115,20 @@ pub fn size(frame: &[u8]) -> Option<(u16, u16)> {
     Some((n(6)?, n(8)?))
 }
 
+/// The longest descriptor that is written: 1 + 1 + 2 + 1 + 1.
+const DESCRIPTOR: usize = 6;
+
 /// Splits a frame into payloads of at most `mtu` bytes, of near-equal size so that loss costs the same everywhere.
 pub fn packetise(frame: &[u8], d: Descriptor, mtu: usize) -> impl Iterator<Item = (Bytes, bool)> + '_ {
-    // Longest descriptor: 1 + 1 + 2 + 1 + 1.
-    let room = mtu.saturating_sub(6).max(1);
+    let room = mtu.saturating_sub(DESCRIPTOR).max(1);
     let packets = frame.len().div_ceil(room).max(1);
     let each = frame.len().div_ceil(packets).max(1);
+    // One piece of memory for all of them.
+    let mut out = BytesMut::with_capacity(frame.len() + packets * DESCRIPTOR);
     frame.chunks(each).enumerate().map(move |(n, chunk)| {
-        let mut out = BytesMut::with_capacity(chunk.len() + 6);
         Descriptor { start: n == 0, partition: 0, ..d }.write(&mut out);
         out.extend_from_slice(chunk);
-        (out.freeze(), (n + 1) * each >= frame.len())
+        (out.split().freeze(), (n + 1) * each >= frame.len())
     })
 }
 

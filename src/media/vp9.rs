@@ -67,6 +67,14 @@ pub struct GroupPicture {
     pub refs: Vec<u8>,
 }
 
+/// The picture id of a packet, if it is one of 15 bits.
+pub fn picture_id(payload: &[u8]) -> Option<u16> {
+    match *payload {
+        [first, hi, lo, ..] if first & hi & 0x80 != 0 => Some(u16::from_be_bytes([hi & 0x7f, lo])),
+        _ => None,
+    }
+}
+
 fn bit(b: bool, n: u8) -> u8 {
     u8::from(b) << n
 }

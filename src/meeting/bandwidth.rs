@@ -49,6 +49,16 @@ impl Sending {
         self.heights.get(&(track, encoding)).copied().filter(|h| *h > 0)
     }
 
+    /// The height of the largest encoding of a track that is to be sent now, as the program was told; 0: none is.
+    pub fn tallest(&self, track: TrackKey) -> u32 {
+        self.told.iter().filter(|((t, _), _)| *t == track).map(|(_, target)| target.height).max().unwrap_or(0)
+    }
+
+    /// What an encoding is to have, bit/s, as the program was told.
+    pub fn target(&self, track: TrackKey, encoding: u32) -> u64 {
+        self.told.get(&(track, encoding)).map_or(0, |t| t.bps)
+    }
+
     /// Encodings of a track that are not to be sent now, one bit each.
     pub fn idle(&self, track: TrackKey) -> u32 {
         let idle = self.told.iter().filter(|((t, _), target)| *t == track && target.bps == 0);

@@ -2,6 +2,7 @@
 //! (docs/protocol/04 §1–§4, §10).
 
 use super::event::{BridgeChannel, EventKind};
+use super::frames::MAX_HEIGHT;
 use super::io::{ConnectionKey, Output, Purpose};
 use super::machine::{Meeting, Phase};
 use super::session::Source;
@@ -16,7 +17,7 @@ use crate::error::{Code, Error};
 use crate::jingle::{BridgeOffer, SessionKey};
 use crate::media::encodings::CAPPED_FPS;
 use crate::media::kind::{MediaType, VideoType};
-use crate::media::peer::Command;
+use crate::media::peer::{Command, Mid};
 use crate::time::{Time, earliest};
 use crate::wire::colibri::{AudioSubscription, BridgeVideoType, MappedSource, ToBridge};
 use crate::wire::source_info::SourceKind;
@@ -101,8 +102,10 @@ impl Meeting {
         self.signal_bridge();
         self.watch_streaming(self.clock);
         for endpoint in self.roster.keys().cloned().collect::<Vec<_>>() {
-            self.presence_tracks(&endpoint);
+            self.tracks_of_presence(&endpoint);
         }
+        // Once for all of them.
+        self.signal_readers();
         self.start_muted(offer.start_muted);
     }
 
@@ -112,7 +115,7 @@ impl Meeting {
         l.channel.close();
         // What its maps had told waits for the next session, as signalled sources do.
         for slot in l.maps.iter() {
-            self.tracks.hold(&slot.owner, &slot.source, l.session);
+            self.hold_track(&slot.owner, &slot.source, l.session);
         }
         if let Some((_, connection)) = l.socket {
             self.out.push_back(Output::CloseConnection(connection));
@@ -217,6 +220,10 @@ impl Meeting {
 
     fn channel_state(&mut self, state: ChannelState, now: Time) {
         if let Some(l) = &mut self.link {
+            if let Some(m) = self.medias.get_mut(l.session) {
+                // Where none will come any more, neither will a map.
+                m.unclear.channel(matches!(state, ChannelState::Open(_) | ChannelState::Failed), now);
+            }
             match state {
                 ChannelState::Open(_) => {
                     for m in l.receive.opened() {
@@ -275,6 +282,11 @@ impl Meeting {
                     }
                     self.track_forgotten(&slot.owner, &slot.source, Origin::Session(session));
                 }
+                MapChange::Described(slot) => {
+                    if let Some(m) = self.medias.get_mut(session) {
+                        m.add_source(&source(&slot), now);
+                    }
+                }
                 MapChange::Added(slot) => {
                     if let Some(m) = self.medias.get_mut(session) {
                         m.add_source(&source(&slot), now);
@@ -290,6 +302,13 @@ impl Meeting {
 
     /// With SSRC rewriting nobody signals a source before it is asked for: presence names it (docs/protocol/02 §17).
     pub(super) fn presence_tracks(&mut self, endpoint: &str) {
+        self.tracks_of_presence(endpoint);
+        if self.link.is_some() {
+            self.signal_readers();
+        }
+    }
+
+    fn tracks_of_presence(&mut self, endpoint: &str) {
         if !self.roster.contains_key(endpoint) {
             return;
         }
@@ -306,17 +325,19 @@ impl Meeting {
             if let Some(session) = self.link.as_ref().and_then(slot) {
                 self.track_forgotten(endpoint, &name, Origin::Session(session));
             }
+            // Nor will the next session bring it back, where one is awaited.
+            self.track_forgotten(endpoint, &name, Origin::Held);
             self.track_forgotten(endpoint, &name, Origin::Presence);
         }
-        // Without the bridge every source is signalled; what was announced before goes all the same when it is named no more.
-        if self.link.is_none() {
+        self.tracks.named(endpoint, &named);
+        // Without the bridge every source is signalled; what was announced before goes all the same when it is named no more. Without media
+        // nothing is signalled, and presence is all that tells of sources.
+        if self.link.is_none() && self.engines.is_some() {
             return;
         }
         for (name, kind) in named {
-            self.tracks.returned(endpoint, &name);
             self.track_known(endpoint, &name, media(kind), VideoType::Camera, Origin::Presence);
         }
-        self.signal_readers();
     }
 
     /// What readers want of the bridge, and what our own sources are; said if it is news.
@@ -324,23 +345,28 @@ impl Meeting {
         if self.link.is_none() || self.phase == Phase::Closed {
             return;
         }
-        let wanted = self.explicit.clone().unwrap_or_else(|| self.constraints_of_readers());
+        let wanted = self.within_limits(self.wanted_of_bridge());
         let audio = self.subscription_of_readers();
         let types = self.bridge_video_types();
         let Some(l) = &mut self.link else { return };
-        let messages = l.receive.set_video(wanted).into_iter().chain(l.receive.set_audio(audio));
+        let video = l.receive.set_video(wanted);
+        let video_changed = video.is_some();
+        let messages = video.into_iter().chain(l.receive.set_audio(audio));
         let messages = messages.chain(l.receive.set_types(types));
         for m in messages.collect::<Vec<_>>() {
             l.say(&m, self.clock);
         }
-        self.watch_new_streams(self.clock);
+        // Why a track is not forwarded is what is wanted of it.
+        if video_changed { self.watch_streaming(self.clock) } else { self.watch_new_streams(self.clock) }
     }
 
     /// Bandwidth follows readers (design §5.5): whoever reads everybody sets the default, the others name their source.
-    fn constraints_of_readers(&self) -> AllConstraints {
+    pub(super) fn constraints_of_readers(&self) -> AllConstraints {
         let mut c = AllConstraints::default();
-        let height = |h: u32| if h == 0 { -1 } else { i32::try_from(h).unwrap_or(-1) };
-        let most = |a: i32, b: i32| if a == -1 || b == -1 { -1 } else { a.max(b) };
+        // Any height in figures and not as −1: the bridge tells senders what is wanted at most, and a lib-jitsi-meet of 2022 that was
+        // told 0 while its camera was off takes no notice of −1 after it, and stays dark.
+        let height = |h: u32| if h == 0 { MAX_HEIGHT as i32 } else { i32::try_from(h).unwrap_or(i32::MAX) };
+        let most = i32::max;
         for r in self.readers.iter().filter(|r| r.options.media != Some(MediaType::Audio)) {
             let h = height(r.options.height);
             let Some(key) = r.track else {
@@ -411,6 +437,8 @@ fn source(slot: &Slot) -> Source {
         primaries: vec![slot.ssrc],
         repairs: slot.rtx.map(|rtx| (rtx, slot.ssrc)).into_iter().collect(),
         video_type: video_type(slot.video_type),
+        slot: true,
+        mid: slot.mid.as_deref().and_then(|mid| Mid::new(mid.as_bytes())),
     }
 }
 

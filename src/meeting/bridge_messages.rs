@@ -1,9 +1,9 @@
 //! What the bridge says on its channel, as events (docs/protocol/04 §2, §3).
 
-use super::event::{Connectivity, EndpointMessage, EventKind, ParticipantStats, RoundTrip, Speaker, TrackKey};
+use super::event::{Connectivity, EndpointMessage, EventKind, ParticipantStats, RoundTrip, Speaker};
 use super::machine::Meeting;
+use super::streaming::suspended;
 use crate::bridge::SpeakerChange;
-use crate::bridge::forwarded::About;
 use crate::bridge::ping::Ping;
 use crate::bridge::stats::of_message;
 use crate::jingle::SessionKey;
@@ -61,7 +61,7 @@ impl Meeting {
         let endpoint_id = self.speakers.dominant().unwrap_or_default().to_owned();
         let participant = self.roster.get(&endpoint_id).map(|p| p.key);
         let (previous, silence) = (self.speakers.previous().to_vec(), self.speakers.silence());
-        self.emit(EventKind::Speaker(Speaker { participant, endpoint_id, previous, silence, change }));
+        self.emit(EventKind::Speaker(Box::new(Speaker { participant, endpoint_id, previous, silence, change })));
     }
 
     fn on_endpoint_message(&mut self, from: String, to: &str, payload: String, now: Time) {
@@ -71,7 +71,7 @@ impl Meeting {
         let Some(ping) = Ping::read(&payload) else {
             let participant = self.roster.get(&from).map(|p| p.key);
             let m = EndpointMessage { participant, endpoint_id: from, private: !to.is_empty(), payload };
-            return self.emit(EventKind::EndpointMessage(m));
+            return self.emit(EventKind::EndpointMessage(Box::new(m)));
         };
         if let (Some(l), Some(pong)) = (&mut self.link, ping.answer(&from)) {
             l.say(&pong, now);
@@ -79,7 +79,7 @@ impl Meeting {
         let Ping::Response(id) = ping else { return };
         let measured = self.pinger.as_mut().and_then(|p| p.answered(&from, id, now));
         if let (Some(round_trip), Some(participant)) = (measured, self.roster.get(&from).map(|p| p.key)) {
-            self.emit(EventKind::RoundTrip(RoundTrip { participant, endpoint_id: from, round_trip }));
+            self.emit(EventKind::RoundTrip(Box::new(RoundTrip { participant, endpoint_id: from, round_trip })));
         }
     }
 
@@ -92,12 +92,9 @@ impl Meeting {
 
     /// Tells that the bridge forwards a source, or why not.
     fn tell_forwarded(&mut self, source: &str, forwarded: bool) {
-        let Some((track, muted)) = self.track_named(source) else { return };
-        let Some(l) = &self.link else { return };
-        let wanted = l.receive.video();
-        let height = wanted.heights.get(source).copied().unwrap_or(wanted.default_height);
-        let about = About { present: true, muted, height, last_n: wanted.last_n };
-        let suspended = (!forwarded).then(|| l.forwarded.reason(&about));
+        let Some((owner, _)) = parse_name(source) else { return };
+        let (Some(t), Some(l)) = (self.tracks.remote(owner, source), &self.link) else { return };
+        let (track, suspended) = (t.key, suspended(l, t).filter(|_| !forwarded));
         self.emit(EventKind::TrackForwarded { track, suspended });
     }
 
@@ -108,16 +105,11 @@ impl Meeting {
         }
     }
 
-    fn track_named(&self, source: &str) -> Option<(TrackKey, bool)> {
-        let (owner, _) = parse_name(source)?;
-        self.tracks.remote(owner, source).map(|t| (t.key, t.muted))
-    }
-
     /// The bridge hears an endpoint again, or not any more.
     pub(super) fn connectivity(&mut self, endpoint_id: String, active: bool) {
         let participant = self.roster.get(&endpoint_id).map(|p| p.key);
         if participant.is_some() || self.endpoint_id().as_ref() == Some(&endpoint_id) {
-            self.emit(EventKind::Connectivity(Connectivity { participant, endpoint_id, active }));
+            self.emit(EventKind::Connectivity(Box::new(Connectivity { participant, endpoint_id, active })));
         }
     }
 

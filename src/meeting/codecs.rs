@@ -8,6 +8,7 @@ use crate::jingle;
 use crate::media::codec_selection::{self, Selected};
 use crate::media::kind::{Codec, MediaType, VideoType};
 use crate::time::Time;
+use std::sync::Arc;
 
 /// The same codec in Jingle's words.
 pub(super) fn to_jingle(c: Codec) -> jingle::Codec {
@@ -61,21 +62,28 @@ impl Meeting {
         let mut lists: Vec<Vec<Codec>> = self.room.iter().flat_map(|r| r.members()).map(names).collect();
         let session = self.medias.active().or_else(|| self.medias.iter().find(|m| m.video_codecs().next().is_some()));
         lists.extend(session.map(|m| m.video_codecs().collect()));
-        self.selection.select(lists.iter().map(Vec::as_slice), None);
+        self.selection.select(lists.iter().map(Vec::as_slice), self.visitor_codecs.as_deref());
         let selected = self.selection.selected().cloned();
         let may_choose = !self.options.video_codecs.is_empty();
+        let endpoint = self.endpoint_id();
         let mut changed = Vec::new();
         for t in self.tracks.local.iter_mut().filter(|t| t.codec.media_type() == MediaType::Video) {
             let wanted = selected.as_ref().map_or(t.options.codec, |s| wanted(t, s, may_choose));
-            if std::mem::replace(&mut t.codec, wanted) != wanted {
-                changed.extend(t.track.is_some().then_some((t.key, wanted)));
+            if std::mem::replace(&mut t.codec, wanted) != wanted
+                && let (true, Some(endpoint)) = (t.track.is_some(), &endpoint)
+            {
+                let track = Arc::new(t.describe(endpoint));
+                t.track = Some(track.clone());
+                changed.push((track, wanted));
             }
         }
         for m in self.medias.iter_mut() {
             m.sync_senders(&self.tracks, &mut self.env, now);
         }
         for (track, codec) in changed {
-            self.emit(EventKind::CodecWanted { track, codec });
+            let key = track.key;
+            self.emit(EventKind::TrackUpdated(track));
+            self.emit(EventKind::CodecWanted { track: key, codec });
         }
         self.tell_writers();
     }

@@ -3,6 +3,7 @@
 use super::event::TrackKey;
 use super::options::{ReaderOptions, TrackOptions};
 use crate::bridge::AllConstraints;
+use crate::conference::MuteKind;
 use std::time::Duration;
 
 /// A writer: the sending end of one local track. Never reused within a client.
@@ -45,10 +46,16 @@ pub enum Command {
         track: TrackKey,
         tag: u64,
     },
-    /// Mute that others see: SourceInfo and RTP (docs/protocol/04 §15).
+    /// Mute that others see: SourceInfo and RTP (docs/protocol/04 §15). What the focus muted is unmuted, and done, when it consents.
     SetMuted {
         track: TrackKey,
         muted: bool,
+        tag: u64,
+    },
+    /// Ask the focus to mute somebody, as a moderator; done when it has answered.
+    MuteParticipant {
+        endpoint_id: String,
+        kind: MuteKind,
         tag: u64,
     },
     /// Press keys of a telephone on a local audio track, one after the other; zero times are the defaults. Done when the last one was
@@ -59,6 +66,12 @@ pub enum Command {
         held: Duration,
         gap: Duration,
         tag: u64,
+    },
+    /// What the encoder of a local video track does: whether it has too little CPU, and the height that it makes, 0 for not told.
+    SetLimited {
+        track: TrackKey,
+        limited: bool,
+        height: u32,
     },
     AddReader {
         reader: ReaderKey,

@@ -35,7 +35,9 @@ impl Meeting {
             Command::AddTrack { track, options, tag } => self.add_track(track, options, tag, now),
             Command::RemoveTrack { track, tag } => self.remove_track(track, tag, now),
             Command::SetMuted { track, muted, tag } => self.set_muted(track, muted, tag, now),
+            Command::MuteParticipant { endpoint_id, kind, tag } => self.mute_participant(&endpoint_id, kind, tag),
             Command::SendTones { track, keys, held, gap, tag } => self.send_tones(track, &keys, held, gap, tag, now),
+            Command::SetLimited { track, limited, height } => self.set_limited(track, limited, height, now),
             Command::AddReader { reader, track, options } => self.add_reader(reader, track, options),
             Command::RemoveReader { reader } => {
                 self.readers.retain(|r| r.key != reader);
@@ -69,6 +71,7 @@ impl Meeting {
             | Command::SetDisplayName { tag, .. }
             | Command::RemoveTrack { tag, .. }
             | Command::SetMuted { tag, .. }
+            | Command::MuteParticipant { tag, .. }
             | Command::SendTones { tag, .. }
             | Command::SendEndpointMessage { tag, .. }
             | Command::Leave { tag } => *tag,
@@ -80,7 +83,7 @@ impl Meeting {
                 self.out.push_back(Output::ReaderEnded(*reader));
                 return;
             }
-            Command::RequestKeyFrame { .. } | Command::SetReceive { .. } => return,
+            Command::RequestKeyFrame { .. } | Command::SetReceive { .. } | Command::SetLimited { .. } => return,
         };
         self.done(tag, Some(Error::new(Code::Closed, Stage::None, "the client is closed")));
     }
@@ -106,6 +109,7 @@ impl Meeting {
             self.done(tag, Some(Error::new(Code::Resources, self.stage, text)));
             return;
         }
+        self.begin_muted(key);
         self.name_local_tracks(now);
         if self.phase == Phase::Joined {
             self.announce_local_tracks();
@@ -150,6 +154,8 @@ impl Meeting {
         };
         let mut gone = self.tracks.local.remove(at);
         let track = gone.track.take();
+        self.forget_unmuting(key, "the track is gone");
+        self.adaptation.forget(key.0, now);
         if let Some(endpoint) = self.endpoint_id() {
             let (name, desktop) = (gone.source_name(&endpoint), gone.options.video_type == VideoType::Desktop);
             let carried = self.medias.iter().any(|m| m.path == MediaPath::PeerToPeer);
@@ -167,37 +173,6 @@ impl Meeting {
             self.emit(EventKind::TrackRemoved(t));
         }
         self.done(tag, None);
-    }
-
-    fn set_muted(&mut self, key: TrackKey, muted: bool, tag: u64, now: Time) {
-        let gone = || Error::new(Code::Gone, self.stage, "the track is gone");
-        let error = self.tracks.local.iter().all(|t| t.key != key).then(gone);
-        self.mute(key, muted, now);
-        self.done(tag, error);
-    }
-
-    /// Mutes one of ours, or unmutes it, so that others see it.
-    pub(super) fn mute(&mut self, key: TrackKey, muted: bool, now: Time) {
-        let endpoint = self.endpoint_id();
-        let Some(t) = self.tracks.local_mut(key) else { return };
-        t.muted = muted;
-        let desktop = t.options.video_type == VideoType::Desktop;
-        if let Some(endpoint) = endpoint {
-            let name = t.source_name(&endpoint);
-            if t.track.is_some() {
-                t.track = Some(Arc::new(t.describe(&endpoint)));
-            }
-            if let Some(r) = &mut self.room {
-                r.set_source(&name, muted, desktop, now);
-            }
-        }
-        if muted {
-            // Keys would go out as sound does.
-            let error = Error::new(Code::Muted, self.stage, "the track was muted");
-            self.release_keys(Some(key), &error);
-        }
-        self.tell_writers();
-        self.signal_bridge();
     }
 
     fn add_reader(&mut self, key: ReaderKey, track: Option<TrackKey>, options: ReaderOptions) {

@@ -12,7 +12,7 @@ use crate::time::Time;
 use crate::wire::Document;
 use crate::wire::extdisco::IceServerKind;
 use crate::wire::stanza::{Stanza, StanzaKind};
-use crate::xmpp::caps::{BRIDGE_FEATURES, SSRC_REWRITING};
+use crate::xmpp::caps::{BRIDGE_FEATURES, RTP_MID_DEMUX, SSRC_REWRITING};
 use crate::xmpp::{self, Credentials, IqError, Stream, StreamOptions};
 
 impl Meeting {
@@ -25,7 +25,7 @@ impl Meeting {
         if self.engines.is_some() && !self.options.disable_bridge {
             o.features.extend(BRIDGE_FEATURES.map(str::to_owned));
             if !self.options.disable_ssrc_rewriting {
-                o.features.push(SSRC_REWRITING.to_owned());
+                o.features.extend([SSRC_REWRITING, RTP_MID_DEMUX].map(str::to_owned));
             }
         }
         self.stream = Some(Stream::new(o, &mut self.env));
@@ -152,7 +152,7 @@ impl Meeting {
         let taken = match s.kind() {
             StanzaKind::Presence => self.room.as_mut().is_some_and(|r| r.on_presence(s.element(), now)),
             StanzaKind::Message => self.room.as_mut().is_some_and(|r| r.on_message(s.element(), now)),
-            StanzaKind::Iq => self.jingle.on_stanza(s, now),
+            StanzaKind::Iq => self.room.as_mut().is_some_and(|r| r.on_iq(s.element())) || self.jingle.on_stanza(s, now),
         };
         self.unhandled += u64::from(!taken);
         if !taken && let Some(stream) = &mut self.stream {
@@ -220,6 +220,7 @@ impl Meeting {
         }
         self.unlink_bridge();
         for m in self.medias.drain() {
+            self.keep_counts(&m);
             self.out.extend(m.sockets().map(Output::CloseSockets));
         }
         for t in self.tracks.drain() {
@@ -227,7 +228,7 @@ impl Meeting {
         }
         for participant in std::mem::take(&mut self.roster).into_values() {
             let left = ParticipantLeft { participant, reason: String::new(), kicked: false, vanished: false };
-            self.emit(EventKind::ParticipantLeft(left));
+            self.emit(EventKind::ParticipantLeft(Box::new(left)));
         }
         for r in std::mem::take(&mut self.readers) {
             self.out.push_back(Output::ReaderEnded(r.key));
@@ -239,6 +240,7 @@ impl Meeting {
         for tag in std::mem::take(&mut self.requests).into_values() {
             self.done(tag, Some(others.clone()));
         }
+        self.forget_unmuting(None, "the meeting ended first");
         while let Some((_, tag)) = self.outbox.pop() {
             self.done(tag, Some(others.clone()));
         }
@@ -254,7 +256,7 @@ impl Meeting {
         self.iqs.clear();
         self.phase = Phase::Closed;
         self.state(ClientState::Closed);
-        self.emit(EventKind::Closed(reason));
+        self.emit(EventKind::Closed(reason.map(Box::new)));
     }
 
     /// The error that the room ended with, as the public one.

@@ -6,14 +6,26 @@ use crate::error::{Code, Error, Stage};
 use crate::time::Time;
 use crate::wire::colibri::{MAX_PAYLOAD_BYTES, ToBridge};
 
+/// Reads what is to be said to others.
+///
+/// # Errors
+/// `TooLarge`: over [`MAX_PAYLOAD_BYTES`]. `InvalidArgument`: no JSON object.
+pub(crate) fn payload(text: &str) -> Result<serde_json::Value, Error> {
+    let refuse = |code, text: &str| Err(Error::new(code, Stage::Media, text));
+    match serde_json::from_str::<serde_json::Value>(text) {
+        _ if text.len() > MAX_PAYLOAD_BYTES => refuse(Code::TooLarge, "the payload is over its limit"),
+        Err(_) => refuse(Code::InvalidArgument, "the payload is not JSON"),
+        Ok(v) if !v.is_object() => refuse(Code::InvalidArgument, "the payload is no JSON object"),
+        Ok(v) => Ok(v),
+    }
+}
+
 impl Meeting {
     /// Says something to one endpoint, or to all others, through the bridge. Done when it is on its way.
-    pub(super) fn send_endpoint_message(&mut self, to: String, payload: &str, tag: u64, now: Time) {
+    pub(super) fn send_endpoint_message(&mut self, to: String, text: &str, tag: u64, now: Time) {
         let refuse = |code, text: &str| Some(Error::new(code, Stage::Media, text));
-        let error = match serde_json::from_str::<serde_json::Value>(payload) {
-            _ if payload.len() > MAX_PAYLOAD_BYTES => refuse(Code::TooLarge, "the payload is over its limit"),
-            Err(_) => refuse(Code::InvalidArgument, "the payload is not JSON"),
-            Ok(v) if !v.is_object() => refuse(Code::InvalidArgument, "the payload is no JSON object"),
+        let error = match payload(text) {
+            Err(e) => Some(e),
             Ok(_) if !to.is_empty() && !self.roster.contains_key(&to) => {
                 refuse(Code::NoSuchParticipant, "no such participant")
             }

@@ -17,7 +17,19 @@ use std::time::Duration;
 /// How long signalling may lag behind a peer that closed the media connection.
 pub const PEER_CLOSED_WAIT: Duration = Duration::from_secs(3);
 
+fn transmit(m: &MediaSession, t: peer::Transmit) -> Output {
+    let peer::Transmit { local, remote, data, segment } = t;
+    Output::Transmit { sockets: m.sockets_of(local), local, remote, data, segment }
+}
+
 impl Meeting {
+    /// Takes back what [`Output::Transmit`] carried, once it is sent: the engine fills it again. It need not be given.
+    pub fn recycle(&mut self, buffer: Vec<u8>) {
+        if let Some(m) = self.medias.active_mut() {
+            m.engine.recycle(buffer);
+        }
+    }
+
     pub(super) fn create_engine(
         &mut self,
         key: SessionKey,
@@ -117,18 +129,21 @@ impl Meeting {
 
     pub(super) fn close_engine(&mut self, key: SessionKey, now: Time) {
         let Some(m) = self.medias.take(key) else { return };
+        let carried_retired = m.path == MediaPath::PeerToPeer;
         self.close_session(m, now);
-        self.forget_retired(now);
+        if carried_retired {
+            self.forget_retired(now);
+        }
         self.select_codecs(now);
         self.watch_streaming(now);
     }
 
     fn close_session(&mut self, mut m: MediaSession, now: Time) {
+        self.keep_counts(&m);
         m.engine.handle_command(Command::Close, now);
         while let Some(o) = m.engine.poll_output() {
             if let peer::Output::Transmit(t) = o {
-                let (sockets, local, remote, data) = (m.sockets_of(t.local), t.local, t.remote, t.data);
-                self.out.push_back(Output::Transmit { sockets, local, remote, data });
+                self.out.push_back(transmit(&m, t));
             }
         }
         self.out.extend(m.sockets().map(Output::CloseSockets));
@@ -173,8 +188,7 @@ impl Meeting {
         let Some(m) = self.medias.get_mut(session) else { return };
         let event = match output {
             peer::Output::Transmit(t) => {
-                let (sockets, local, remote, data) = (m.sockets_of(t.local), t.local, t.remote, t.data);
-                self.out.push_back(Output::Transmit { sockets, local, remote, data });
+                self.out.push_back(transmit(m, t));
                 return;
             }
             peer::Output::Event(e) => e,

@@ -4,6 +4,7 @@
 //! Each event carries what is needed to act on it; getters may be ahead of it.
 
 use crate::bridge::{SpeakerChange, Streaming, Suspended};
+pub use crate::conference::MuteKind;
 use crate::error::Error;
 pub use crate::jingle::SourceRefusal;
 use crate::media::kind::{Codec, MediaType, VideoType};
@@ -29,12 +30,13 @@ pub struct Event {
     pub kind: EventKind,
 }
 
-/// What happened.
+/// What happened. Events change hands several times on their way to a program, so what most of them do not have is in a box: one without
+/// strings needs no memory of its own.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum EventKind {
     /// A request with a tag is finished; `None`: it succeeded.
-    RequestDone(Option<Error>),
+    RequestDone(Option<Box<Error>>),
     /// The way into or out of the meeting went a step further. Coalesced: the newest counts.
     State(ClientState),
     /// We are in the room.
@@ -42,13 +44,13 @@ pub enum EventKind {
     ParticipantJoined(Arc<Participant>),
     /// Something that [`Participant`] says has changed; `changed` is a mask of [`changed`] bits.
     ParticipantUpdated(Arc<Participant>, u32),
-    ParticipantLeft(ParticipantLeft),
+    ParticipantLeft(Box<ParticipantLeft>),
     /// Our own role changed.
     Role(Role),
-    Message(Message),
+    Message(Box<Message>),
     Subject(String),
     TrackAdded(Arc<Track>),
-    /// Mute state, video type or codec of a remote track changed.
+    /// Mute state, video type or codec of a track changed; of ours only what others brought about.
     TrackUpdated(Arc<Track>),
     TrackRemoved(Arc<Track>),
     /// The focus came (`true`) or is gone; media goes on without it (docs/protocol/03 §8.2).
@@ -60,11 +62,11 @@ pub enum EventKind {
     /// Where the channel to the bridge stands. Coalesced: the newest counts.
     BridgeChannel(BridgeChannel),
     /// Somebody speaks, as the bridge hears it. Coalesced.
-    Speaker(Speaker),
+    Speaker(Box<Speaker>),
     /// An application message of another endpoint, through the bridge.
-    EndpointMessage(EndpointMessage),
+    EndpointMessage(Box<EndpointMessage>),
     /// Somebody pressed a key of a telephone, in the audio of a track that is read.
-    Tone(Tone),
+    Tone(Box<Tone>),
     /// The bridge began to forward this remote video track to us, or suspended it, for this reason. Coalesced.
     TrackForwarded {
         track: TrackKey,
@@ -74,18 +76,22 @@ pub enum EventKind {
     TrackStreaming {
         track: TrackKey,
         status: Streaming,
+        /// Why it is inactive.
+        suspended: Option<Suspended>,
     },
     /// The bridge hears nothing of an endpoint any more, or hears it again. Coalesced.
-    Connectivity(Connectivity),
+    Connectivity(Box<Connectivity>),
     /// How far another endpoint is, through the bridge and back (docs/protocol/04 §3).
-    RoundTrip(RoundTrip),
+    RoundTrip(Box<RoundTrip>),
     /// Local tracks are not sent over this path. They are not signalled again while they stay as they are.
-    SourcesRefused(SourcesRefused),
+    SourcesRefused(Box<SourcesRefused>),
     /// The focus had us begin with audio, or video, muted; the tracks are muted already.
     StartMuted {
         audio: bool,
         video: bool,
     },
+    /// The focus had us muted, by itself or because somebody asked for it; the tracks are muted already. Coalesced.
+    MutedBy(Box<MutedBy>),
     /// The focus refused to look for another path within the bridge session, with this condition. Another session follows when
     /// the path is lost.
     RestartRefused {
@@ -131,7 +137,7 @@ pub enum EventKind {
         dropped: u64,
     },
     /// The client is finished: nothing follows. `None`: we left.
-    Closed(Option<Error>),
+    Closed(Option<Box<Error>>),
 }
 
 /// Where a client stands.
@@ -241,6 +247,8 @@ pub struct Track {
     pub muted: bool,
     /// One of ours.
     pub local: bool,
+    /// Of somebody else's video: of the newest frame that was put together for a reader; none before.
+    pub codec: Option<Codec>,
 }
 
 /// Which way media travels.
@@ -315,6 +323,16 @@ pub struct SourcesRefused {
     pub why: SourceRefusal,
 }
 
+/// Who had us muted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MutedBy {
+    pub kind: MuteKind,
+    /// Who asked for it, while they are in the room.
+    pub participant: Option<ParticipantKey>,
+    /// Their endpoint id; empty when the focus did it by itself.
+    pub endpoint_id: String,
+}
+
 /// What an endpoint says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParticipantStats {
@@ -363,8 +381,21 @@ pub enum MediaState {
     Connected { endpoint_id: String },
     /// The path was lost, or is being replaced, and another is sought.
     Recovering { endpoint_id: String },
-    /// It ended: the Jingle reason, who ended it, and whether media had flowed.
-    Ended { endpoint_id: String, reason: String, text: String, by_peer: bool },
+    /// It ended.
+    Ended(Box<MediaEnd>),
+}
+
+/// How a media session ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MediaEnd {
+    /// Empty for the bridge.
+    pub endpoint_id: String,
+    /// The protocol's, such as "success".
+    pub reason: String,
+    /// A sentence for people; may be empty.
+    pub text: String,
+    /// The other side ended it.
+    pub by_peer: bool,
 }
 
 /// Stages of joining and of media, each stamped once per join (docs/protocol/02 §21), in µs of the monotonic clock.

@@ -1,6 +1,6 @@
 //! Frames between programs and sessions, and what both sides are told of each other's wishes.
 
-use super::event::{TimelineStage, Track, TrackKey};
+use super::event::{EventKind, TimelineStage, Track, TrackKey};
 use super::io::Output;
 use super::machine::{Meeting, Phase, ReaderEntry};
 use super::options::MAX_ENCODINGS;
@@ -10,12 +10,16 @@ use crate::media::{EncodedFrame, OutgoingFrame};
 use crate::time::Time;
 use std::borrow::Cow;
 
-/// The height that stands for any (docs/protocol/02 §13).
-const MAX_HEIGHT: u32 = 2160;
+/// The height that stands for any (docs/protocol/02 §13), as lib-jitsi-meet asks for it.
+pub(super) const MAX_HEIGHT: u32 = 2160;
 
 impl Meeting {
     /// A whole frame of a session, to whoever reads its track.
     pub(super) fn deliver(&mut self, session: SessionKey, mut frame: EncodedFrame) {
+        // The last frames of who left may come after their presence; the focus tells of sources only after it.
+        if !self.roster.contains_key(&*frame.endpoint_id) {
+            return;
+        }
         let (active, medias) = (self.medias.active_key(), &self.medias);
         let alive = |key| medias.iter().any(|m| m.key == key);
         let id = (&*frame.endpoint_id, &*frame.source_name);
@@ -28,8 +32,14 @@ impl Meeting {
                 None => return,
             }
         }
-        let known = self.tracks.remote(&frame.endpoint_id, &frame.source_name);
-        let track = known.map(|t| t.key);
+        let mut known = self.tracks.remote(&frame.endpoint_id, &frame.source_name).cloned();
+        if known.as_ref().is_some_and(|t| t.codec != Some(frame.codec)) {
+            known = self.tracks.codec_seen(&frame.endpoint_id, &frame.source_name, frame.codec);
+            if let Some(t) = &known {
+                self.emit(EventKind::TrackUpdated(t.clone()));
+            }
+        }
+        let track = known.as_ref().map(|t| t.key);
         (frame.track, frame.participant) = (track, known.and_then(|t| t.participant));
         let readers = self.readers.iter().filter(|r| match r.track {
             Some(wanted) => Some(wanted) == track,

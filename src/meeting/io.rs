@@ -40,11 +40,13 @@ pub enum Input<'a> {
     Sockets(SocketsKey, Vec<SocketAddr>),
     /// Answer to [`Output::Resolve`]; empty when the name has no address.
     Resolved(Vec<SocketAddr>),
-    Datagram {
+    /// Datagrams of one sender that came together, one behind the other: each of `segment` bytes, the last perhaps shorter.
+    Datagrams {
         sockets: SocketsKey,
         local: SocketAddr,
         remote: SocketAddr,
         data: &'a [u8],
+        segment: usize,
     },
     /// A frame for a local track.
     Frame(TrackKey, OutgoingFrame),
@@ -75,11 +77,14 @@ pub enum Output {
     /// Bind one socket per usable address.
     OpenSockets(SocketsKey),
     CloseSockets(SocketsKey),
+    /// Datagrams, one behind the other: each of `segment` bytes, the last perhaps shorter. [`Meeting::recycle`](super::Meeting::recycle)
+    /// takes `data` back.
     Transmit {
         sockets: SocketsKey,
         local: SocketAddr,
         remote: SocketAddr,
         data: Vec<u8>,
+        segment: usize,
     },
     Event(Event),
     /// A frame for a reader.

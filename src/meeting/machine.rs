@@ -6,6 +6,7 @@ use super::event::{ClientState, Event, EventKind, MAIN_ROOM, Participant, Partic
 use super::io::{ConnectionKey, Input, Output, SocketsKey};
 use super::measure::Measured;
 use super::medias::Medias;
+use super::muting::Muting;
 use super::options::{ClientOptions, DEFAULT_JITTER, DEFAULT_JOIN_TIMEOUT};
 use super::provenance::Provenance;
 use super::rejoin::Rejoining;
@@ -18,6 +19,7 @@ use crate::conference::{Room, RoomConfig};
 use crate::env::Env;
 use crate::error::{Code, Error, Stage};
 use crate::jingle::{self, Jingle, JingleConfig};
+use crate::media::adaptation::Adaptation;
 use crate::media::codec_selection::{CodecSelection, Preference};
 use crate::media::peer::{Identity, PeerEngineFactory, Stats};
 use crate::media::{Codec, FrameTransform};
@@ -94,8 +96,12 @@ pub struct Meeting {
     /// What video is wanted, where the program says so itself.
     pub(super) explicit: Option<AllConstraints>,
     pub(super) sending: Sending,
+    pub(super) muting: Muting,
     pub(super) pressing: Vec<Pressing>,
     pub(super) selection: CodecSelection,
+    /// What visitors can decode, where the focus says so (docs/protocol/03 §8.1).
+    pub(super) visitor_codecs: Option<Vec<Codec>>,
+    pub(super) adaptation: Adaptation,
     /// The time of the input that is being handled.
     pub(super) clock: Time,
     pub(super) next_sockets: u64,
@@ -138,6 +144,8 @@ pub struct Meeting {
     pub(super) unhandled: u64,
     /// Counters of the stream that ended.
     pub(super) last_stream: StreamStats,
+    /// Packets that sessions passed over that have ended: late ones, and those that nobody claimed.
+    pub(super) last_packets: (u64, u64),
     pub(super) out: VecDeque<Output>,
 }
 
@@ -211,8 +219,11 @@ impl Meeting {
             link: None,
             explicit: None,
             sending: Sending::default(),
+            muting: Muting::default(),
             pressing: Vec::new(),
             selection: CodecSelection::new(Preference::default(), &Codec::ALL),
+            visitor_codecs: None,
+            adaptation: Adaptation::default(),
             clock: Time::default(),
             next_sockets: 0,
             stun: Vec::new(),
@@ -243,6 +254,7 @@ impl Meeting {
             last_peer: String::new(),
             unhandled: 0,
             last_stream: StreamStats::default(),
+            last_packets: (0, 0),
             out: VecDeque::new(),
             env,
         })
@@ -288,12 +300,14 @@ impl Meeting {
                 self.stun.truncate(MAX_STUN_SERVERS);
             }
             Input::Sockets(key, addresses) => self.sockets_opened(key, &addresses, now),
-            Input::Datagram { sockets, local, remote, data } => {
+            Input::Datagrams { sockets, local, remote, data, segment } => {
                 if let Some(m) = self.medias.of_sockets_mut(sockets) {
-                    m.engine.handle_datagram(local, remote, data, now);
+                    for datagram in data.chunks(segment.max(1)) {
+                        m.engine.handle_datagram(local, remote, datagram, now);
+                    }
                 }
                 self.pump_media(now);
-                // Only what the packet caused needs the rest of the machines: most packets cause nothing.
+                // Only what the packets caused needs the rest of the machines: most cause nothing.
                 if !self.timer_due(now) {
                     return;
                 }
@@ -324,7 +338,7 @@ impl Meeting {
         let bridge = earliest(self.channel_deadline(), self.streaming.next_deadline());
         let bridge = earliest(bridge, self.measured.next_deadline());
         let sending = earliest(self.sending.next_deadline(), self.selection.next_deadline());
-        let sending = earliest(sending, self.tones_deadline());
+        let sending = earliest(sending, earliest(self.tones_deadline(), self.adaptation.next_deadline()));
         [stream, room, self.jingle.next_deadline(), media, bridge, sending].into_iter().fold(own, earliest)
     }
 
@@ -368,6 +382,9 @@ impl Meeting {
         if self.selection.is_due(now) {
             self.select_codecs(now);
         }
+        if due(self.adaptation.next_deadline()) {
+            self.adapt(now);
+        }
         for m in self.medias.iter_mut().filter(|m| due(m.next_deadline())) {
             m.handle_timeout(now);
             if due(m.silent_until.take_if(|s| *s <= now)) {
@@ -396,7 +413,7 @@ impl Meeting {
     }
 
     pub(super) fn done(&mut self, tag: u64, error: Option<Error>) {
-        let kind = EventKind::RequestDone(error);
+        let kind = EventKind::RequestDone(error.map(Box::new));
         self.out.push_back(Output::Event(Event { tag, conference: Some(MAIN_ROOM), kind }));
     }
 

@@ -7,19 +7,21 @@ use super::session::MediaSession;
 use crate::bridge::quality::{LevelRates, Quality, Sent, SentVideo};
 use crate::bridge::stats::StatsClock;
 use crate::media::kind::{Codec, MediaType, VideoType};
-use crate::media::peer::{Command, StreamStats};
+use crate::media::peer::StreamStats;
 use crate::time::Time;
 use crate::wire::colibri::{Bitrates, EndpointStats, Loss, ToBridge};
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long an empty slot of SSRC rewriting is silent before its SSRC is forgotten (docs/protocol/04 §10.3).
 const SLOT_SILENCE: Duration = Duration::from_secs(30);
 
 /// One stream of one track on one way: our tracks have one for each encoding.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TrackStats {
     pub track: TrackKey,
+    pub source_name: Arc<str>,
     pub path: MediaPath,
     pub media: MediaType,
     /// One of ours.
@@ -36,6 +38,10 @@ pub struct TrackStats {
     pub damaged: u64,
     /// Width and height of the last key frame; 0: not known.
     pub size: (u16, u16),
+    /// To the other end of its way and back.
+    pub round_trip: Option<Duration>,
+    /// Of our video: what the encoding is to have, bit/s; 0: nothing is to be sent of it.
+    pub target: u64,
 }
 
 /// All of it at one moment.
@@ -43,6 +49,8 @@ pub struct TrackStats {
 pub struct MeetingStats {
     /// As it was summed up last.
     pub summary: LocalStats,
+    /// The way that carries our frames now.
+    pub active: Option<MediaPath>,
     pub tracks: Vec<TrackStats>,
 }
 
@@ -87,17 +95,28 @@ fn percent(w: Way) -> u8 {
 }
 
 impl Meeting {
-    /// Counters as of now.
+    /// Counters of everything as of now.
     pub fn stats(&self, now: Time) -> MeetingStats {
+        self.stats_of(None, now)
+    }
+
+    /// Counters as of now, of one of our tracks or of all that there are.
+    pub fn stats_of(&self, local: Option<TrackKey>, now: Time) -> MeetingStats {
         let mut tracks = Vec::new();
         for m in self.medias.iter() {
-            m.measure(now, |owner, name| self.tracks.remote(owner, name).map(|t| t.key), &mut tracks);
+            let find = |owner: &str, name: &str| self.tracks.remote(owner, name).map(|t| t.key);
+            m.measure(now, local, find, &mut tracks);
         }
         for t in tracks.iter_mut().filter(|t: &&mut TrackStats| t.local && t.size == (0, 0)) {
             let height = self.sending.height(t.track, t.encoding);
             t.size.1 = height.and_then(|h| u16::try_from(h).ok()).unwrap_or(0);
         }
-        MeetingStats { summary: self.measured.summary.clone(), tracks }
+        let (active, endpoint) = (self.medias.active().map(|m| m.path), self.endpoint_id().unwrap_or_default());
+        for t in tracks.iter_mut().filter(|t| t.local) {
+            t.source_name = self.tracks.name_of_local(t.track, &endpoint).into();
+            t.target = if active == Some(t.path) { self.sending.target(t.track, t.encoding) } else { 0 };
+        }
+        MeetingStats { summary: self.measured.summary.clone(), active, tracks }
     }
 
     /// Media flows: it is summed up from now on.
@@ -221,22 +240,30 @@ impl Meeting {
         let long = SLOT_SILENCE.as_micros() as u64;
         let silent = |ssrc: u32| last.get(&ssrc).is_none_or(|t| now.mono_us.saturating_sub(*t) >= long);
         for ssrc in l.reclaim(silent) {
-            m.engine.handle_command(Command::Forget(ssrc), now);
+            m.forget(ssrc, now);
         }
     }
 }
 
 impl MediaSession {
     /// Counters of each stream whose track is known, ours and the others'.
-    fn measure(&self, now: Time, find: impl Fn(&str, &str) -> Option<TrackKey>, out: &mut Vec<TrackStats>) {
+    fn measure(
+        &self,
+        now: Time,
+        local: Option<TrackKey>,
+        find: impl Fn(&str, &str) -> Option<TrackKey>,
+        out: &mut Vec<TrackStats>,
+    ) {
         let streams = self.engine.streams(now);
+        let round_trip = self.engine.stats().rtt;
         let streams: HashMap<(u32, bool), StreamStats> = streams.into_iter().map(|s| ((s.ssrc, s.sent), s)).collect();
-        for i in self.incoming.iter().flatten() {
+        for i in self.incoming.iter().flatten().filter(|_| local.is_none()) {
             let Some(track) = find(&i.owner, &i.name) else { continue };
             let damaged = i.receiver.stats().damaged;
-            for stream in i.ssrcs.iter().filter_map(|ssrc| streams.get(&(*ssrc, false))) {
+            for stream in i.ssrcs().filter_map(|ssrc| streams.get(&(ssrc, false))) {
                 out.push(TrackStats {
                     track,
+                    source_name: i.name.clone(),
                     path: self.path,
                     media: i.media,
                     local: false,
@@ -247,15 +274,18 @@ impl MediaSession {
                     frames_per_second: i.frames.meter.per_second(now),
                     damaged,
                     size: i.frames.size,
+                    round_trip,
+                    target: 0,
                 });
             }
         }
-        for o in &self.outgoing {
+        for o in self.outgoing.iter().filter(|o| local.is_none_or(|t| t == o.track)) {
             for (encoding, ssrc) in (o.first()..).zip(o.sender.ssrcs()) {
                 let Some(stream) = streams.get(&(ssrc, true)) else { continue };
                 let frames = o.frames.get(encoding as usize).copied().unwrap_or_default();
                 out.push(TrackStats {
                     track: o.track,
+                    source_name: Arc::from(""),
                     path: self.path,
                     media: o.media,
                     local: true,
@@ -266,6 +296,8 @@ impl MediaSession {
                     frames_per_second: frames.meter.per_second(now),
                     damaged: 0,
                     size: frames.size,
+                    round_trip,
+                    target: 0,
                 });
             }
         }

@@ -3,8 +3,10 @@
 //! Event order, identity and the peer-to-peer decision live here; see `docs/architecture.md`. One file per concern, all of them
 //! `impl Meeting`: [`machine`] the composition, `connection` the stream and the end, `room` what the room tells, `sessions`
 //! what Jingle wants, `engines` the media sessions' engines, `frames` what programs send and read, `bandwidth` and `codecs` how much and in
-//! which form, `commands` what they ask.
+//! which form, `adapting` what an overloaded encoder changes of that, `commands` what they ask,
+//! `muting` who is silenced by whom.
 
+mod adapting;
 mod bandwidth;
 mod bridge;
 mod bridge_messages;
@@ -12,7 +14,7 @@ mod codecs;
 pub mod command;
 mod commands;
 mod connection;
-mod endpoint_messages;
+pub(crate) mod endpoint_messages;
 mod engines;
 pub mod event;
 mod frames;
@@ -20,6 +22,7 @@ pub mod io;
 pub mod machine;
 pub mod measure;
 mod medias;
+mod muting;
 pub mod options;
 mod provenance;
 mod rejoin;
@@ -30,6 +33,7 @@ pub mod stats;
 mod streaming;
 mod tones;
 mod tracks;
+mod unclear;
 mod url;
 
 pub use command::{Command, ReaderKey, WriterKey};

@@ -4,7 +4,7 @@
 
 use super::event::{EventKind, Participant, ParticipantLeft, changed};
 use super::machine::{Meeting, Phase};
-use crate::conference::{Room, RoomError, RoomEvent};
+use crate::conference::{RoomError, RoomEvent};
 use crate::error::{Code, Error, Stage};
 use crate::time::Time;
 use std::sync::Arc;
@@ -65,7 +65,8 @@ impl Meeting {
 
     fn enter_again(&mut self, now: Time) {
         let Some(config) = self.room_config.clone() else { return };
-        let mut room = Room::new(config, self.env.fork());
+        let env = self.env.fork();
+        let Some(mut room) = self.room.as_mut().map(|r| r.again(config, env)) else { return };
         room.start(now);
         self.room = Some(room);
         self.rejoining = Some(Rejoining::Joining);
@@ -85,7 +86,7 @@ impl Meeting {
                 self.tell_removed(t);
             }
             let left = ParticipantLeft { participant, reason: String::new(), kicked: false, vanished: false };
-            self.emit(EventKind::ParticipantLeft(left));
+            self.emit(EventKind::ParticipantLeft(Box::new(left)));
         }
         self.members_changed(now);
         self.tell_jingle(now);

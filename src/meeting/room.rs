@@ -7,6 +7,7 @@ use super::machine::{Asker, Meeting, Phase};
 use crate::conference::{IqKind, Member, MucRole, RoomEvent, RoomOutput};
 use crate::error::Stage;
 use crate::jingle;
+use crate::media::codec_selection;
 use crate::media::kind::VideoType;
 use crate::time::Time;
 use crate::wire::stanza::IqType;
@@ -88,7 +89,12 @@ impl Meeting {
                 for t in self.tracks.remove_endpoint(&member.endpoint_id) {
                     self.tell_removed(t);
                 }
-                self.emit(EventKind::ParticipantLeft(ParticipantLeft { participant, reason, kicked, vanished }));
+                self.emit(EventKind::ParticipantLeft(Box::new(ParticipantLeft {
+                    participant,
+                    reason,
+                    kicked,
+                    vanished,
+                })));
             }
             RoomEvent::RoleChanged(r) => self.emit(EventKind::Role(role(r))),
             RoomEvent::Sources { endpoint_id } => {
@@ -99,7 +105,7 @@ impl Meeting {
             RoomEvent::Message { endpoint_id, display_name, text, id, private, delayed, sent_ms } => {
                 let participant = self.roster.get(&endpoint_id).map(|p| p.key);
                 let m = Message { participant, endpoint_id, display_name, text, id, private, delayed, sent_ms };
-                self.emit(EventKind::Message(m));
+                self.emit(EventKind::Message(Box::new(m)));
             }
             RoomEvent::Subject(s) => self.emit(EventKind::Subject(s)),
             RoomEvent::Focus(present) => {
@@ -119,10 +125,21 @@ impl Meeting {
                 let count = p.iter().find(|p| p.0 == "visitor-count").and_then(|p| p.1.parse::<u64>().ok());
                 self.visitors = count.unwrap_or(0) > 0;
                 self.tell_jingle(now);
+                let codecs = p.iter().find(|p| p.0 == "visitor-codecs").map(|p| p.1.split(','));
+                let codecs = codecs.map(codec_selection::read_list).filter(|c| !c.is_empty());
+                if codecs != self.visitor_codecs {
+                    self.visitor_codecs = codecs;
+                    self.select_codecs(now);
+                }
             }
+            RoomEvent::Muted { kind, by } => self.muted_by(kind, by, now),
             RoomEvent::RequestDone { request, error } => {
+                let error = error.map(|e| e.to_error());
+                if self.unmute_answered(request, error.as_ref(), now) {
+                    return;
+                }
                 if let Some(tag) = self.requests.remove(&request) {
-                    self.done(tag, error.map(|e| e.to_error()));
+                    self.done(tag, error);
                 }
             }
             RoomEvent::Ended(error) => self.room_ended(error, now),

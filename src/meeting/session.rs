@@ -1,22 +1,27 @@
-//! One media session: an engine, a receive pipeline per remote source, a send pipeline per local one.
+//! One media session: an engine, a receive pipeline per remote source ([`incoming`]), a send pipeline per local one.
 //!
 //! It carries values between the three worlds that never meet: Jingle (credentials, sources), the engine (packets), and
 //! frames. Who owns an SSRC is decided by the source table of Jingle alone.
+
+#[cfg(test)]
+pub(in crate::meeting) mod bed_tests;
+mod incoming;
+mod mids;
+
+pub use incoming::{Heard, Source};
 
 use super::event::{MediaPath, TrackKey};
 use super::io::SocketsKey;
 use super::options::MAX_ENCODINGS;
 use super::tracks::Tracks;
+use super::unclear::Unclear;
 use crate::env::Env;
-use crate::jingle::{Codec as JingleCodec, Negotiated, NegotiatedPayload, RemoteSource, SessionKey};
-use crate::media::early::Early;
-use crate::media::kind::{Codec, MediaType, VideoType};
-use crate::media::meter::Meter;
+use crate::jingle::{Codec as JingleCodec, Negotiated, NegotiatedPayload, SessionKey};
+use crate::media::kind::{Codec, MediaType};
 use crate::media::peer::{
-    Candidate, CodecKind, Command, ExtensionIds, IceCredentials, IncomingRtp, PayloadType, PeerEngine, RtpConfig,
-    Sender as EngineSender, SenderReport,
+    Candidate, CodecKind, Command, ExtensionIds, IceCredentials, PayloadType, PeerEngine, RtpConfig,
+    Sender as EngineSender,
 };
-use crate::media::receiver::Receiver;
 use crate::media::sender::{SendError, Sender};
 use crate::media::telephone_event::Keys;
 use crate::media::{EncodedFrame, OutgoingFrame, vp8};
@@ -28,68 +33,8 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A remote source, or the part of one that a change is about, as signalling or a source map tells it.
-pub struct Source {
-    pub owner: Arc<str>,
-    pub name: Arc<str>,
-    pub media: MediaType,
-    /// SSRCs that carry media themselves.
-    pub primaries: Vec<u32>,
-    /// SSRCs of repairs: (rtx, primary).
-    pub repairs: Vec<(u32, u32)>,
-    /// Camera or screen, as far as was told.
-    pub video_type: VideoType,
-}
-
-impl From<&RemoteSource> for Source {
-    fn from(s: &RemoteSource) -> Source {
-        Source {
-            owner: s.owner.clone(),
-            name: s.name.clone(),
-            media: media_type(s.media),
-            primaries: s.primaries().collect(),
-            repairs: s.repairs().collect(),
-            video_type: match s.video_type {
-                Some(crate::wire::jingle::VideoType::Desktop) => VideoType::Desktop,
-                _ => VideoType::Camera,
-            },
-        }
-    }
-}
-
-/// Frames as they were counted.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Frames {
-    pub count: u64,
-    pub meter: Meter,
-    pub codec: Option<Codec>,
-    /// Of the last key frame; 0: not known.
-    pub size: (u16, u16),
-}
-
-impl Frames {
-    fn count(&mut self, codec: Codec, size: Option<(u16, u16)>, now_us: u64) {
-        self.count += 1;
-        self.meter.add(1, now_us);
-        self.codec = Some(codec);
-        self.size = size.unwrap_or(self.size);
-    }
-}
-
-/// A remote source of this session.
-pub(super) struct Incoming {
-    pub owner: Arc<str>,
-    pub name: Arc<str>,
-    pub media: MediaType,
-    pub receiver: Receiver,
-    pub ssrcs: Vec<u32>,
-    pub frames: Frames,
-    /// Packets that came, and when the last one did.
-    packets: u64,
-    last: Option<Time>,
-    /// The next packet is to be told of at once.
-    awaited: bool,
-}
+use incoming::{Frames, Incoming};
+use mids::Mids;
 
 /// A local source of this session.
 pub(super) struct Outgoing {
@@ -150,28 +95,26 @@ pub struct MediaSession {
     /// Our description may go out: the engine has had its sockets.
     pub described: bool,
     negotiated: Option<Negotiated>,
+    /// What the payload types mean, as all receivers know it.
+    payload_types: Arc<[(u8, Codec)]>,
     pub(super) incoming: Vec<Option<Incoming>>,
     free: Vec<usize>,
     by_name: HashMap<Arc<str>, usize>,
     by_ssrc: HashMap<u32, usize>,
+    mids: Mids,
     /// Sources that may have a frame to give.
     ready: VecDeque<usize>,
+    /// Frames of sources that are gone, drained before any other: no more than each receiver held.
+    last_frames: VecDeque<EncodedFrame>,
     /// No receiver wants to be told of the time before this.
     gaps: Option<Time>,
     pub(super) outgoing: Vec<Outgoing>,
     /// Keys of a telephone that were heard, with the source. Drained after each packet.
     keys: VecDeque<(Arc<str>, Arc<str>, char)>,
-    early: Early,
+    pub(super) unclear: Unclear,
     wait: Duration,
     /// A packet came that was awaited.
     resumed: bool,
-}
-
-/// Whether the first packet of a kind came, for the timeline.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Heard {
-    Nothing,
-    Packet(MediaType),
 }
 
 impl MediaSession {
@@ -197,15 +140,18 @@ impl MediaSession {
             restart: None,
             described: false,
             negotiated: None,
+            payload_types: Arc::default(),
             incoming: Vec::new(),
             free: Vec::new(),
             by_name: HashMap::new(),
             by_ssrc: HashMap::new(),
+            mids: Mids::default(),
             ready: VecDeque::new(),
+            last_frames: VecDeque::new(),
             gaps: None,
             outgoing: Vec::new(),
             keys: VecDeque::new(),
-            early: Early::default(),
+            unclear: Unclear::default(),
             wait,
             resumed: false,
         }
@@ -214,10 +160,10 @@ impl MediaSession {
     /// Offer and answer are done: what the payload types mean.
     pub fn negotiated(&mut self, negotiated: Negotiated, tracks: &Tracks, env: &mut Env, now: Time) {
         self.engine.handle_command(Command::SetRtp(rtp_config(&negotiated)), now);
-        let types = payload_types(&negotiated);
+        self.payload_types = payload_types(&negotiated).into();
         let (red, events) = audio_extras(&negotiated);
         for i in self.incoming.iter_mut().flatten() {
-            i.receiver.set_payload_types(types.clone());
+            i.receiver.set_payload_types(self.payload_types.clone());
             i.receiver.set_audio_extras(red, events);
         }
         self.negotiated = Some(negotiated);
@@ -378,181 +324,18 @@ impl MediaSession {
         (self.sockets[at].1.is_empty() && self.sockets.len() > 1).then(|| self.sockets.remove(at).0)
     }
 
-    /// The other side has named a source, or more SSRCs of one.
-    pub fn add_source(&mut self, s: &Source, now: Time) {
-        for (rtx, primary) in &s.repairs {
-            self.engine.handle_command(Command::MapRtx { rtx: *rtx, primary: *primary }, now);
-        }
-        let at = match self.by_name.get(&s.name) {
-            Some(at) => *at,
-            None => {
-                let mut receiver = Receiver::new(s.owner.clone(), s.name.clone(), s.media, self.wait);
-                receiver.set_payload_types(self.negotiated.as_ref().map(payload_types).unwrap_or_default());
-                let (red, events) = self.negotiated.as_ref().map(audio_extras).unwrap_or_default();
-                receiver.set_audio_extras(red, events);
-                let (owner, name, media) = (s.owner.clone(), s.name.clone(), s.media);
-                let at = self.free.pop().unwrap_or_else(|| {
-                    self.incoming.push(None);
-                    self.incoming.len() - 1
-                });
-                self.by_name.insert(name.clone(), at);
-                // A track that is known already is told of as soon as it is heard here.
-                let (ssrcs, frames, packets, last, awaited) = (Vec::new(), Frames::default(), 0, None, true);
-                self.incoming[at] =
-                    Some(Incoming { owner, name, media, receiver, ssrcs, frames, packets, last, awaited });
-                at
-            }
-        };
-        for ssrc in &s.primaries {
-            let Some(i) = &mut self.incoming[at] else { return };
-            if self.by_ssrc.insert(*ssrc, at) != Some(at) {
-                i.ssrcs.push(*ssrc);
-            }
-            for p in self.early.take(*ssrc, now) {
-                self.deliver(at, p, now);
-            }
-        }
-    }
-
-    /// SSRCs of a source are gone; whether the source is, with its last one. `reused`: the SSRCs go on under another name.
-    pub fn remove_source(&mut self, name: &str, ssrcs: &[u32], reused: bool, now: Time) -> bool {
-        let Some(at) = self.by_name.get(name).copied() else { return true };
-        let Some(i) = &mut self.incoming[at] else { return true };
-        for ssrc in ssrcs {
-            let before = i.ssrcs.len();
-            i.ssrcs.retain(|s| s != ssrc);
-            if i.ssrcs.len() < before {
-                self.by_ssrc.remove(ssrc);
-                if !reused {
-                    self.engine.handle_command(Command::Forget(*ssrc), now);
-                }
-            }
-        }
-        let gone = i.ssrcs.is_empty();
-        if gone {
-            self.incoming[at] = None;
-            self.by_name.remove(name);
-            self.free.push(at);
-        }
-        gone
-    }
-
-    /// A packet from the engine. `wanted` says whether anybody reads this source: else it is not put together.
-    pub fn packet(&mut self, p: IncomingRtp, now: Time, wanted: impl Fn(&str, &str, MediaType) -> bool) -> Heard {
-        let Some(at) = self.by_ssrc.get(&p.ssrc).copied() else {
-            self.early.push(p, now);
-            return Heard::Nothing;
-        };
-        let Some(i) = &mut self.incoming[at] else { return Heard::Nothing };
-        (i.packets, i.last) = (i.packets + 1, Some(now));
-        self.resumed |= std::mem::take(&mut i.awaited);
-        let media = i.media;
-        if wanted(&i.owner, &i.name, media) {
-            self.deliver(at, p, now);
-        }
-        Heard::Packet(media)
-    }
-
-    fn deliver(&mut self, at: usize, p: IncomingRtp, now: Time) {
-        let Some(i) = &mut self.incoming[at] else { return };
-        i.receiver.packet(p, now);
-        self.heard(at, now);
-    }
-
-    /// A receiver has taken something in: what it wants and gives.
-    fn heard(&mut self, at: usize, now: Time) {
-        let Some(i) = &mut self.incoming[at] else { return };
-        if let Some(ssrc) = i.receiver.poll_key_frame_request(now) {
-            self.engine.handle_command(Command::RequestKeyFrame(ssrc), now);
-        }
-        while let Some(k) = i.receiver.poll_key() {
-            self.keys.push_back((i.owner.clone(), i.name.clone(), k.key));
-        }
-        self.gaps = earliest(self.gaps, i.receiver.next_deadline());
-        if self.ready.back() != Some(&at) {
-            self.ready.push_back(at);
-        }
-    }
-
-    /// The sender's clock.
-    pub fn sender_report(&mut self, sr: SenderReport) {
-        let rtt = self.engine.stats().rtt;
-        if let Some(i) = self.by_ssrc.get(&sr.ssrc).and_then(|at| self.incoming[*at].as_mut()) {
-            i.receiver.sender_report(sr);
-            // About once a second, and only while the source sends: as often as the round trip is news.
-            i.receiver.set_rtt(rtt);
-        }
-    }
-
-    /// Packets that came of a source, and when the last one did.
-    pub fn heard_of(&self, name: &str) -> Option<(u64, Time)> {
-        let i = self.by_name.get(name).and_then(|at| self.incoming[*at].as_ref())?;
-        Some((i.packets, i.last?))
-    }
-
-    /// Whether the next packet of a source is to be told of; [`MediaSession::take_resumed`].
-    pub fn await_packet(&mut self, name: &str, awaited: bool) {
-        if let Some(i) = self.by_name.get(name).and_then(|at| self.incoming[*at].as_mut()) {
-            i.awaited = awaited;
-        }
-    }
-
-    /// Whether a packet came that was awaited.
-    pub fn take_resumed(&mut self) -> bool {
-        std::mem::take(&mut self.resumed)
-    }
-
-    /// Asks the sender of a source for a key frame.
-    pub fn request_key_frame(&mut self, name: &str, now: Time) {
-        let found = self.by_name.get(name).and_then(|at| self.incoming[*at].as_ref());
-        if let Some(ssrc) = found.and_then(|i| i.ssrcs.first().copied()) {
-            self.engine.handle_command(Command::RequestKeyFrame(ssrc), now);
-        }
-    }
-
-    /// Remote sources that it receives.
-    pub fn sources(&self) -> usize {
-        self.incoming.iter().flatten().count()
-    }
-
-    /// The next whole frame of anybody.
-    pub fn poll_frame(&mut self) -> Option<EncodedFrame> {
-        while let Some(at) = self.ready.front() {
-            if let Some(i) = &mut self.incoming[*at]
-                && let Some(frame) = i.receiver.poll_frame()
-            {
-                i.frames.count(frame.codec, frame.size, frame.arrival_us);
-                return Some(frame);
-            }
-            self.ready.pop_front();
-        }
-        None
-    }
-
     /// Deadlines have passed: the engine's, and those of gaps.
     pub fn handle_timeout(&mut self, now: Time) {
         if self.engine.next_deadline().is_some_and(|d| d <= now) {
             self.engine.handle_timeout(now);
         }
-        if self.gaps.is_none_or(|d| d > now) {
-            return;
-        }
-        self.gaps = None;
-        for at in 0..self.incoming.len() {
-            let Some(i) = &mut self.incoming[at] else { continue };
-            match i.receiver.next_deadline() {
-                Some(d) if d <= now => {
-                    i.receiver.handle_timeout(now);
-                    self.heard(at, now);
-                }
-                later => self.gaps = earliest(self.gaps, later),
-            }
-        }
+        self.receivers_due(now);
     }
 
     /// When to call [`MediaSession::handle_timeout`].
     pub fn next_deadline(&self) -> Option<Time> {
-        earliest(earliest(self.engine.next_deadline(), self.gaps), self.silent_until)
+        let own = earliest(self.gaps, self.unclear.next_deadline());
+        earliest(earliest(self.engine.next_deadline(), own), self.silent_until)
     }
 }
 
@@ -609,7 +392,10 @@ fn rtp_config(n: &Negotiated) -> RtpConfig {
         audio_level: e.audio_level,
         abs_send_time: e.abs_send_time,
         transport_cc: e.transport_cc,
-        ..ExtensionIds::default()
+        // Whose slot an SSRC is that no map named.
+        mid: e.mid,
+        // What pictures of AV1 and H264 lean on: without it a loss costs everything up to the next key frame.
+        dependency_descriptor: e.dependency_descriptor,
     };
     RtpConfig { extensions, payload_types }
 }

@@ -1,9 +1,10 @@
 //! What Jingle wants done: answers and requests out, engines made and told, tracks come and gone.
 
-use super::event::{EventKind, MediaPath, MediaState, SourcesRefused, TimelineStage, Track};
+use super::event::{EventKind, MediaEnd, MediaPath, MediaState, SourcesRefused, TimelineStage, Track};
 use super::machine::{Asker, Meeting};
 use super::session::{MediaSession, Source};
 use super::tracks::{self, Origin};
+use crate::conference::MuteKind;
 use crate::jingle::{self, BridgeState, EndReason, IceCandidate, P2pState, RejoinReason, Removal};
 use crate::media::kind::{MediaType, VideoType};
 use crate::media::peer::{Candidate, CandidateKind, Command, DtlsRole, Fingerprint, IceCredentials, RemoteTransport};
@@ -48,6 +49,9 @@ impl Meeting {
                 }
             }
             jingle::Output::SourcesAdded { session, sources } => {
+                if let Some(m) = self.medias.get_mut(session) {
+                    m.expect_sources(sources.len());
+                }
                 for s in sources.iter().map(Source::from) {
                     if let Some(m) = self.medias.get_mut(session) {
                         m.add_source(&s, now);
@@ -58,14 +62,19 @@ impl Meeting {
             }
             jingle::Output::SourcesRemoved { session, sources, because } => {
                 // What the bridge knew the next session with it will know again.
-                let held = because == Removal::SessionEnded && self.link.as_ref().is_some_and(|l| l.is_of(session));
+                let of_bridge = self.link.as_ref().is_some_and(|l| l.is_of(session));
+                let held = because == Removal::SessionEnded && of_bridge;
                 for s in sources.iter().map(Source::from) {
                     let gone =
                         self.medias.get_mut(session).is_none_or(|m| m.remove_source(&s.name, &s.primaries, false, now));
                     if held {
-                        self.tracks.hold(&s.owner, &s.name, session);
+                        self.hold_track(&s.owner, &s.name, session);
                     } else if gone {
                         self.track_forgotten(&s.owner, &s.name, Origin::Session(session));
+                        // Of nobody else is anything kept: a focus may name whom it likes.
+                        if of_bridge && because == Removal::Signalled && self.roster.contains_key(&*s.owner) {
+                            self.tracks.unsignal(&s.owner, &s.name).into_iter().for_each(|t| self.tell_removed(t));
+                        }
                     }
                 }
             }
@@ -107,11 +116,8 @@ impl Meeting {
                 P2pState::Active => {}
                 P2pState::Ended(reason) => {
                     let endpoint_id = self.last_peer.clone();
-                    let (by_peer, reason, text) = end_reason(reason);
-                    self.emit(EventKind::Media(
-                        MediaPath::PeerToPeer,
-                        MediaState::Ended { endpoint_id, reason, text, by_peer },
-                    ));
+                    let ended = MediaState::Ended(Box::new(media_end(endpoint_id, reason)));
+                    self.emit(EventKind::Media(MediaPath::PeerToPeer, ended));
                 }
             },
             jingle::Event::BridgeOffered { .. } => self.emit(EventKind::BridgeOffered),
@@ -141,8 +147,7 @@ impl Meeting {
                         self.emit(EventKind::Media(MediaPath::Bridge, MediaState::Recovering { endpoint_id }));
                     }
                     BridgeState::Ended(reason) => {
-                        let (by_peer, reason, text) = end_reason(reason);
-                        let ended = MediaState::Ended { endpoint_id, reason, text, by_peer };
+                        let ended = MediaState::Ended(Box::new(media_end(endpoint_id, reason)));
                         self.emit(EventKind::Media(MediaPath::Bridge, ended));
                     }
                 }
@@ -160,7 +165,7 @@ impl Meeting {
             }
             jingle::Event::SourcesRefused { session, names, why } => {
                 let path = self.medias.get_mut(session).map_or(MediaPath::Bridge, |m| m.path);
-                self.emit(EventKind::SourcesRefused(SourcesRefused { path, names, why }));
+                self.emit(EventKind::SourcesRefused(Box::new(SourcesRefused { path, names, why })));
             }
             // Answered already: what strangers ask is no program's business.
             jingle::Event::Refused { .. } => self.unhandled += 1,
@@ -172,15 +177,7 @@ impl Meeting {
     pub(super) fn start_muted(&mut self, wanted: Option<(bool, bool)>) {
         let first = !std::mem::replace(&mut self.started, true);
         let Some((audio, video)) = wanted.filter(|w| first && (w.0 || w.1)) else { return };
-        let begins = |media| if media == MediaType::Audio { audio } else { video };
-        let loud = self.tracks.local.iter().filter(|t| !t.muted && begins(t.options.codec.media_type()));
-        for key in loud.map(|t| t.key).collect::<Vec<_>>() {
-            self.mute(key, true, self.clock);
-            let track = self.tracks.local_mut(key).and_then(|t| t.track.clone());
-            if let Some(t) = track {
-                self.emit(EventKind::TrackUpdated(t));
-            }
-        }
+        self.force_muted(|kind| if kind == MuteKind::Audio { audio } else { video }, self.clock);
         self.emit(EventKind::StartMuted { audio, video });
     }
 
@@ -193,6 +190,15 @@ impl Meeting {
         if let Some(t) = self.tracks.add_remote(t, origin) {
             self.emit(EventKind::TrackAdded(t));
             self.tell_forwarded_before(name);
+        }
+    }
+
+    /// The session that knew a track is over. The next one will know it again, unless presence has taken it away meanwhile.
+    pub(super) fn hold_track(&mut self, owner: &str, name: &str, session: jingle::SessionKey) {
+        if self.tracks.is_withdrawn(owner, name) {
+            self.track_forgotten(owner, name, Origin::Session(session));
+        } else {
+            self.tracks.hold(owner, name, session);
         }
     }
 
@@ -211,9 +217,9 @@ impl Meeting {
     }
 }
 
-fn end_reason(r: EndReason) -> (bool, String, String) {
+fn media_end(endpoint_id: String, r: EndReason) -> MediaEnd {
     let own = |reason: &str, text: &str| (false, reason.to_owned(), text.to_owned());
-    match r {
+    let (by_peer, reason, text) = match r {
         EndReason::NotWanted => own("success", "peer to peer is not wanted any more"),
         EndReason::PeerLeft => own("gone", "the peer left"),
         EndReason::Left => own("success", "we left"),
@@ -225,7 +231,8 @@ fn end_reason(r: EndReason) -> (bool, String, String) {
         EndReason::SourcesChanged => own("connectivity-error", "the sources changed"),
         EndReason::Replaced => own("success", "another session took its place"),
         EndReason::Restarting => own("success", "a new session was asked for"),
-    }
+    };
+    MediaEnd { endpoint_id, reason, text, by_peer }
 }
 
 fn remote_transport(t: jingle::RemoteTransport) -> RemoteTransport {

@@ -2,6 +2,7 @@
 
 use super::event::MediaPath;
 use super::machine::Meeting;
+use super::session::MediaSession;
 
 /// Counters over the life of a client.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,18 +15,32 @@ pub struct IgnoredStats {
     pub stray_answers: u64,
     /// Stanzas of other rooms and strangers, requests that were answered with an error, and messages of the bridge that are not known.
     pub unhandled_stanzas: u64,
+    /// RTP packets of an owner that came after the next one had their SSRC.
+    pub late_packets: u64,
+    /// RTP packets of an SSRC whose owner nobody named in time.
+    pub unclaimed_packets: u64,
 }
 
 impl Meeting {
     /// What was passed over so far.
     pub fn ignored(&self) -> IgnoredStats {
         let s = self.stream.as_ref().map_or(self.last_stream, |s| s.stats());
+        let packets = self.medias.iter().map(|m| m.unclear.passed_over());
+        let (late, unclaimed) = packets.fold(self.last_packets, |a, b| (a.0 + b.0, a.1 + b.1));
         IgnoredStats {
             unknown_frames: s.unknown_frames,
             oversized_frames: s.oversized_frames,
             stray_answers: s.stray_answers,
             unhandled_stanzas: self.unhandled,
+            late_packets: late,
+            unclaimed_packets: unclaimed,
         }
+    }
+
+    /// A media session ends; what it counted stays.
+    pub(super) fn keep_counts(&mut self, m: &MediaSession) {
+        let (late, unclaimed) = m.unclear.passed_over();
+        self.last_packets = (self.last_packets.0 + late, self.last_packets.1 + unclaimed);
     }
 
     /// The stream ends; what it counted stays.

@@ -1,8 +1,10 @@
 //! Whether the remote video tracks stream (docs/protocol/04 §17.4): looked at when something of it changes, and at their deadlines.
 
-use super::event::{EventKind, MediaPath, TrackKey};
+use super::bridge::Link;
+use super::event::{EventKind, MediaPath, Track, TrackKey};
 use super::machine::Meeting;
-use crate::bridge::streaming::{Facts, TrackStreaming};
+use crate::bridge::forwarded::{About, Suspended};
+use crate::bridge::streaming::{Facts, Streaming, TrackStreaming};
 use crate::media::kind::MediaType;
 use crate::time::{Time, earliest};
 use std::collections::BTreeMap;
@@ -10,7 +12,7 @@ use std::collections::BTreeMap;
 /// The status of each remote video track.
 #[derive(Default)]
 pub(super) struct Streams {
-    tracks: BTreeMap<TrackKey, TrackStreaming>,
+    tracks: BTreeMap<TrackKey, (TrackStreaming, Option<Suspended>)>,
     deadline: Option<Time>,
     /// The newest track that was looked at; keys only grow.
     newest: Option<TrackKey>,
@@ -62,7 +64,7 @@ impl Meeting {
         let mut active = active;
         for t in self.tracks.remote_tracks().filter(|t| t.media == MediaType::Video && Some(t.key) > seen) {
             self.streaming.newest = self.streaming.newest.max(Some(t.key));
-            let s = self.streaming.tracks.entry(t.key).or_default();
+            let (s, why) = self.streaming.tracks.entry(t.key).or_default();
             let facts = Facts {
                 muted: t.muted,
                 none_wanted,
@@ -71,16 +73,31 @@ impl Meeting {
                 forwarded: !peer && self.link.as_ref().is_some_and(|l| l.forwarded.has(&t.source_name)),
                 frames: active.as_ref().and_then(|m| m.heard_of(&t.source_name)),
             };
-            if let Some(status) = s.update(&facts, now) {
-                news.push((t.key, status));
+            let changed = s.update(&facts, now).is_some();
+            let inactive = s.status() == Streaming::Inactive;
+            let suspended = self.link.as_ref().filter(|_| inactive).and_then(|l| suspended(l, t));
+            if std::mem::replace(why, suspended) != suspended || changed {
+                news.push((t.key, s.status(), suspended));
             }
             self.streaming.deadline = earliest(self.streaming.deadline, s.next_deadline());
             if let Some(m) = &mut active {
                 m.await_packet(&t.source_name, s.is_frozen());
             }
         }
-        for (track, status) in news {
-            self.emit(EventKind::TrackStreaming { track, status });
+        for (track, status, suspended) in news {
+            self.emit(EventKind::TrackStreaming { track, status, suspended });
         }
     }
+}
+
+/// Why the bridge does not forward a track; `None` while it does, or has not said anything yet.
+pub(super) fn suspended(link: &Link, t: &Track) -> Option<Suspended> {
+    let source = &t.source_name;
+    if link.forwarded.has(source) {
+        return None;
+    }
+    let wanted = link.receive.video();
+    let height = wanted.heights.get(source).copied().unwrap_or(wanted.default_height);
+    let about = About { present: true, muted: t.muted, height, last_n: wanted.last_n };
+    Some(link.forwarded.reason(&about))
 }

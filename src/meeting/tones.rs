@@ -93,6 +93,6 @@ impl Meeting {
     pub(super) fn on_key(&mut self, owner: &Arc<str>, name: &Arc<str>, key: char) {
         let Some(t) = self.tracks.remote(owner, name) else { return };
         let (track, participant, endpoint_id) = (t.key, t.participant, t.endpoint_id.clone());
-        self.emit(EventKind::Tone(Tone { track, participant, endpoint_id, key }));
+        self.emit(EventKind::Tone(Box::new(Tone { track, participant, endpoint_id, key })));
     }
 }

@@ -5,6 +5,7 @@ use super::options::TrackOptions;
 use crate::env::Env;
 use crate::jingle::{MAX_SOURCES_PER_ENDPOINT, SessionKey};
 use crate::media::kind::{Codec, MediaType, VideoType};
+use crate::wire::source_info::SourceKind;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
@@ -61,6 +62,7 @@ impl LocalTrack {
             video_type: self.options.video_type,
             muted: self.muted,
             local: true,
+            codec: Some(self.codec),
         }
     }
 }
@@ -73,9 +75,36 @@ pub struct Tracks {
     /// so it stays there, muted, until the session ends or a new track of its media takes it over.
     pub retired: Vec<LocalTrack>,
     remote: BTreeMap<(String, String), Remote>,
-    /// By endpoint: sources that presence names no more, of which the bridge may still tell a slot.
-    withdrawn: BTreeMap<String, Vec<String>>,
+    /// Sources that presence names no more, of which the bridge may still tell a slot.
+    withdrawn: Names,
+    /// Sources that the focus took away, which presence may still name.
+    unsignalled: Names,
     next_key: u64,
+}
+
+/// Source names by endpoint, [`MAX_SOURCES_PER_ENDPOINT`] of each; the oldest makes room.
+#[derive(Debug, Default)]
+struct Names(BTreeMap<String, Vec<String>>);
+
+impl Names {
+    fn insert(&mut self, endpoint: &str, name: &str) {
+        let names = self.0.entry(endpoint.to_owned()).or_default();
+        names.retain(|n| n != name);
+        if names.len() >= MAX_SOURCES_PER_ENDPOINT {
+            names.remove(0);
+        }
+        names.push(name.to_owned());
+    }
+
+    fn retain(&mut self, endpoint: &str, keep: impl Fn(&str) -> bool) {
+        if let Some(names) = self.0.get_mut(endpoint) {
+            names.retain(|n| keep(n));
+        }
+    }
+
+    fn contains(&self, endpoint: &str, name: &str) -> bool {
+        self.0.get(endpoint).is_some_and(|names| names.iter().any(|n| n == name))
+    }
 }
 
 /// Who says that a remote track exists. It is there as long as anybody says so.
@@ -139,6 +168,11 @@ impl Tracks {
         self.local.iter_mut().find(|t| t.key == key)
     }
 
+    /// The source name of one of ours; empty when there is none such.
+    pub fn name_of_local(&self, key: TrackKey, endpoint_id: &str) -> String {
+        self.sources().find(|t| t.key == key).map_or_else(String::new, |t| t.source_name(endpoint_id))
+    }
+
     /// A remote track by its identity.
     pub fn remote(&self, endpoint_id: &str, source_name: &str) -> Option<&Arc<Track>> {
         self.remote.get(&(endpoint_id.to_owned(), source_name.to_owned())).map(|r| &r.track)
@@ -158,6 +192,11 @@ impl Tracks {
     /// or there are too many.
     pub fn add_remote(&mut self, mut track: Track, origin: Origin) -> Option<Arc<Track>> {
         let id = (track.endpoint_id.clone(), track.source_name.clone());
+        match origin {
+            Origin::Presence if self.unsignalled.contains(&id.0, &id.1) => return None,
+            Origin::Session(_) => self.unsignalled.retain(&id.0, |n| n != id.1),
+            _ => {}
+        }
         let full = self.remote.len() >= MAX_REMOTE_TRACKS;
         match self.remote.entry(id) {
             Entry::Occupied(mut known) => {
@@ -194,6 +233,13 @@ impl Tracks {
         Some(t.clone())
     }
 
+    /// A frame of a remote track came; the track as it is now, when its codec is another than before.
+    pub fn codec_seen(&mut self, endpoint: &str, name: &str, codec: Codec) -> Option<Arc<Track>> {
+        let t = &mut self.remote.get_mut(&(endpoint.to_owned(), name.to_owned()))?.track;
+        *t = Arc::new(Track { codec: Some(codec), ..(**t).clone() });
+        Some(t.clone())
+    }
+
     /// `origin` knows the track no more; the track, when nobody else does either: then it is gone.
     pub fn remove_remote(&mut self, endpoint: &str, name: &str, origin: Origin) -> Option<Arc<Track>> {
         let Entry::Occupied(mut known) = self.remote.entry((endpoint.to_owned(), name.to_owned())) else { return None };
@@ -204,29 +250,31 @@ impl Tracks {
     /// Presence names a source no more. The bridge keeps its slot for it until another needs it (docs/protocol/04 §10.2): a map
     /// that is late, or told again, does not bring the track back.
     pub fn withdraw(&mut self, endpoint: &str, name: &str) {
-        let names = self.withdrawn.entry(endpoint.to_owned()).or_default();
-        names.retain(|n| n != name);
-        if names.len() >= MAX_SOURCES_PER_ENDPOINT {
-            names.remove(0);
-        }
-        names.push(name.to_owned());
+        self.withdrawn.insert(endpoint, name);
     }
 
-    /// Presence names the source again.
-    pub fn returned(&mut self, endpoint: &str, name: &str) {
-        if let Some(names) = self.withdrawn.get_mut(endpoint) {
-            names.retain(|n| n != name);
-        }
+    /// What presence names now.
+    pub fn named(&mut self, endpoint: &str, names: &[(String, SourceKind)]) {
+        let named = |name: &str| names.iter().any(|n| n.0 == name);
+        self.withdrawn.retain(endpoint, |n| !named(n));
+        self.unsignalled.retain(endpoint, named);
     }
 
     /// Whether presence took the source away.
     pub fn is_withdrawn(&self, endpoint: &str, name: &str) -> bool {
-        self.withdrawn.get(endpoint).is_some_and(|names| names.iter().any(|n| n == name))
+        self.withdrawn.contains(endpoint, name)
+    }
+
+    /// The focus took a source away by signalling. Not everybody's presence follows (docs/protocol/02 §18): what it goes on naming is
+    /// no track before a session knows it again. The track, when nobody knows it now.
+    pub fn unsignal(&mut self, endpoint: &str, name: &str) -> Option<Arc<Track>> {
+        self.unsignalled.insert(endpoint, name);
+        self.remove_remote(endpoint, name, Origin::Presence)
     }
 
     /// The names of the remote tracks of an endpoint that an origin knows of.
     pub fn names_known_to(&self, endpoint: &str, origin: Origin) -> Vec<String> {
-        let known = self.remote.iter().filter(|(id, r)| id.0 == endpoint && r.origins.contains(&origin));
+        let known = self.of_endpoint(endpoint).filter(|(_, r)| r.origins.contains(&origin));
         known.map(|(id, _)| id.1.clone()).collect()
     }
 
@@ -256,13 +304,20 @@ impl Tracks {
 
     /// The names of the remote tracks of an endpoint.
     pub fn names_of(&self, endpoint: &str) -> Vec<String> {
-        self.remote.keys().filter(|k| k.0 == endpoint).map(|k| k.1.clone()).collect()
+        self.of_endpoint(endpoint).map(|(id, _)| id.1.clone()).collect()
+    }
+
+    /// The remote tracks of an endpoint: they follow each other.
+    fn of_endpoint(&self, endpoint: &str) -> impl Iterator<Item = (&(String, String), &Remote)> {
+        let from = (endpoint.to_owned(), String::new());
+        self.remote.range(from..).take_while(move |(id, _)| id.0 == endpoint)
     }
 
     /// Removes all remote tracks of an endpoint.
     pub fn remove_endpoint(&mut self, endpoint: &str) -> Vec<Arc<Track>> {
-        self.withdrawn.remove(endpoint);
-        let ids: Vec<_> = self.remote.keys().filter(|id| id.0 == endpoint).cloned().collect();
+        self.withdrawn.0.remove(endpoint);
+        self.unsignalled.0.remove(endpoint);
+        let ids: Vec<_> = self.of_endpoint(endpoint).map(|(id, _)| id.clone()).collect();
         ids.iter().filter_map(|id| self.remote.remove(id)).map(|r| r.track).collect()
     }
 
@@ -270,7 +325,8 @@ impl Tracks {
     pub fn drain(&mut self) -> Vec<Arc<Track>> {
         let remote = std::mem::take(&mut self.remote).into_values().map(|r| r.track);
         self.retired.clear();
-        self.withdrawn.clear();
+        self.withdrawn.0.clear();
+        self.unsignalled.0.clear();
         let local = self.local.drain(..).filter_map(|t| t.track);
         remote.chain(local).collect()
     }
@@ -286,7 +342,9 @@ pub fn remote(
     muted: bool,
 ) -> Track {
     let (endpoint_id, source_name) = (endpoint_id.to_owned(), source_name.to_owned());
-    Track { key: TrackKey(0), participant, endpoint_id, source_name, media, video_type, muted, local: false }
+    // All audio is Opus.
+    let codec = (media == MediaType::Audio).then_some(Codec::Opus);
+    Track { key: TrackKey(0), participant, endpoint_id, source_name, media, video_type, muted, local: false, codec }
 }
 
 fn uuid(env: &mut Env) -> String {

@@ -146,9 +146,7 @@ impl FocusComponent {
             }
         }
         if let Some((sockets, bridge)) = &mut self.bridge {
-            while let Some(output) = bridge.poll_output() {
-                sockets.obey(output);
-            }
+            sockets.obey(|| bridge.poll_output());
         }
         while let Some(out) = self.focus.poll_output() {
             self.tcp.write_all(out.as_bytes()).await?;

@@ -6,7 +6,7 @@ use super::faults::Faults;
 use super::focus::colibri::Colibri;
 use super::focus::{Focus, Refusal, SessionOptions};
 use super::link::LinkOptions;
-use super::media_proxy::{MediaCounts, MediaProxy};
+use super::media_proxy::{MediaCounts, MediaKind, MediaProxy};
 use super::server::io::{self as shell, Input};
 use super::server::{Server, ServerOptions};
 use crate::env::{Env, Random};
@@ -261,6 +261,11 @@ impl Deployment {
         self.media.set_options(link);
         let proxy = self.media.clone();
         self.with(|s, _| s.candidates = Some(Box::new(proxy)));
+    }
+
+    /// Lets nothing but these kinds of datagrams pass the link that [`Deployment::set_media_link`] puts; `None`: all.
+    pub fn set_media_only(&self, only: Option<Vec<MediaKind>>) {
+        self.media.set_only(only);
     }
 
     /// What the link let pass and what it dropped.

@@ -6,17 +6,15 @@ use crate::bridge::ping::Ping;
 use crate::bridge::source_maps::{MAX_EMPTY_SLOTS, MAX_SLOTS};
 use crate::bridge::stats::of_message;
 use crate::bridge::{Connectivity, Forwarded, RemoteStats, SourceMaps, Speakers};
-use crate::engine::{Engine, identity};
+use crate::engine::fuzz::{PATH, engine, pieces};
 use crate::env::Env;
 use crate::jingle::{self, Conference, JingleConfig, Participant};
 use crate::media::assembler::{self, Assembler, Finished};
 use crate::media::kind::{Codec, MediaType};
-use crate::media::peer::{
-    CodecKind, Command, Config, DtlsRole, EstimateBounds, ExtensionIds, Identity, IncomingRtp, Output, PayloadType,
-    PeerEngine, RemoteTransport, RtpConfig,
-};
+use crate::media::peer::{Command, DtlsRole, IncomingRtp, Output, PeerEngine, RemoteTransport};
 use crate::media::receiver::{MAX_FRAME_BYTES, Receiver};
-use crate::media::{av1, h264, opus, vp8, vp9};
+use crate::media::references::References;
+use crate::media::{av1, dependency_descriptor, h264, opus, vp8, vp9};
 use crate::meeting::event::EventKind;
 use crate::meeting::{ClientOptions, Command as Ask};
 use crate::time::Time;
@@ -37,15 +35,14 @@ use crate::wire::stream_error::StreamErrorElement;
 use crate::wire::{Document, Element, Jid, Stanza, XmlWriter, bind, extdisco, message, source_info};
 use crate::xmpp::{Input, Stream, StreamOptions};
 use bytes::Bytes;
-use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A target.
 pub type Target = fn(&[u8]);
 
 /// All of them, by name.
-pub const TARGETS: [(&str, Target); 10] = [
+pub const TARGETS: [(&str, Target); 11] = [
     ("stanza", stanza),
     ("json", json),
     ("colibri", colibri),
@@ -53,6 +50,7 @@ pub const TARGETS: [(&str, Target); 10] = [
     ("datagram", datagram),
     ("sctp", crate::engine::fuzz::sctp),
     ("rtp", rtp),
+    ("rtcp", crate::engine::fuzz::rtcp),
     ("sessions", sessions),
     ("formats", formats),
     ("meeting", meeting),
@@ -167,65 +165,19 @@ pub fn stream(data: &[u8]) {
     while s.poll_output().is_some() {}
 }
 
-fn own_identity() -> Option<Arc<Identity>> {
-    static ONE: OnceLock<Option<Arc<Identity>>> = OnceLock::new();
-    ONE.get_or_init(|| identity::generate().map(Arc::new)).clone()
-}
-
-fn rtp_config() -> RtpConfig {
-    let pt = |pt, kind, clock, repairs, nack| PayloadType { pt, kind, clock, repairs, nack };
-    RtpConfig {
-        extensions: ExtensionIds {
-            audio_level: 1,
-            abs_send_time: 3,
-            transport_cc: 5,
-            mid: 10,
-            dependency_descriptor: 11,
-        },
-        payload_types: vec![
-            pt(111, CodecKind::Audio, 48_000, None, false),
-            pt(100, CodecKind::Video, 90_000, None, true),
-            pt(96, CodecKind::Video, 90_000, Some(100), false),
-        ],
-    }
-}
-
-/// Data cut into pieces by a leading length byte each.
-fn pieces(mut data: &[u8]) -> impl Iterator<Item = &[u8]> {
-    std::iter::from_fn(move || {
-        let (n, rest) = data.split_first()?;
-        let (piece, rest) = rest.split_at(usize::from(*n).min(rest.len()));
-        data = rest;
-        Some(piece)
-    })
-}
-
 /// Datagrams for the engine from a stranger: before it knows its peer, and after.
 pub fn datagram(data: &[u8]) {
-    let Some(identity) = own_identity() else { return };
     let mut now = Time::new(1_000_000, 1_700_000_000_000_000);
-    let addresses = (SocketAddr::from(([10, 0, 0, 1], 1)), SocketAddr::from(([10, 0, 0, 2], 2)));
     for role in [None, Some(DtlsRole::Client), Some(DtlsRole::Server)] {
-        let config = Config {
-            controlling: role == Some(DtlsRole::Client),
-            identity: identity.clone(),
-            stun_servers: vec![addresses.1],
-            allow_loopback: true,
-            rtp: rtp_config(),
-            feedback_ssrc: 1,
-            cname: "c".into(),
-            estimate: EstimateBounds::default(),
-            sctp: Some(5000),
-        };
-        let Ok(mut engine) = Engine::new(config, &mut Env::seeded(1), now) else { return };
-        engine.handle_command(Command::AddLocalAddress(addresses.0), now);
+        let Some((mut engine, identity)) = engine(role == Some(DtlsRole::Client), now) else { return };
+        engine.handle_command(Command::AddLocalAddress(PATH.0), now);
         if let Some(dtls) = role {
             let credentials = engine.local_transport().credentials;
             let fingerprints = vec![identity.fingerprint.clone()];
             engine.handle_command(Command::SetRemote(RemoteTransport { credentials, fingerprints, dtls }), now);
         }
         for piece in pieces(data) {
-            engine.handle_datagram(addresses.0, addresses.1, piece, now);
+            engine.handle_datagram(PATH.0, PATH.1, piece, now);
             now = now + Duration::from_millis(7);
             if engine.next_deadline().is_some_and(|t| t <= now) {
                 engine.handle_timeout(now);
@@ -359,6 +311,7 @@ pub fn sessions(data: &[u8]) {
 /// Payloads for each assembler of video, and the same bytes as a frame to be packetised: what is sent is understood. The first
 /// byte of a piece says whether a frame ends with it.
 pub fn formats(data: &[u8]) {
+    descriptors(data);
     let frame = Bytes::copy_from_slice(data);
     for codec in Codec::ALL {
         let _ = (assembler::is_key(codec, data), assembler::size(codec, data));
@@ -389,6 +342,18 @@ pub fn formats(data: &[u8]) {
         };
         assert!(!sent || understood, "{codec:?}: a packet of ours is refused");
         assert!(!sent || a.finish() != Finished::Damaged, "{codec:?}: a frame of ours is damaged");
+    }
+}
+
+/// Dependency descriptors, one behind the other: what leans on what by them stays within its bounds.
+fn descriptors(data: &[u8]) {
+    let (mut known, mut references) = (None, References::default());
+    for piece in pieces(data) {
+        let Some(d) = dependency_descriptor::Descriptor::parse(piece, known.as_ref()) else { continue };
+        assert!(d.fdiffs.len() <= dependency_descriptor::MAX_FDIFFS);
+        let decodable = references.settle(&d.picture(None), false, true);
+        assert!(decodable || !d.is_key(), "a key picture leans on nothing");
+        known = d.structure.or(known);
     }
 }
 

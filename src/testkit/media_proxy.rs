@@ -27,9 +27,34 @@ pub struct MediaCounts {
     pub dropped: u64,
 }
 
+/// Kinds of datagrams on one path (RFC 7983).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MediaKind {
+    /// Checks of the path.
+    Stun,
+    /// Agreement on keys, and the data channel.
+    Dtls,
+    /// Sound, pictures and reports on them.
+    Rtp,
+}
+
+impl MediaKind {
+    /// Of a datagram, by its first byte; `None`: of another kind.
+    pub fn of(datagram: &[u8]) -> Option<MediaKind> {
+        match datagram.first()? {
+            0..=3 => Some(MediaKind::Stun),
+            20..=63 => Some(MediaKind::Dtls),
+            128..=191 => Some(MediaKind::Rtp),
+            _ => None,
+        }
+    }
+}
+
 #[derive(Default)]
 struct Shared {
     options: LinkOptions,
+    /// Only these pass; `None`: all.
+    only: Option<Vec<MediaKind>>,
     /// By the participant's own address.
     sockets: HashMap<SocketAddr, Arc<UdpSocket>>,
     counts: MediaCounts,
@@ -42,6 +67,18 @@ pub(super) struct MediaProxy(Arc<Mutex<Shared>>);
 impl MediaProxy {
     pub fn set_options(&self, options: LinkOptions) {
         self.0.lock().options = options;
+    }
+
+    pub fn set_only(&self, only: Option<Vec<MediaKind>>) {
+        self.0.lock().only = only;
+    }
+
+    fn passes(&self, datagram: &[u8]) -> bool {
+        let mut shared = self.0.lock();
+        let kind = MediaKind::of(datagram);
+        let passes = shared.only.as_ref().is_none_or(|only| kind.is_some_and(|k| only.contains(&k)));
+        shared.counts.dropped += u64::from(!passes);
+        passes
     }
 
     pub fn counts(&self) -> MediaCounts {
@@ -78,7 +115,9 @@ impl MediaProxy {
             let received = tokio::time::timeout(wait, socket.recv_from(&mut buffer)).await;
             let now = wall_clock();
             // An error here is an ICMP answer to what was sent from this socket before: it says nothing about the next datagram.
-            if let Ok(Ok((n, from))) = received {
+            if let Ok(Ok((n, from))) = received
+                && self.passes(&buffer[..n])
+            {
                 link.options = self.0.lock().options;
                 link.push((from, buffer[..n].to_vec()), now);
             }

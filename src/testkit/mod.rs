@@ -24,7 +24,7 @@ pub use deployment::Deployment;
 pub use faults::{Faults, JoinRefusal, Step};
 pub use focus::{EndpointOptions, Refusal, SessionOptions};
 pub use link::{Link, LinkOptions};
-pub use media_proxy::MediaCounts;
+pub use media_proxy::{MediaCounts, MediaKind};
 pub use server::ServerOptions;
 pub use server::sasl::User;
 pub use world::{BRIDGE, World};

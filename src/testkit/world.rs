@@ -38,6 +38,8 @@ const MAX_STEPS_AT_ONCE: usize = 1_000_000;
 /// A participant of the world.
 pub struct Peer {
     pub meeting: Meeting,
+    /// When it wants to be told of the time, as of its last input: a world asks far more often than that changes.
+    deadline: Option<Time>,
     connection: Option<(ConnectionKey, ConnId)>,
     sockets: Vec<(SocketsKey, SocketAddr)>,
     next_port: u16,
@@ -171,10 +173,12 @@ impl World {
         self.server.bridge_mut().and_then(|b| b.videobridge())
     }
 
+    /// What was said before the bridge went is heard before that is.
     fn lose_channels(&mut self) {
+        let at = self.now + self.signalling;
         for (_, (who, key)) in std::mem::take(&mut self.channels) {
             let e = Error::new(crate::Code::Disconnected, crate::Stage::Stream, "the bridge is gone");
-            self.wire.push_back((self.now, Wire::Lost(who, key, e)));
+            self.wire.push_back((at, Wire::Lost(who, key, e)));
         }
     }
 
@@ -195,6 +199,7 @@ impl World {
         let engines = Engines { factory, identity: self.identity.clone() };
         let meeting = Meeting::new(options, "localhost", true, Some(engines), self.env.fork())?;
         self.peers.push(Peer {
+            deadline: meeting.next_deadline(),
             meeting,
             connection: None,
             sockets: Vec::new(),
@@ -309,7 +314,7 @@ impl World {
     fn next_deadline(&self) -> Option<Time> {
         let wire = self.wire.iter().map(|w| w.0).min();
         let links = self.links.values().filter_map(Link::next_deadline).min();
-        let peers = self.peers.iter().filter_map(|p| p.meeting.next_deadline()).min();
+        let peers = self.peers.iter().filter_map(|p| p.deadline).min();
         [wire, links, peers].into_iter().fold(self.server.next_deadline(), earliest)
     }
 
@@ -352,7 +357,8 @@ impl World {
                 }
                 let p = &mut self.peers[who];
                 if let Some((sockets, local)) = p.sockets.iter().find(|s| s.1 == target).copied() {
-                    p.meeting.handle(Input::Datagram { sockets, local, remote: from, data: &data }, self.now);
+                    let (remote, segment) = (from, data.len());
+                    p.meeting.handle(Input::Datagrams { sockets, local, remote, data: &data, segment }, self.now);
                     self.drain(who);
                 }
                 return true;
@@ -363,7 +369,7 @@ impl World {
             return true;
         }
         for who in 0..self.peers.len() {
-            if due(self.peers[who].meeting.next_deadline(), self.now) {
+            if due(self.peers[who].deadline, self.now) {
                 self.peers[who].meeting.handle(Input::Timer, self.now);
                 self.drain(who);
                 return true;
@@ -492,6 +498,7 @@ impl World {
         while let Some(o) = self.peers[who].meeting.poll_output() {
             self.on_output(who, o);
         }
+        self.peers[who].deadline = self.peers[who].meeting.next_deadline();
     }
 
     fn on_output(&mut self, who: usize, o: Output) {
@@ -556,14 +563,12 @@ impl World {
                 p.meeting.handle(Input::Sockets(key, vec![a]), self.now);
             }
             Output::CloseSockets(key) => p.sockets.retain(|s| s.0 != key),
-            Output::Transmit { local, remote, data, .. } if remote == BRIDGE_ADDRESS => {
-                self.send(who, BRIDGE, (local, remote, data));
-            }
-            Output::Transmit { local, remote, data, .. } => {
-                if let Some(to) = self.peers.iter().position(|p| p.sockets.iter().any(|s| s.1 == remote)) {
-                    let now = self.now;
-                    let bytes = data.len();
-                    self.link_mut(who, to).push_sized((local, remote, data), bytes, now);
+            Output::Transmit { local, remote, data, segment, .. } => {
+                let bridge = (remote == BRIDGE_ADDRESS).then_some(BRIDGE);
+                let peer = || self.peers.iter().position(|p| p.sockets.iter().any(|s| s.1 == remote));
+                let Some(to) = bridge.or_else(peer) else { return };
+                for datagram in data.chunks(segment.max(1)) {
+                    self.send(who, to, (local, remote, datagram.to_vec()));
                 }
             }
             Output::Event(e) => p.events.push((self.now, e)),

@@ -11,6 +11,7 @@ pub mod jid;
 pub mod jingle;
 pub mod message;
 pub mod muc;
+pub mod mute;
 pub mod ns;
 pub mod presence;
 pub mod sasl;

@@ -151,11 +151,15 @@ fn child_text(e: Element<'_>, name: &str) -> String {
     e.child_named(name).map_or(String::new(), |c| c.text().into_owned())
 }
 
-/// Writes the element that makes a presence a join; the password only when there is one (§4.4).
-pub fn write_join(w: &mut XmlWriter, password: &str) {
+/// Writes the element that makes a presence a join; the password only when there is one (§4.4). `history`: of so many seconds, instead
+/// of what the room tells to everyone.
+pub fn write_join(w: &mut XmlWriter, password: &str, history: Option<u64>) {
     w.open("x", ns::MUC);
     if !password.is_empty() {
         w.leaf("password", ns::MUC, password);
+    }
+    if let Some(seconds) = history {
+        w.open("history", ns::MUC).attr_of("seconds", seconds).close();
     }
     w.close();
 }

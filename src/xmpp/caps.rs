@@ -15,6 +15,9 @@ pub const BRIDGE_FEATURES: [&str; 3] =
 /// The bridge chooses the SSRCs of what we receive (docs/protocol/02 §17): with it the focus signals no sources at all.
 pub const SSRC_REWRITING: &str = "http://jitsi.org/ssrc-rewriting-1";
 
+/// With [`SSRC_REWRITING`]: the bridge stamps each packet of a slot with the slot's `mid` (docs/protocol/04 §10.2).
+pub const RTP_MID_DEMUX: &str = "http://jitsi.org/rtp-mid-demux";
+
 /// What works without a bridge (design §8).
 pub const FEATURES: [&str; 11] = [
     ns::CAPS,

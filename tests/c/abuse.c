@@ -250,7 +250,7 @@ static void failed_join(void) {
     check(jmeet_conference_send_message(room, NULL, 0, NULL) == JMEET_ERR_NULL);
     check(jmeet_conference_room_jid(room, &text) == JMEET_OK && strncmp(text.data, "room@", 5) == 0);
     check(jmeet_conference_find_participant(room, "0000000a", &nobody) == JMEET_ERR_NO_SUCH_PARTICIPANT);
-    check(jmeet_conference_find_track(room, "0000000a-a0", &none) == JMEET_ERR_GONE);
+    check(jmeet_conference_find_track(room, "0000000a-a0", &none) == JMEET_ERR_NO_SUCH_TRACK);
     check(jmeet_conference_list_participants(room, &list) == JMEET_OK);
     check(jmeet_participant_list_size(list) == 0);
     {
@@ -357,6 +357,7 @@ static void media_without_a_meeting(void) {
         check(jmeet_track_remove(track) == JMEET_ERR_GONE);
         check(jmeet_track_set_muted(track, 1, 0, NULL) == JMEET_ERR_GONE);
         check(jmeet_writer_write(writer, &out) == JMEET_ERR_CLOSED);
+        check(jmeet_writer_set_limited(writer, JMEET_LIMITATION_CPU, 0) == JMEET_ERR_CLOSED);
     }
     status = jmeet_conference_reader_new(room, NULL, &reader, NULL);
     check(status == JMEET_OK || status == JMEET_ERR_CLOSED);

@@ -20,7 +20,12 @@ static jmeet_reader *reader[PEOPLE];
 static const char *const NAMES[PEOPLE] = { "aaaaaaaa", "bbbbbbbb", "cccccccc" };
 /* What was told so far, of each. */
 static int connected[PEOPLE], channel[PEOPLE], spoke[PEOPLE], streams[PEOPLE], forwarded[PEOPLE], said[PEOPLE], own[PEOPLE], others[PEOPLE];
-static uint32_t suspended[PEOPLE], streaming[PEOPLE];
+static uint32_t suspended[PEOPLE], streaming[PEOPLE], inactive_because[PEOPLE];
+/* What a camera is to have is told before its first frame is taken. */
+static int targeted[PEOPLE], wrote[PEOPLE];
+/* Moderation: who muted us, and how requests with these tags ended; -1: not yet. */
+enum { MUTE = 100, MUTE_NOT_ALLOWED, UNMUTE, TAGS };
+static int moderator, muted_by[PEOPLE], ended[TAGS - MUTE] = { -1, -1, -1 };
 
 static void on_event(const jmeet_event *event) {
     int who = 0;
@@ -57,6 +62,8 @@ static void on_event(const jmeet_event *event) {
         check(jmeet_event_track_streaming(event, &info) == JMEET_OK && info.track != NULL);
         streams[who]++;
         streaming[who] = info.streaming;
+        if (info.streaming == JMEET_STREAMING_INACTIVE) inactive_because[who] = info.suspended;
+        else check(info.suspended == JMEET_SUSPENDED_NONE);
         break;
     }
     case JMEET_EVENT_ENDPOINT_MESSAGE: {
@@ -78,8 +85,22 @@ static void on_event(const jmeet_event *event) {
         others[who]++;
         break;
     }
+    case JMEET_EVENT_TARGET_BITRATE: {
+        jmeet_target_bitrate_info info = JMEET_TARGET_BITRATE_INFO_INIT;
+        check(jmeet_event_target_bitrate(event, &info) == JMEET_OK && info.track == camera[who] && info.encoding == 0);
+        targeted[who] |= info.bits_per_second > 0 && info.height > 0;
+        break;
+    }
+    case JMEET_EVENT_MUTED_BY: {
+        jmeet_muted_by_info info = JMEET_MUTED_BY_INFO_INIT;
+        check(jmeet_event_muted_by(event, &info) == JMEET_OK && info.kind == JMEET_MUTE_AUDIO);
+        check(info.participant != NULL && strcmp(info.endpoint_id.data, NAMES[moderator]) == 0);
+        muted_by[who]++;
+        break;
+    }
     case JMEET_EVENT_REQUEST_DONE:
-        check(jmeet_event_status(event) == JMEET_OK);
+        if (jmeet_event_tag(event) >= MUTE) ended[jmeet_event_tag(event) - MUTE] = jmeet_event_status(event);
+        else check(jmeet_event_status(event) == JMEET_OK);
         break;
     default: break;
     }
@@ -107,7 +128,7 @@ static void tick(void) {
             out.data = vp8;
             out.size = sizeof vp8;
             out.rtp_duration = 7200;
-            jmeet_writer_write(picture[who], &out);
+            wrote[who] |= jmeet_writer_write(picture[who], &out) == JMEET_OK;
         }
         while (reader[who] != NULL && jmeet_reader_next(reader[who], 0, &frame) == JMEET_OK) {}
     }
@@ -117,6 +138,7 @@ static void tick(void) {
         on_event(event);
         jmeet_event_free(event);
     } while (jmeet_queue_next(queue, 0, &event) == JMEET_OK);
+    for (who = 0; who < PEOPLE; who++) check(!wrote[who] || targeted[who]);
 }
 
 static int all(const int *told) { return told[0] > 0 && told[1] > 0 && told[2] > 0; }
@@ -181,8 +203,74 @@ static void states(void) {
     check(jmeet_conference_set_receive(room[2], &none, NULL) == JMEET_OK);
     for (n = 0; n < PATIENCE_TICKS && (suspended[2] != JMEET_SUSPENDED_NOT_WANTED || streaming[2] != JMEET_STREAMING_INACTIVE); n++) tick();
     check(suspended[2] == JMEET_SUSPENDED_NOT_WANTED && streaming[2] == JMEET_STREAMING_INACTIVE);
-    check(jmeet_track_get_status(theirs, &track) == JMEET_OK && !track.forwarded);
+    check(inactive_because[2] == JMEET_SUSPENDED_NOT_WANTED);
+    check(jmeet_track_get_status(theirs, &track) == JMEET_OK && !track.forwarded && track.suspended == JMEET_SUSPENDED_NOT_WANTED);
+    check(jmeet_conference_find_track(room[2], "aaaaaaaa-a0", &theirs) == JMEET_OK);
+    check(jmeet_track_get_status(theirs, &track) == JMEET_OK && track.streaming == JMEET_STREAMING_ACTIVE && !track.forwarded);
+    check(jmeet_conference_find_track(room[2], "aaaaaaaa-v9", &theirs) == JMEET_ERR_NO_SUCH_TRACK);
+    check(jmeet_conference_find_track_by_key(room[2], 4711, &theirs) == JMEET_ERR_NO_SUCH_TRACK);
     check(jmeet_conference_set_receive(room[2], NULL, NULL) == JMEET_OK);
+}
+
+static int is_moderator(int who) {
+    jmeet_participant *seen = NULL;
+    jmeet_participant_list *list = NULL;
+    jmeet_participant_info info = JMEET_PARTICIPANT_INFO_INIT;
+    check(jmeet_conference_find_participant(room[(who + 1) % PEOPLE], NAMES[who], &seen) == JMEET_OK);
+    check(jmeet_participant_list_new(seen, &list) == JMEET_OK && jmeet_participant_list_get(list, 0, &info) == JMEET_OK);
+    check(jmeet_participant_list_free(list) == JMEET_OK);
+    return info.role == JMEET_ROLE_MODERATOR;
+}
+
+/* Who came first is the moderator: it mutes another one, who may ask to be heard again and may not mute others. */
+static void moderation(void) {
+    jmeet_participant *other = NULL, *back = NULL;
+    jmeet_track *theirs = NULL;
+    jmeet_track_info info = JMEET_TRACK_INFO_INIT;
+    char source[16];
+    int n, who, third;
+    while (moderator < PEOPLE - 1 && !is_moderator(moderator)) moderator++;
+    check(is_moderator(moderator));
+    who = (moderator + 1) % PEOPLE;
+    third = (moderator + 2) % PEOPLE;
+    snprintf(source, sizeof source, "%s-a0", NAMES[who]);
+    check(jmeet_conference_find_participant(room[moderator], NAMES[who], &other) == JMEET_OK);
+    check(jmeet_conference_find_participant(room[who], NAMES[moderator], &back) == JMEET_OK);
+    check(jmeet_participant_mute(other, JMEET_MUTE_UNSPECIFIED, MUTE, NULL) == JMEET_ERR_INVALID_ARGUMENT);
+    check(jmeet_participant_mute(other, 4, MUTE, NULL) == JMEET_ERR_INVALID_ARGUMENT);
+    check(jmeet_participant_mute(NULL, JMEET_MUTE_AUDIO, MUTE, NULL) == JMEET_ERR_NULL);
+    check(jmeet_participant_mute(back, JMEET_MUTE_AUDIO, MUTE_NOT_ALLOWED, NULL) == JMEET_OK);
+    check(jmeet_participant_mute(other, JMEET_MUTE_AUDIO, MUTE, NULL) == JMEET_OK);
+    for (n = 0; n < PATIENCE_TICKS && (ended[0] < 0 || ended[1] < 0 || muted_by[who] == 0); n++) tick();
+    check(ended[0] == JMEET_OK && ended[1] == JMEET_ERR_NOT_ALLOWED);
+    check(muted_by[who] == 1 && muted_by[moderator] == 0 && muted_by[third] == 0);
+    check(jmeet_track_get(microphone[who], &info) == JMEET_OK && info.muted && info.codec == JMEET_CODEC_OPUS);
+    check(jmeet_conference_find_track(room[third], source, &theirs) == JMEET_OK);
+    for (n = 0; n < PATIENCE_TICKS && !(jmeet_track_get(theirs, &info) == JMEET_OK && info.muted); n++) tick();
+    check(info.muted && info.track == theirs);
+    check(jmeet_track_set_muted(microphone[who], 0, UNMUTE, NULL) == JMEET_OK);
+    for (n = 0; n < PATIENCE_TICKS && ended[2] < 0; n++) tick();
+    check(ended[2] == JMEET_OK);
+    for (n = 0; n < PATIENCE_TICKS && !(jmeet_track_get(theirs, &info) == JMEET_OK && !info.muted); n++) tick();
+    check(!info.muted);
+}
+
+static void writers(void) {
+    jmeet_writer_stats stats = JMEET_WRITER_STATS_INIT;
+    check(jmeet_writer_get_stats(voice[0], 0, 5000, &stats) == JMEET_OK && stats.path == JMEET_MEDIA_PATH_BRIDGE);
+    check(stats.codec == JMEET_CODEC_OPUS && stats.taken >= stats.frames && stats.frames > 0 && stats.packets >= stats.frames);
+    check(stats.bytes >= stats.packets && stats.target_bits_per_second == 0);
+    check(jmeet_writer_get_stats(picture[0], 0, JMEET_FOREVER, &stats) == JMEET_OK && stats.codec == JMEET_CODEC_VP8);
+    check(stats.taken > 0 && stats.dropped > 0 && stats.target_bits_per_second > 0);
+    check(jmeet_writer_get_stats(voice[0], 1, 5000, &stats) == JMEET_ERR_INVALID_ARGUMENT);
+    check(jmeet_writer_set_limited(picture[0], JMEET_LIMITATION_CPU, 90) == JMEET_OK);
+    check(jmeet_writer_set_limited(picture[0], JMEET_LIMITATION_NONE, 0) == JMEET_OK);
+    check(jmeet_writer_set_limited(picture[0], JMEET_LIMITATION_UNSPECIFIED, 0) == JMEET_ERR_INVALID_ARGUMENT);
+    check(jmeet_writer_set_limited(picture[0], 3, 0) == JMEET_ERR_INVALID_ARGUMENT);
+    check(jmeet_writer_set_limited(voice[0], JMEET_LIMITATION_CPU, 90) == JMEET_ERR_INVALID_ARGUMENT);
+    check(jmeet_writer_set_limited(NULL, JMEET_LIMITATION_CPU, 90) == JMEET_ERR_NULL);
+    check(jmeet_writer_get_stats(NULL, 0, 5000, &stats) == JMEET_ERR_NULL);
+    check(jmeet_writer_get_stats(voice[0], 0, 5000, NULL) == JMEET_ERR_NULL);
 }
 
 static void statistics(void) {
@@ -190,6 +278,7 @@ static void statistics(void) {
     jmeet_local_stats summary = JMEET_LOCAL_STATS_INIT;
     jmeet_track_stats one = JMEET_TRACK_STATS_INIT;
     jmeet_participant_status who = JMEET_PARTICIPANT_STATUS_INIT;
+    jmeet_participant_stats_info said_last = JMEET_PARTICIPANT_STATS_INFO_INIT;
     jmeet_participant *participant = NULL;
     size_t n, ours = 0, theirs = 0;
     until("own statistics", own);
@@ -198,6 +287,8 @@ static void statistics(void) {
     /* Those that came may have been of somebody else. */
     for (n = 0; n < PATIENCE_TICKS && jmeet_participant_get_status(participant, &who) == JMEET_OK && !who.has_quality; n++) tick();
     check(who.has_quality && who.quality <= 100);
+    check(jmeet_participant_get_stats(participant, &said_last) == JMEET_OK && said_last.participant == participant);
+    check(said_last.quality <= 100 && strcmp(said_last.endpoint_id.data, NAMES[0]) == 0);
     /* Rates are of the last seconds, in which a slow machine may have sent nothing. */
     for (n = 0; n < PATIENCE_TICKS && summary.audio_upload_kbps == 0; n++) {
         check(jmeet_stats_free(stats) == JMEET_OK);
@@ -207,7 +298,7 @@ static void statistics(void) {
     }
     check(summary.audio_upload_kbps > 0);
     for (n = 0; n < jmeet_stats_size(stats); n++) {
-        check(jmeet_stats_get_track(stats, n, &one) == JMEET_OK && one.path == JMEET_MEDIA_PATH_BRIDGE && one.track_key != 0);
+        check(jmeet_stats_get_track(stats, n, &one) == JMEET_OK && one.path == JMEET_MEDIA_PATH_BRIDGE && one.track_key != 0 && one.source_name.size > 8);
         if (one.media != JMEET_MEDIA_AUDIO) continue;
         ours += one.local && one.track == microphone[1] && one.packets > 100 && one.frames > 100 && one.codec == JMEET_CODEC_OPUS;
         theirs += !one.local && one.track != NULL && one.packets > 0;
@@ -232,10 +323,13 @@ int main(void) {
     until("forwarded tracks", forwarded);
     speakers();
     check(jmeet_conference_send_endpoint_message(room[0], "", "{}", 5, NULL) == JMEET_ERR_INVALID_ARGUMENT);
+    check(jmeet_conference_send_endpoint_message(room[0], NULL, "[1]", 5, NULL) == JMEET_ERR_INVALID_ARGUMENT);
     check(jmeet_conference_send_endpoint_message(room[0], NULL, "{\"n\":1}", 5, NULL) == JMEET_OK);
     said[0] = 1;
     until("the message", said);
     states();
+    moderation();
+    writers();
     statistics();
     for (who = 0; who < PEOPLE; who++) {
         check(jmeet_reader_free(reader[who]) == JMEET_OK && jmeet_client_free(client[who]) == JMEET_OK);

@@ -25,7 +25,8 @@ typedef struct {
 static jmeet_queue *queue;
 static jmeet_client *client;
 static jmeet_conference *room;
-static jmeet_track *audio, *video, *screen;
+static jmeet_track *audio, *screen;
+static _Atomic(jmeet_track *) video; /* another one when the camera was off */
 static packet audio_packets[MAX_FRAMES], video_frames[MAX_FRAMES];
 static int audio_count, video_count;
 static atomic_int stopping, key_frame_wanted;
@@ -163,7 +164,7 @@ static void *send_video(void *track) {
         frame.size = video_frames[n % video_count].size;
         frame.rtp_duration = 6000;
         status = jmeet_writer_write(writer, &frame);
-        if (status == JMEET_ERR_GONE || status == JMEET_ERR_CLOSED) break; /* the screen is no longer shared */
+        if (status == JMEET_ERR_GONE || status == JMEET_ERR_CLOSED) break; /* the track was removed */
         n = status == JMEET_OK ? n + 1 : 0;
         pause_until(&due, 66666667L);
     }
@@ -243,14 +244,17 @@ static void ask_key_frames(void) {
     jmeet_track_list_free(list);
 }
 
-static void share(void) {
+/* One more video, sent by a thread of its own until the track is removed. */
+static jmeet_track *show(uint32_t type) {
     jmeet_track_options options = JMEET_TRACK_OPTIONS_INIT;
+    jmeet_track *track = NULL;
     pthread_t thread;
     options.codec = JMEET_CODEC_VP8;
-    options.video_type = JMEET_VIDEO_TYPE_DESKTOP;
-    if (jmeet_conference_send_track(room, &options, 0, &screen, NULL) == JMEET_OK
-        && pthread_create(&thread, NULL, send_video, screen) == 0)
+    options.video_type = type;
+    if (jmeet_conference_send_track(room, &options, 0, &track, NULL) == JMEET_OK
+        && pthread_create(&thread, NULL, send_video, track) == 0)
         pthread_detach(thread);
+    return track;
 }
 
 static void *obey(void *unused) {
@@ -264,8 +268,10 @@ static void *obey(void *unused) {
             jmeet_conference_send_private_message(room, line + 5, line + 14, 4, NULL);
         } else if (strncmp(line, "mute ", 5) == 0) jmeet_track_set_muted(line[5] == 'a' ? audio : video, 1, 3, NULL);
         else if (strncmp(line, "unmute ", 7) == 0) jmeet_track_set_muted(line[7] == 'a' ? audio : video, 0, 3, NULL);
-        else if (strcmp(line, "share") == 0) share();
+        else if (strcmp(line, "share") == 0) screen = show(JMEET_VIDEO_TYPE_DESKTOP);
         else if (strcmp(line, "unshare") == 0) jmeet_track_remove(screen);
+        else if (strcmp(line, "camera off") == 0) jmeet_track_remove(video);
+        else if (strcmp(line, "camera on") == 0) video = show(JMEET_VIDEO_TYPE_CAMERA);
         else if (strcmp(line, "stats") == 0) print_stats();
         else if (strncmp(line, "dump ", 5) == 0) {
             source = strchr(line + 5, ' ');
@@ -363,6 +369,7 @@ int main(int argc, char **argv) {
     jmeet_track_options track = JMEET_TRACK_OPTIONS_INIT;
     jmeet_event *event = NULL;
     pthread_t threads[3], input;
+    jmeet_track *camera = NULL;
     int i, media = 1, over = 0, running = 0;
 
     if (argc < 3) return 2;
@@ -387,8 +394,9 @@ int main(int argc, char **argv) {
         track.codec = JMEET_CODEC_OPUS;
         if (jmeet_conference_send_track(room, &track, 0, &audio, NULL) != JMEET_OK) return 1;
         track.codec = JMEET_CODEC_VP8;
-        if (jmeet_conference_send_track(room, &track, 0, &video, NULL) != JMEET_OK) return 1;
-        running = pthread_create(&threads[0], NULL, send_audio, NULL) == 0 && pthread_create(&threads[1], NULL, send_video, video) == 0
+        if (jmeet_conference_send_track(room, &track, 0, &camera, NULL) != JMEET_OK) return 1;
+        video = camera;
+        running = pthread_create(&threads[0], NULL, send_audio, NULL) == 0 && pthread_create(&threads[1], NULL, send_video, camera) == 0
             && pthread_create(&threads[2], NULL, listen_to_all, NULL) == 0;
     }
     if (pthread_create(&input, NULL, obey, NULL) != 0) return 1;

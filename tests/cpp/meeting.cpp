@@ -46,6 +46,7 @@ static void errors() {
 int main(int argc, char **argv) {
     if (argc < 3) return 2;
     errors();
+    check(jmeet::has_media());
     jmeet::queue queue;
     auto options = jmeet::options(argv[1], "cpp-meeting").domain(argv[2]).display_name("Alice");
     options.raw().allow_loopback = 1;
@@ -88,6 +89,7 @@ int main(int argc, char **argv) {
 
     auto counted = alices.stats().value();
     check(!counted.tracks.empty() && counted.tracks[0].local && counted.tracks[0].frames > 0 && counted.tracks[0].track == microphone.get());
+    check(counted.tracks[0].source_name.data == std::string(alices.endpoint_id()) + "-a0");
     auto heard = bobs.stats().value();
     check(!heard.tracks.empty() && !heard.tracks[0].local && heard.tracks[0].packets > 0 && heard.tracks[0].track == added->track.get());
 
@@ -111,6 +113,25 @@ int main(int argc, char **argv) {
         muted = event.get<jmeet::track_updated>()->muted;
     }
     check(muted);
+
+    // The first in the room is its moderator; nobody else mutes.
+    check(others[0].mute(JMEET_MUTE_CAMERA, 9).operator bool());
+    check(bobs.find_participant(alices.endpoint_id()).value().mute(JMEET_MUTE_AUDIO, 10).operator bool());
+    bool muted_by = false, done = false, refused_to_bob = false;
+    while (!(muted_by && done && refused_to_bob)) {
+        event = queue.next(PATIENCE_MS);
+        if (!event) break;
+        if (auto by = event.get<jmeet::muted_by>())
+            muted_by = event.client() == bob.get() && by->kind == JMEET_MUTE_CAMERA && by->endpoint_id == alices.endpoint_id() && by->participant;
+        if (event.get<jmeet::request_done>() && event.tag() == 9) done = event.status() == JMEET_OK;
+        if (event.get<jmeet::request_done>() && event.tag() == 10) refused_to_bob = event.status() == JMEET_ERR_NOT_ALLOWED;
+    }
+    check(muted_by && done && refused_to_bob);
+    auto sent = writer.stats().value();
+    check(sent.path == JMEET_MEDIA_PATH_PEER_TO_PEER && sent.frames > 0 && sent.taken >= sent.frames && sent.dropped > 0);
+    check(writer.stats(1).error().code == JMEET_ERR_INVALID_ARGUMENT);
+    check(writer.set_limited(JMEET_LIMITATION_CPU, 90) == JMEET_ERR_INVALID_ARGUMENT); // it is audio
+    check(!others[0].stats() && bobs.find_track("nobody-v0").error().code == JMEET_ERR_NO_SUCH_TRACK);
 
     check(alices.leave().operator bool());
     event = wait_for<jmeet::participant_left>(queue, bob);

@@ -6,7 +6,7 @@
 //   -> {"event":"participant_joined","page":"a","t":1234,"endpoint":"…","name":"…"}
 //
 // `page` defaults to "a"; a page is made at its first command. The commands are the methods of `Participant` in
-// page/page.js: join, send, mute, rename, subject, muteParticipant, kick, participants,
+// page/page.js: join, send, mute, add, remove, rename, subject, muteParticipant, kick, participants,
 // state, stats, remote, leave; and here
 // eval {"js":"…"} and close (ends a page without leaving the room, as a crashed tab does). End of input ends all, each
 // page leaving its room. The first line out is {"event":"ready"}. For a look inside: JMEET_BROWSER_LOG=1 shows the page's
@@ -28,7 +28,7 @@ const files = {
   '/page.js': ['text/javascript', path.join(here, 'page', 'page.js')],
   '/lib-jitsi-meet.min.js': ['text/javascript', library],
 };
-const METHODS = ['join', 'send', 'mute', 'rename', 'subject', 'muteParticipant', 'kick',
+const METHODS = ['join', 'send', 'mute', 'add', 'remove', 'rename', 'subject', 'muteParticipant', 'kick',
   'participants', 'state', 'stats', 'remote', 'leave'];
 const FLAGS = [
   '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
@@ -66,7 +66,14 @@ const browser = await chromium.launchPersistentContext(profile, {
 const pages = new Map();
 async function open(name) {
   const page = await browser.newPage();
-  page.on('console', m => process.env.JMEET_BROWSER_LOG && process.stderr.write(`[${name}] ${m.text()}\n`));
+  page.on('console', m => {
+    if (m.type() === 'error') {
+      event('console_error', name, { text: m.text() });
+    }
+    if (process.env.JMEET_BROWSER_LOG) {
+      process.stderr.write(`[${name}] ${m.text()}\n`);
+    }
+  });
   page.on('pageerror', e => event('page_error', name, { text: String(e) }));
   if (process.env.JMEET_BROWSER_FRAMES) {
     page.on('websocket', socket => {

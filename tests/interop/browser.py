@@ -22,7 +22,7 @@ class Page:
         self.browser, self.name = browser, name
         self.endpoint = None
         self.seen = []          # every event of this page, in order
-        self._from = {}
+        self._from, self._start = {}, 0
 
     def call(self, cmd, timeout=TIMEOUT, **options):
         return self.browser.call(self.name, cmd, timeout, **options)
@@ -39,6 +39,14 @@ class Page:
 
     def mute(self, kind, muted=True):
         self.call("mute", kind=kind, muted=muted)
+
+    def add(self, kind):
+        """audio, video or desktop, while there is none of its media."""
+        self.call("add", kind=kind)
+
+    def remove(self, kind):
+        """Takes the audio or the video out of the meeting and ends it."""
+        self.call("remove", kind=kind)
 
     def stats(self):
         return self.call("stats")
@@ -77,12 +85,17 @@ class Page:
     def leave(self):
         self.call("leave")
 
+    def skip(self):
+        """What came so far is what nobody expects any more."""
+        with self.browser.changed:
+            self._start, self._from = len(self.seen), {}
+
     def expect(self, event, timeout=TIMEOUT, **fields):
         """Waits for the next event of this name (after the last one expected) whose fields are these, and returns it."""
         end = time.monotonic() + timeout
         with self.browser.changed:
             while True:
-                start = self._from.get(event, 0)
+                start = self._from.get(event, self._start)
                 for i, e in enumerate(self.seen[start:], start):
                     if e["event"] == event and all(e.get(k) == v for k, v in fields.items()):
                         self._from[event] = i + 1

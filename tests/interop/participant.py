@@ -42,7 +42,7 @@ class Participant:
                 args += [option, value]
         if loopback:
             args.append("--loopback")
-        self.args, self.seen, self._from, self.endpoint = args, [], {}, None
+        self.args, self.seen, self._from, self._start, self.endpoint = args, [], {}, 0, None
         self.changed, self.dead = threading.Condition(), False
 
     def __enter__(self):
@@ -75,12 +75,18 @@ class Participant:
         self.process.stdin.write(" ".join(words) + "\n")
         self.process.stdin.flush()
 
+    def skip(self):
+        """What came so far is what nobody expects any more."""
+        with self.changed:
+            self._start, self._from = len(self.seen), {}
+
     def expect(self, event, timeout=TIMEOUT, **fields):
         """Waits for the next event of this name (after the last one expected) whose fields are these, and returns it."""
         end = time.monotonic() + timeout
         with self.changed:
             while True:
-                for i, e in enumerate(self.seen[self._from.get(event, 0):], self._from.get(event, 0)):
+                start = self._from.get(event, self._start)
+                for i, e in enumerate(self.seen[start:], start):
                     if e["event"] == event and all(e.get(k) == v for k, v in fields.items()):
                         self._from[event] = i + 1
                         return e
@@ -106,6 +112,17 @@ class Participant:
         """Waits until of each source this many frames more have come."""
         before = self.stats()
         return self.until(what, lambda now: all(now.get(s, [0])[0] > before.get(s, [0])[0] + more for s in sources), timeout)
+
+    def stops(self, what, source, polls=5):
+        """Waits until so many polls have found no new frame of this source."""
+        same, last = 0, None
+
+        def quiet(now):
+            nonlocal same, last
+            frames = now.get(source, [0])[0]
+            same, last = (same + 1 if frames == last else 0), frames
+            return same >= polls
+        return self.until(what, quiet)
 
     def until(self, what, condition, timeout=TIMEOUT):
         """Polls the counters until `condition(sources)` holds, and returns them."""

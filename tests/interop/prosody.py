@@ -112,7 +112,7 @@ def example_program(name):
     if given:
         return given
     built = subprocess.run(
-        ["cargo", "build", "-q", "--example", name, "--features", "testkit", "--message-format=json"],
+        ["cargo", "build", "-q", "--example", name, "--all-features", "--message-format=json"],
         cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
     for line in built.stdout.splitlines():
         message = json.loads(line)

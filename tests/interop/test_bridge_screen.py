@@ -1,5 +1,6 @@
 """A track that comes and goes through the bridge: one of ours shows a screen beside its camera; pages with lib-jitsi-meet and another of ours see
-both at once, and the camera alone afterwards. (A page's screen is none of this: in its version a second video has the name of the first.)"""
+both at once, and the camera alone afterwards. (A page shows its screen in the place of its camera, in test_bridge_tracks.py: in its version
+a second video has the name of the first.)"""
 import unittest
 
 from bridged import Meeting, on_prosody, on_the_testkit, sources

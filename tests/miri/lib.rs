@@ -27,6 +27,13 @@ pub mod bridge {
     }
 }
 
+pub mod conference {
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum MuteKind {
+        Audio = 1,
+    }
+}
+
 pub mod jingle {
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub enum SourceRefusal {
@@ -59,6 +66,7 @@ pub mod client {
 mod ffi {
     mod gate;
     mod handle;
+    mod slot;
 
     mod args {
         use crate::error::{Code, Error, Stage};

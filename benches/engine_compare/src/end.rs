@@ -6,10 +6,12 @@ use std::net::SocketAddr;
 pub trait End {
     /// Queues packet `n` of this stream.
     fn send(&mut self, stream: u32, n: u32, now_us: u64);
-    /// Takes a datagram of the other end.
-    fn receive(&mut self, data: &[u8], now_us: u64);
-    /// Does what is due, and gives all datagrams that are to go out.
-    fn drain(&mut self, now_us: u64, out: &mut dyn FnMut(&[u8]));
+    /// Takes datagrams of the other end that came together, of so many bytes each, the last perhaps shorter, and gives what goes out
+    /// for them: as [`End::drain`] does, as often as the stack demands that.
+    fn receive(&mut self, data: &[u8], segment: usize, now_us: u64, out: &mut dyn FnMut(&[u8], usize));
+    /// Does what is due, and gives all datagrams that are to go out: of so many bytes each, the last perhaps shorter, as many at once
+    /// as the stack gives.
+    fn drain(&mut self, now_us: u64, out: &mut dyn FnMut(&[u8], usize));
     /// Media can flow.
     fn is_ready(&self) -> bool;
     /// RTP packets given to the application so far.
@@ -37,6 +39,7 @@ pub fn thread_cpu_ns() -> f64 {
 }
 
 /// CPU time of this process so far, ns.
+#[cfg(feature = "others")]
 pub fn process_cpu_ns() -> f64 {
     cpu_ns(libc::CLOCK_PROCESS_CPUTIME_ID)
 }

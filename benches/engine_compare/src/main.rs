@@ -7,10 +7,14 @@
 mod end;
 mod memory;
 mod ours;
+#[cfg(feature = "others")]
 mod rtc_machine;
+#[cfg(feature = "others")]
 mod rtc_media;
+#[cfg(feature = "others")]
 mod theirs;
 mod udp;
+#[cfg(feature = "others")]
 mod webrtc_driver;
 
 use end::{End, Pair};
@@ -25,6 +29,10 @@ const RATE: u64 = 200;
 const STREAMS: [u32; 2] = [1, 50];
 /// Each measurement is repeated and the least is taken: what is above it is other work on the machine.
 const ROUNDS: usize = 7;
+
+/// What is below every stack; and the same with what feedback every 50 ms needs, which is once in as many frames as there are streams.
+const FLOORS: [(&str, bool); 2] =
+    [("SRTP and system calls alone", false), ("the same with feedback's SRTCP and calls", true)];
 
 /// One line of the table: a stack by one number of streams.
 struct Line {
@@ -53,14 +61,15 @@ fn measure(lines: &mut [Line], packets: u32) {
     }
 }
 
-/// By the first line of the same number of streams.
-fn print(title: &str, lines: &[Line]) {
-    println!("| {title} | streams | CPU ns per packet | ratio |");
-    println!("|---|---|---|---|");
+/// By the first lines of the same number of streams, as many as there are names.
+fn print(title: &str, by: &[&str], lines: &[Line]) {
+    println!("| {title} | streams | CPU ns per packet | {} |", by.join(" | "));
+    println!("|---|---|---|{}", "---|".repeat(by.len()));
     for streams in STREAMS {
-        let first = lines.iter().find(|l| l.streams == streams).map_or(f64::NAN, |l| l.ns);
-        for l in lines.iter().filter(|l| l.streams == streams) {
-            println!("| {} | {} | {:.0} | {:.2} |", l.name, l.streams, l.ns, l.ns / first);
+        let of = || lines.iter().filter(|l| l.streams == streams);
+        for l in of() {
+            let ratios = of().take(by.len()).map(|first| format!(" {:.2} |", l.ns / first.ns));
+            println!("| {} | {} | {:.0} |{}", l.name, l.streams, l.ns, ratios.collect::<String>());
         }
     }
     println!();
@@ -68,31 +77,32 @@ fn print(title: &str, lines: &[Line]) {
 
 fn main() {
     let packets = std::env::args().nth(1).map_or(20_000, |n| n.parse().expect("a number of packets"));
-    // For a profiler: `ours` leaves the others away.
-    let alone = std::env::args().nth(2).is_some_and(|w| w == "ours");
     let (mut memory, mut udp) = (vec![], vec![]);
     for streams in STREAMS {
         memory.push(line("ours", streams, memory::connect(ours::pair(streams))));
-        let (mut link, mut srtp) = (udp::Link::new().expect("sockets"), udp::srtp());
-        let floor = move |n| udp::floor(&mut link, &mut srtp, n);
-        udp.push(Line { name: "SRTP and system calls alone", streams, ns: f64::MAX, run: Box::new(floor) });
+        for (name, told) in FLOORS {
+            let (mut link, mut srtp) = (udp::Link::new().expect("sockets"), udp::srtp());
+            let floor = move |n| udp::floor(&mut link, &mut srtp, told.then_some(streams), n);
+            udp.push(Line { name, streams, ns: f64::MAX, run: Box::new(floor) });
+        }
         udp.push(over_udp("ours", streams, ours::pair(streams)));
-        if alone {
-            continue;
+        #[cfg(feature = "others")]
+        {
+            for (name, crypto) in theirs::CRYPTOS {
+                memory.push(line(name, streams, memory::connect(theirs::pair(streams, crypto()))));
+                udp.push(over_udp(name, streams, theirs::pair(streams, crypto())));
+            }
+            memory.push(line("rtc", streams, memory::connect(rtc_machine::pair(streams))));
         }
-        for (name, crypto) in theirs::CRYPTOS {
-            memory.push(line(name, streams, memory::connect(theirs::pair(streams, crypto()))));
-            udp.push(over_udp(name, streams, theirs::pair(streams, crypto())));
-        }
-        memory.push(line("rtc", streams, memory::connect(rtc_machine::pair(streams))));
     }
     measure(&mut memory, packets);
     measure(&mut udp, packets);
-    for streams in STREAMS.into_iter().filter(|_| !alone) {
+    #[cfg(feature = "others")]
+    for streams in STREAMS {
         // Its driver wants real time and threads of its own; it cannot take turns.
         let ns = webrtc_driver::run(streams, packets, ROUNDS);
         memory.push(Line { name: "webrtc, its driver, UDP", streams, ns, run: Box::new(|_| f64::MAX) });
     }
-    print("In memory, unless it says UDP", &memory);
-    print("UDP over loopback, GSO and GRO", &udp);
+    print("In memory, unless it says UDP", &["by ours"], &memory);
+    print("UDP over loopback, GSO and GRO", &["by the floor", "by that with feedback"], &udp);
 }

@@ -1,5 +1,7 @@
 //! The link without a network: datagrams of one end are given to the other at once.
 
+use std::collections::VecDeque;
+
 use crate::end::{End, Pair, thread_cpu_ns};
 use crate::{BURST, RATE};
 
@@ -34,23 +36,18 @@ pub fn run<E: End>(pair: &mut Pair<E>, streams: u32, packets: u32) -> f64 {
     ns
 }
 
-/// Until both are quiet.
+/// Until both are quiet: what an end gives of itself reaches the other as it is, answers are kept for their turn.
 fn exchange<E: End>(pair: &mut Pair<E>) {
-    let [a, b] = &mut pair.ends;
-    while pass(a, b, pair.now_us) | pass(b, a, pair.now_us) {}
-}
-
-fn pass<E: End>(from: &mut E, to: &mut E, now_us: u64) -> bool {
-    let mut any = false;
-    let mut answers: Vec<Vec<u8>> = vec![];
-    from.drain(now_us, &mut |data| {
-        any = true;
-        to.receive(data, now_us);
-        // After each input its outputs, as every stack demands.
-        to.drain(now_us, &mut |data| answers.push(data.to_vec()));
-    });
-    for data in answers {
-        from.receive(&data, now_us);
+    let now = pair.now_us;
+    let mut answers: VecDeque<(usize, Vec<u8>, usize)> = VecDeque::new();
+    for n in [0, 1] {
+        let [a, b] = &mut pair.ends;
+        let (from, to) = if n == 0 { (a, b) } else { (b, a) };
+        from.drain(now, &mut |data, segment| {
+            to.receive(data, segment, now, &mut |data, segment| answers.push_back((n, data.to_vec(), segment)));
+        });
     }
-    any
+    while let Some((n, data, segment)) = answers.pop_front() {
+        pair.ends[n].receive(&data, segment, now, &mut |d, s| answers.push_back((1 - n, d.to_vec(), s)));
+    }
 }

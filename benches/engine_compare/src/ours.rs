@@ -6,17 +6,19 @@ use bytes::Bytes;
 use jmeet::engine::{Engines, identity};
 use jmeet::media::peer::*;
 use jmeet::{Env, Time};
-use jmeet_peers::{RTX, VIDEO, rtp_config};
+use jmeet_peers::{RTX, VIDEO};
 
-use crate::PAYLOAD;
 use crate::end::{End, Pair, START_US, addresses};
+use crate::{BURST, PAYLOAD};
 
 pub struct Ours {
     engine: Box<dyn PeerEngine>,
     path: [std::net::SocketAddr; 2],
     secure: bool,
     received: u64,
-    payload: Vec<u8>,
+    /// What is left of the frame.
+    frame: Bytes,
+    template: Vec<u8>,
 }
 
 fn time(us: u64) -> Time {
@@ -37,7 +39,7 @@ pub fn pair(streams: u32) -> Pair<Ours> {
             identity: Arc::new(identity::generate().expect("randomness")),
             stun_servers: vec![],
             allow_loopback: true,
-            rtp: rtp_config(),
+            rtp: RtpConfig::jicofo(),
             feedback_ssrc: 4242 + i as u32,
             cname: "bench".into(),
             // Packets are sent by the bench's clock: no pace is kept that would be slower.
@@ -47,7 +49,14 @@ pub fn pair(streams: u32) -> Pair<Ours> {
         let mut engine = Engines.create(config, &mut Env::seeded(i), now).expect("engine");
         let path = if i == 0 { path } else { [path[1], path[0]] };
         engine.handle_command(Command::AddLocalAddress(path[0]), now);
-        Ours { engine, path, secure: false, received: 0, payload: vec![7; PAYLOAD] }
+        Ours {
+            engine,
+            path,
+            secure: false,
+            received: 0,
+            frame: Bytes::new(),
+            template: vec![7; PAYLOAD * BURST as usize],
+        }
     });
     let transports = [0, 1].map(|i: usize| ends[i].engine.local_transport());
     for (i, t) in transports.into_iter().rev().enumerate() {
@@ -68,23 +77,34 @@ pub fn pair(streams: u32) -> Pair<Ours> {
 
 impl End for Ours {
     fn send(&mut self, stream: u32, n: u32, now_us: u64) {
-        // A copy, as an application that made a new packet; str0m wants one too.
-        let payload = Bytes::from(self.payload.clone());
+        // A copy, as an application that made a new frame; the payloads of a frame lie in one piece of memory, as the packetisers make
+        // them. (str0m wants a vector of its own for each packet.)
+        if self.frame.len() < PAYLOAD {
+            self.frame = Bytes::from(self.template.clone());
+        }
+        let payload = self.frame.split_to(PAYLOAD);
         let ts = (now_us * 9 / 100) as u32;
-        let marker = n + 1 == crate::BURST;
+        let marker = n + 1 == BURST;
         let p = OutgoingRtp { ssrc: ssrc(stream), pt: VIDEO, ts, marker, level: None, extra: None, payload };
         self.engine.send_rtp(&p, time(now_us));
     }
 
-    fn receive(&mut self, data: &[u8], now_us: u64) {
-        self.engine.handle_datagram(self.path[0], self.path[1], data, time(now_us));
+    fn receive(&mut self, data: &[u8], segment: usize, now_us: u64, out: &mut dyn FnMut(&[u8], usize)) {
+        // As the meeting does: outputs are looked for after all that came together.
+        for datagram in data.chunks(segment) {
+            self.engine.handle_datagram(self.path[0], self.path[1], datagram, time(now_us));
+        }
+        self.drain(now_us, out);
     }
 
-    fn drain(&mut self, now_us: u64, out: &mut dyn FnMut(&[u8])) {
+    fn drain(&mut self, now_us: u64, out: &mut dyn FnMut(&[u8], usize)) {
         loop {
             while let Some(o) = self.engine.poll_output() {
                 match o {
-                    Output::Transmit(t) => out(&t.data),
+                    Output::Transmit(t) => {
+                        out(&t.data, t.segment);
+                        self.engine.recycle(t.data);
+                    }
                     Output::Event(Event::Rtp(_)) => self.received += 1,
                     Output::Event(Event::Secure) => self.secure = true,
                     Output::Event(_) => {}

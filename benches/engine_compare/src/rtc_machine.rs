@@ -73,6 +73,17 @@ impl Machine {
     fn at(&self, us: u64) -> Instant {
         self.base + Duration::from_micros(us)
     }
+
+    fn take(&mut self, data: &[u8], now_us: u64) {
+        let transport = TransportContext {
+            local_addr: self.path[0],
+            peer_addr: self.path[1],
+            ecn: None,
+            transport_protocol: TransportProtocol::UDP,
+        };
+        let m = TaggedBytesMut { now: self.at(now_us), transport, message: BytesMut::from(data) };
+        self.pc.handle_read(m).expect("rtc takes it");
+    }
 }
 
 impl End for Machine {
@@ -86,22 +97,18 @@ impl End for Machine {
         sender.write_rtp(now, p).expect("rtc takes it");
     }
 
-    fn receive(&mut self, data: &[u8], now_us: u64) {
-        let transport = TransportContext {
-            local_addr: self.path[0],
-            peer_addr: self.path[1],
-            ecn: None,
-            transport_protocol: TransportProtocol::UDP,
-        };
-        let m = TaggedBytesMut { now: self.at(now_us), transport, message: BytesMut::from(data) };
-        self.pc.handle_read(m).expect("rtc takes it");
+    fn receive(&mut self, data: &[u8], segment: usize, now_us: u64, out: &mut dyn FnMut(&[u8], usize)) {
+        for datagram in data.chunks(segment) {
+            self.take(datagram, now_us);
+            self.drain(now_us, out);
+        }
     }
 
-    fn drain(&mut self, now_us: u64, out: &mut dyn FnMut(&[u8])) {
+    fn drain(&mut self, now_us: u64, out: &mut dyn FnMut(&[u8], usize)) {
         let now = self.at(now_us);
         loop {
             while let Some(t) = self.pc.poll_write() {
-                out(&t.message);
+                out(&t.message, t.message.len());
             }
             while let Some(e) = self.pc.poll_event() {
                 if let RTCPeerConnectionEvent::OnConnectionStateChangeEvent(s) = e {

@@ -101,20 +101,24 @@ impl End for Theirs {
         self.rtc.direct_api().stream_tx(&ssrc(stream)).expect("declared").write_rtp(w);
     }
 
-    fn receive(&mut self, data: &[u8], now_us: u64) {
-        let Ok(contents) = data.try_into() else { return };
-        let (destination, source) = (self.path[0], self.path[1]);
-        let r = Receive { proto: Protocol::Udp, source, destination, contents };
-        self.rtc.handle_input(Input::Receive(self.at(now_us), r)).expect("str0m takes it");
+    fn receive(&mut self, data: &[u8], segment: usize, now_us: u64, out: &mut dyn FnMut(&[u8], usize)) {
+        // It demands that its outputs are taken after each input.
+        for datagram in data.chunks(segment) {
+            let Ok(contents) = datagram.try_into() else { continue };
+            let (destination, source) = (self.path[0], self.path[1]);
+            let r = Receive { proto: Protocol::Udp, source, destination, contents };
+            self.rtc.handle_input(Input::Receive(self.at(now_us), r)).expect("str0m takes it");
+            self.drain(now_us, out);
+        }
     }
 
-    fn drain(&mut self, now_us: u64, out: &mut dyn FnMut(&[u8])) {
+    fn drain(&mut self, now_us: u64, out: &mut dyn FnMut(&[u8], usize)) {
         let now = self.at(now_us);
         loop {
             match self.rtc.poll_output().expect("str0m works") {
                 Output::Timeout(t) if t > now => return,
                 Output::Timeout(_) => self.rtc.handle_input(Input::Timeout(now)).expect("str0m takes time"),
-                Output::Transmit(t) => out(&t.contents),
+                Output::Transmit(t) => out(&t.contents, t.contents.len()),
                 Output::Event(Event::Connected) => self.connected = true,
                 Output::Event(Event::RtpPacket(_)) => self.received += 1,
                 Output::Event(_) => {}

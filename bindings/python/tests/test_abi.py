@@ -24,12 +24,19 @@ class Abi(unittest.TestCase):
             (events.Codec, "codec", "CODEC_"), (events.MediaState, "media_state", "MEDIA_STATE_"),
             (events.MediaPath, "media_path", "MEDIA_PATH_"), (events.BridgeChannel, "bridge_channel", "BRIDGE_CHANNEL_"),
             (events.Streaming, "streaming", "STREAMING_"), (events.Suspended, "suspended", "SUSPENDED_"),
-            (events.SourceRefusal, "source_refusal", "SOURCE_REFUSAL_"),
+            (events.SourceRefusal, "source_refusal", "SOURCE_REFUSAL_"), (events.MuteKind, "mute_kind", "MUTE_"),
             (events.TimelineStage, "timeline_stage", "TIMELINE_"),
         ]:
             self.assertEqual({m.name: m.value for m in kind}, members(enum, f"JMEET_{prefix}"), enum)
         changed = dict(re.findall(r"#define JMEET_CHANGED_(\w+) (\d+)", HEADER))
         self.assertEqual({m.name: str(m.value) for m in events.Changed}, changed)
+
+    def test_every_kind_of_event_is_converted(self):
+        source = (ROOT / "bindings/python/src/jmeet/_convert.py").read_text()
+        body = source[source.index("def convert("):]
+        known = {int(n) for n in re.findall(r"kind == (\d+)", body)} | {4, 5, 6, 10, 11, 12}
+        # REQUEST_DONE and CLOSED are the meeting's own.
+        self.assertEqual(known | {1, 22}, set(members("event_kind", "JMEET_EVENT_").values()) - {0})
 
     def test_structs_have_the_layout_that_the_header_has(self):
         layout, name = {}, None
@@ -51,6 +58,10 @@ class Abi(unittest.TestCase):
         for name, (_, arguments) in _abi.PROTOTYPES.items():
             given = re.search(rf"\b{name}\(([^;]*)\);", HEADER)[1].strip()
             self.assertEqual(len(arguments), 0 if given == "void" else given.count(",") + 1, name)
+
+    def test_what_the_library_was_built_with_is_told(self):
+        self.assertEqual(str(_abi.FEATURE_MEDIA), re.search(r"#define JMEET_FEATURE_MEDIA (\d+)", HEADER)[1])
+        self.assertTrue(jmeet.has_media())
 
     def test_a_status_of_a_newer_library_is_no_failure(self):
         status = jmeet.Status(4711)

@@ -94,6 +94,14 @@ class Meetings(unittest.IsolatedAsyncioTestCase):
             self.assertTrue(ours and ours[0].frames > 0 and ours[0].size == (320, 180), ours)
             theirs = [t for t in bob.stats().tracks if not t.local and t.track_key == heard.track_key]
             self.assertTrue(theirs and theirs[0].packets > 0 and theirs[0].codec == jmeet.Codec.OPUS, theirs)
+            camera.set_limited(True, 90)
+            camera.set_limited(False)
+            written = camera.stats()
+            self.assertEqual((written.path, written.codec), (jmeet.MediaPath.PEER_TO_PEER, jmeet.Codec.VP8))
+            self.assertTrue(written.taken >= written.frames > 0 and written.packets >= written.frames, written)
+            self.assertGreater(written.target_bits_per_second, 0)
+            self.assertIn(jmeet.Codec.VP8, [t.codec for t in bob.tracks if t.source_name == seen.source_name])
+            self.assertEqual(ours[0].source_name, alice.endpoint_id + "-v0")
             await microphone.mute()
             self.assertFalse(await microphone.write(SILENCE))
             while not (await until(bob, jmeet.TrackUpdated)).track.muted:
@@ -104,6 +112,23 @@ class Meetings(unittest.IsolatedAsyncioTestCase):
             # Peers do not signal that a source is gone: it stays, muted, and the session with it.
             while (t := (await until(bob, jmeet.TrackUpdated)).track).source_name != seen.source_name or not t.muted:
                 pass
+
+    async def test_a_moderator_mutes_and_who_was_muted_asks_to_be_heard(self):
+        async with meet("moderated", "Alice") as alice, meet("moderated", "Bob") as bob:
+            microphone = await bob.send_audio()
+            await until(alice, jmeet.ParticipantJoined)
+            await alice.mute_participant(alice.participants[0], jmeet.MuteKind.AUDIO)
+            async with asyncio.timeout(PATIENCE):
+                by = await until(bob, jmeet.MutedBy)
+                self.assertEqual((by.participant.id, by.kind), (alice.endpoint_id, jmeet.MuteKind.AUDIO))
+                self.assertTrue(next(t for t in bob.tracks if t.key == microphone.key).muted)
+                await microphone.unmute()
+            with self.assertRaises(jmeet.Error) as caught:
+                await bob.mute_participant(bob.participants[0])
+            self.assertEqual(caught.exception.code, jmeet.Status.NOT_ALLOWED)
+            with self.assertRaises(jmeet.Error) as caught:
+                bob.participant_stats(bob.participants[0])
+            self.assertEqual(caught.exception.code, jmeet.Status.NOT_READY)
 
     async def test_a_dead_port_and_a_cut_are_typed_errors(self):
         with self.assertRaises(jmeet.Error) as caught:

@@ -72,6 +72,30 @@ fn a_data_channel_that_never_opens_gives_way_too() {
 }
 
 #[test]
+fn a_data_channel_that_opens_beside_an_open_web_socket_waits_for_its_end() {
+    let beside = || {
+        let mut c = channel(true, &["w"]);
+        c.media_secure(T0);
+        wait(&mut c, &mut { T0 });
+        c.socket_opened(Attempt(1), T0);
+        told(&mut c);
+        c.data_opened();
+        assert!(told(&mut c).is_empty(), "what is on its way is heard");
+        c
+    };
+    let mut c = beside();
+    assert!(c.send("x".into(), T0));
+    assert_eq!(told(&mut c), ["1: x"]);
+    c.socket_lost(Attempt(1), None, Some(1006), false, T0);
+    assert_eq!((told(&mut c), c.next_deadline()), (vec!["Open(DataChannel)".to_owned()], None));
+
+    let mut c = beside();
+    c.data_closed();
+    c.socket_lost(Attempt(1), None, Some(1006), false, T0);
+    assert_eq!(told(&mut c), ["Waiting"], "it went before it was of use");
+}
+
+#[test]
 fn a_web_socket_that_breaks_is_tried_again_with_longer_and_longer_waits_and_one_at_a_time() {
     let mut c = channel(false, &["w"]);
     let mut now = T0;

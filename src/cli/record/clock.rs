@@ -11,6 +11,8 @@ use std::time::Duration;
 pub const WINDOW: Duration = Duration::from_secs(1);
 /// Arrival and RTP time that part by more than this between two frames begin a new run.
 pub const BREAK: Duration = Duration::from_millis(500);
+/// A run ends when its frames lie further than this from where its first did: many small steps are a large one.
+pub const DRIFT: Duration = Duration::from_secs(2);
 /// A run on the same RTP clock that lies this near to the one before continues it: the network paused, not the sender.
 const SAME: Duration = Duration::from_millis(250);
 
@@ -34,6 +36,8 @@ pub struct Clock {
     next: Run,
     /// Timeline, RTP time and arrival of the newest frame, µs.
     last: Option<(u32, u64, u64)>,
+    /// Arrival − RTP time of the first frame of the newest run.
+    first: i64,
     /// Where the run that was placed last lies.
     offset: i64,
     placed: Option<Run>,
@@ -53,7 +57,9 @@ impl Clock {
             same_clock && made.abs_diff(came) <= us(BREAK)
         });
         let apart = arrival_us as i64 - rtp_us as i64;
-        if !runs_on {
+        let drifted = apart.abs_diff(self.first) > us(DRIFT);
+        if !runs_on || drifted {
+            self.first = apart;
             self.runs.push_back(Unplaced { run: self.next, opened_us: arrival_us, least: apart, same_clock });
             self.next += 1;
         } else if let Some(r) = self.runs.back_mut().filter(|r| arrival_us < r.opened_us + us(WINDOW)) {
@@ -127,6 +133,23 @@ mod tests {
         assert_ne!(a[59].0, b[0].0);
         assert_eq!(time(&mut c, a[59]), 1_180 * MS);
         assert_eq!(time(&mut c, b[0]), 1_200 * MS);
+    }
+
+    #[test]
+    fn a_clock_that_runs_away_in_small_steps_is_never_further_off_than_its_bound() {
+        for step in [BREAK - Duration::from_millis(1), Duration::from_millis(3)] {
+            let (mut c, mut rtp) = (Clock::default(), 9_000 * MS);
+            let mut frames = Vec::new();
+            for n in 0..2000 {
+                // Each frame says that 20 ms more, or `step` less, have passed than did.
+                frames.push((c.frame(1, rtp, n * 20 * MS), rtp, n * 20 * MS));
+                rtp += 20 * MS + us(step);
+            }
+            for (run, rtp, arrival) in frames {
+                let at = rtp as i64 + c.offset(run, u64::MAX / 4).unwrap();
+                assert!(at.abs_diff(arrival as i64) <= us(DRIFT + WINDOW + BREAK), "{step:?} {at} {arrival}");
+            }
+        }
     }
 
     #[test]

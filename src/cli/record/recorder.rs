@@ -10,7 +10,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Frames of all sources that wait for their times, bytes at most; past it they get them at once, by what is known.
+/// Frames of all sources that wait for their times, bytes at most; past it those of whoever holds the most get them at once, by what is
+/// known: nobody else's files pay for it.
 pub const MAX_HELD_BYTES: usize = 64 << 20;
 /// Sources that are recorded at once; frames of more are passed over and counted.
 pub const MAX_SOURCES: usize = 1024;
@@ -168,17 +169,37 @@ impl Recorder {
     /// # Errors
     /// The container refused what it got; nothing of the network can do that.
     pub fn handle_timeout(&mut self, now_us: u64) -> io::Result<()> {
-        let held: usize = self.sources.values().map(|s| s.0.bytes()).sum::<usize>()
-            + self.files.values().map(FileWriter::bytes).sum::<usize>();
-        let now = if held > MAX_HELD_BYTES { END } else { now_us };
-        self.place(None, now);
+        let hurried = self.over_the_limit();
+        self.place(None, now_us);
+        for id in &hurried {
+            self.place(Some(id), END);
+        }
         for (place, file) in &mut self.files {
+            let now = if hurried.contains(&place.endpoint_id) { END } else { now_us };
             file.expects_camera = place.further.is_none()
                 && self.participants.get(&place.endpoint_id).is_some_and(|p| !p.cameras_on.is_empty());
             file.write(now, &mut self.names, &mut self.next_file, &mut self.out)?;
             self.passed_over += file.take_passed_over();
         }
         Ok(())
+    }
+
+    /// Those who hold so much that it is too much in all; the greatest first, and no more of them than need be.
+    fn over_the_limit(&self) -> BTreeSet<String> {
+        let mut held = BTreeMap::<&str, usize>::new();
+        let sources = self.sources.values().map(|(s, place)| (place, s.bytes()));
+        for (place, bytes) in sources.chain(self.files.iter().map(|(place, f)| (place, f.bytes()))) {
+            *held.entry(&place.endpoint_id).or_default() += bytes;
+        }
+        let mut all: usize = held.values().sum();
+        let mut hurried = BTreeSet::new();
+        while all > MAX_HELD_BYTES {
+            let Some((id, bytes)) = held.iter().max_by_key(|h| h.1).map(|(id, bytes)| (*id, *bytes)) else { break };
+            held.remove(id);
+            hurried.insert(id.to_owned());
+            all -= bytes;
+        }
+        hurried
     }
 
     /// When to call [`Recorder::handle_timeout`] although nothing comes.

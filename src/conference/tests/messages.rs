@@ -146,3 +146,48 @@ fn history_is_told_as_delayed_with_its_time() {
     assert_eq!(events[1], RoomEvent::Subject("S".into()));
     assert!(matches!(&events[2], RoomEvent::Message { private: true, delayed: false, sent_ms: 1_800_000_000_000, .. }));
 }
+
+#[test]
+fn who_enters_again_asks_for_what_was_missed_and_is_told_nothing_twice_and_never_his_own_words() {
+    let mut b = Bench::joined();
+    let stamp = "<delay xmlns='urn:xmpp:delay' stamp='2026-11-23T19:43:52Z'/>";
+    let said = |nick: &str, id: &str, text: &str, more: &str| {
+        format!("<message from='r@c.x/{nick}' type='groupchat' id='{id}'><body>{text}</body>{more}</message>")
+    };
+    let told = |events: Vec<RoomEvent>| -> Vec<String> {
+        events
+            .into_iter()
+            .filter_map(|e| if let RoomEvent::Message { text, .. } = e { Some(text) } else { None })
+            .collect()
+    };
+    b.take(&said("0b0b0b0b", "1", "one", ""));
+    b.take(&said(ME, "mine", "my own", ""));
+    b.take("<message from='r@c.x/0b0b0b0b' type='groupchat'><subject>S</subject></message>");
+    // Said twice is told twice, within one stay.
+    b.take(&said("0b0b0b0b", "1", "one", ""));
+    assert_eq!(told(b.events()), ["one", "one"]);
+    b.now = b.now + Duration::from_secs(60);
+    let config = Bench::new().room.config;
+    b.room = b.room.again(config, Env::seeded(8));
+    b.room.start(b.now);
+    let (token, _) = b.iq();
+    b.conference(token, "ready='true'");
+    let join = b.sent();
+    assert!(join[0].contains("<history seconds='66'/>"), "{join:?}");
+    b.focus();
+    b.presence(ME, PARTICIPANT, "<status code='110'/>");
+    b.events();
+    for (nick, id, text) in [
+        ("0b0b0b0b", "1", "one"),
+        (ME, "mine", "my own"),
+        (ME, "lost", "mine too"),
+        ("0b0b0b0b", "2", "two"),
+        ("0b0b0b0b", "2", "two"),
+    ] {
+        b.take(&said(nick, id, text, stamp));
+    }
+    b.take("<message from='r@c.x/0b0b0b0b' type='groupchat'><subject>S</subject></message>");
+    let events = b.events();
+    assert!(!events.iter().any(|e| matches!(e, RoomEvent::Subject(_))));
+    assert_eq!(told(events), ["two"]);
+}

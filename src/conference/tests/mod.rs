@@ -5,6 +5,7 @@ mod focus;
 mod joining;
 mod members;
 mod messages;
+mod mute;
 
 use super::*;
 use crate::wire::{Condition, Document, StanzaError};

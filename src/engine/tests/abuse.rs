@@ -153,6 +153,18 @@ fn an_authentic_flood_of_ssrcs_stays_within_the_table() {
     net.run_for(Duration::from_millis(100));
     assert_eq!(net.received(1).len(), crate::engine::MAX_STREAMS + 200);
     assert!(net.engines[1].stats().streams as usize <= crate::engine::MAX_STREAMS);
+    // Forgotten ones make room before any other does.
+    let streams = |net: &Net| net.engines[1].stats().streams as usize;
+    (300..400).for_each(|s| net.command(1, Command::Forget(s)));
+    let left = streams(&net);
+    for ssrc in 10_000..10_100 {
+        net.command(0, Command::AddSender(Sender { ssrc, rtx: None, pt: AUDIO }));
+        net.send(0, &audio(ssrc, 0));
+        net.run_for(Duration::from_millis(1));
+        net.command(0, Command::RemoveSender(ssrc));
+    }
+    net.run_for(Duration::from_millis(100));
+    assert_eq!(streams(&net), left + 100);
     // And senders have the same bound.
     for ssrc in 1..=(crate::engine::MAX_STREAMS as u32 + 1) {
         net.command(0, Command::AddSender(Sender { ssrc, rtx: None, pt: AUDIO }));

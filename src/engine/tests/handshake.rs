@@ -206,8 +206,12 @@ fn a_server_reflexive_path_is_named_so() {
                         let answer = super::abuse::binding_answer(&t.data, nat);
                         e[i].handle_datagram(inner, server, &answer, now);
                     }
-                    Output::Transmit(t) if i == 0 => e[1].handle_datagram(t.remote, nat, &t.data, now),
-                    Output::Transmit(t) if t.remote == nat => e[0].handle_datagram(inner, t.local, &t.data, now),
+                    Output::Transmit(t) if i == 0 => {
+                        t.datagrams().for_each(|d| e[1].handle_datagram(t.remote, nat, d, now));
+                    }
+                    Output::Transmit(t) if t.remote == nat => {
+                        t.datagrams().for_each(|d| e[0].handle_datagram(inner, t.local, d, now));
+                    }
                     Output::Transmit(_) => {}
                 }
             }
@@ -218,4 +222,25 @@ fn a_server_reflexive_path_is_named_so() {
     let path = e[0].stats().path.expect("path");
     assert_eq!((path.local_kind, path.remote_kind), (CandidateKind::ServerReflexive, CandidateKind::Host));
     assert_eq!(e[1].stats().path.expect("path").remote_kind, CandidateKind::ServerReflexive);
+}
+
+/// From both transports known to keys, on a path of 30 ms each way: a check and its answer, the nomination, which the side that leads knows
+/// to be heard half a round trip later than the other, and the one round trip of DTLS 1.3. No timer is waited for.
+#[test]
+fn keys_are_there_after_three_round_trips_and_no_wait() {
+    for (client, expected) in [(0, [180, 210]), (1, [180, 150])] {
+        let mut net = Net::new(client);
+        let (begun, mut at) = (net.now, [None; 2]);
+        let until = net.now + Duration::from_secs(5);
+        net.run(until, &mut |_, _| Fate::Pass, &mut |n| {
+            for (i, at) in at.iter_mut().enumerate() {
+                if n.events[i].iter().any(|e| matches!(e, Event::Secure)) {
+                    at.get_or_insert(n.now.since(begun));
+                }
+            }
+            n.secure()
+        });
+        let ms = at.map(|t| t.expect("secure").as_millis());
+        assert_eq!(ms, expected, "client {client}");
+    }
 }

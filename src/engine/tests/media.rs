@@ -1,5 +1,6 @@
 //! Media both ways, repairs, feedback, estimate.
 
+use super::super::MAX_STREAMS;
 use super::*;
 
 #[test]
@@ -126,6 +127,51 @@ fn mid_and_dependency_descriptor_reach_those_above_also_on_repairs() {
 }
 
 #[test]
+fn repairs_on_an_ssrc_that_nobody_named_are_known_by_their_mid() {
+    for (told, repaired) in [("v3", 2), ("v4", 0)] {
+        let mut net = Net::new(0);
+        net.connect();
+        net.command(0, Command::AddSender(Sender { ssrc: 10, rtx: Some((11, RTX)), pt: VIDEO }));
+        let mid = Mid::new(told.as_bytes()).unwrap();
+        net.command(1, Command::MapMid { mid, primary: 10 });
+        for n in 0..20 {
+            net.send(0, &OutgoingRtp { extra: Some((10, Bytes::from_static(b"v3"))), ..video(10, n) });
+            let until = net.now + Duration::from_millis(20);
+            let mut first = n == 4 || n == 5;
+            let mut fate = |i: usize, b: &[u8]| {
+                if i == 0 && is_media(b) && std::mem::take(&mut first) { Fate::Lose } else { Fate::Pass }
+            };
+            net.run(until, &mut fate, &mut |_| false);
+        }
+        net.run_for(Duration::from_secs(1));
+        assert_eq!((net.received(1).len(), net.engines[1].stats().recovered), (18 + repaired, repaired as u64));
+        assert!(net.received(1).iter().all(|p| p.ssrc == 10));
+    }
+}
+
+#[test]
+fn mids_beyond_the_limit_are_not_kept_and_they_go_with_their_stream() {
+    let now = Time::new(1_000_000, 0);
+    let mut e = Engine::new(config(0), &mut Env::seeded(1), now).expect("engine");
+    let map = |e: &mut Engine, mid: usize, primary: usize| {
+        let mid = Mid::new(format!("v{mid}").as_bytes()).expect("a mid");
+        e.handle_command(Command::MapMid { mid, primary: primary as u32 }, now);
+    };
+    for n in 0..=MAX_STREAMS {
+        map(&mut e, n, n);
+    }
+    assert_eq!(e.mids.len(), MAX_STREAMS);
+    e.handle_command(Command::Forget(1), now);
+    assert_eq!(e.mids.len(), MAX_STREAMS - 1);
+    map(&mut e, MAX_STREAMS, MAX_STREAMS);
+    assert_eq!(e.mids.len(), MAX_STREAMS);
+    // One that is known may change its stream; and a stream that gets another has no two.
+    map(&mut e, 2, 1);
+    map(&mut e, 3, 1);
+    assert_eq!(e.mids.len(), MAX_STREAMS - 1);
+}
+
+#[test]
 fn repairs_hold_under_loss_of_everything_both_ways() {
     let mut net = Net::new(1);
     net.connect();
@@ -170,6 +216,30 @@ fn an_ssrc_that_nobody_named_is_delivered_and_a_forgotten_one_leaves_nothing() {
 }
 
 #[test]
+fn a_forgotten_ssrc_that_comes_back_after_a_rollover_is_understood() {
+    let mut net = Net::new(0);
+    net.connect();
+    net.command(0, Command::AddSender(Sender { ssrc: 10, rtx: Some((11, RTX)), pt: VIDEO }));
+    // Wherever the numbers began, they have begun anew once by then.
+    for n in 0..66_000 {
+        net.send(0, &video(10, n));
+        if n % 100 == 0 {
+            net.run_for(Duration::from_millis(20));
+        }
+    }
+    net.run_for(Duration::from_secs(10));
+    net.command(1, Command::Forget(10));
+    assert_eq!(net.engines[1].stats().streams, 0);
+    let before = net.received(1).len();
+    for n in 0..10 {
+        net.send(0, &video(10, n));
+    }
+    net.run_for(Duration::from_millis(100));
+    assert_eq!(net.received(1).len(), before + 10);
+    assert_eq!(net.engines[1].stats().srtp_errors, 0);
+}
+
+#[test]
 fn media_that_overtakes_the_last_handshake_flight_is_kept() {
     for client in [0, 1] {
         let mut net = Net::new(client);
@@ -211,6 +281,30 @@ fn key_frame_requests_are_throttled_but_never_lost() {
     net.command(1, Command::RequestKeyFrame(10));
     net.run_for(Duration::from_secs(1));
     assert_eq!(wanted(&net), 3);
+}
+
+/// The bridge asks for each receiver, and after three requests in ten seconds for nobody.
+#[test]
+fn a_request_that_another_receiver_makes_while_the_throttle_holds_is_told_later() {
+    let mut now = Time::new(1_000_000, 1_800_000_000_000_000);
+    let mut e = Engine::new(config(0), &mut Env::seeded(0), now).expect("engine");
+    e.handle_command(Command::AddSender(Sender { ssrc: 10, rtx: None, pt: VIDEO }), now);
+    let mut told = vec![];
+    // Milliseconds, and whether it is asked for; the rest are deadlines.
+    for ms in 0..3000 {
+        if [0, 90, 1000, 1210, 1220].contains(&ms) {
+            e.on_key_frame_wanted(10, now);
+        }
+        if e.next_deadline().is_some_and(|t| t <= now) {
+            e.handle_timeout(now);
+        }
+        while let Some(o) = e.poll_output() {
+            told.extend(matches!(o, Output::Event(Event::KeyFrameWanted(10))).then_some(ms));
+        }
+        now = now + Duration::from_millis(1);
+    }
+    // At 90 ms the frame could not be there yet; those at 1210 and 1220 are told as one.
+    assert_eq!(told, [0, 1000, 1300]);
 }
 
 #[test]
@@ -267,7 +361,7 @@ fn deliver_from(net: &mut Net, from: SocketAddr) {
     while let Some(o) = net.engines[0].poll_output() {
         if let Output::Transmit(t) = o {
             let (to, now) = (net.addresses[1], net.now);
-            net.engines[1].handle_datagram(to, from, &t.data, now);
+            t.datagrams().for_each(|d| net.engines[1].handle_datagram(to, from, d, now));
         }
     }
 }
@@ -295,4 +389,54 @@ fn media_goes_where_the_peer_that_leads_sends_from() {
     deliver_from(&mut net, stranger);
     assert_eq!(path(&net), first);
     assert_eq!(net.engines[1].stats().junk, 1);
+}
+
+#[test]
+fn packets_of_one_size_leave_joined() {
+    let mut net = Net::new(0);
+    net.connect();
+    net.command(0, Command::AddSender(Sender { ssrc: 10, rtx: None, pt: AUDIO }));
+    net.run_for(Duration::from_millis(100));
+    let extra = 6;
+    for n in 0..(Transmit::MAX_DATAGRAMS + extra) as u32 {
+        net.send(0, &audio(10, n));
+    }
+    let mut joined = vec![];
+    while let Some(o) = net.engines[0].poll_output() {
+        if let Output::Transmit(t) = o {
+            assert!(t.datagrams().all(|d| d.len() == t.segment && is_media(d)));
+            joined.push(t.datagrams().count());
+        }
+    }
+    assert_eq!(joined, [Transmit::MAX_DATAGRAMS, extra]);
+}
+
+/// What leaves beside media in a minute: datagrams of STUN, and reports of each side.
+fn beside_media(media: bool) -> (usize, [usize; 2]) {
+    let mut net = Net::new(0);
+    net.connect();
+    net.command(0, Command::AddSender(Sender { ssrc: 10, rtx: None, pt: VIDEO }));
+    net.run_for(Duration::from_secs(10));
+    net.sent = [vec![], vec![]];
+    for n in 0..600 {
+        if media {
+            net.send(0, &OutgoingRtp { marker: true, ..video(10, n) });
+        }
+        net.run_for(Duration::from_millis(100));
+    }
+    let count = |side: usize, is: fn(&[u8]) -> bool| net.sent[side].iter().filter(|d| is(d)).count();
+    let is_stun: fn(&[u8]) -> bool = |d| d[0] < 4;
+    let is_report: fn(&[u8]) -> bool = |d| d[0] >> 6 == 2 && (200..=201).contains(&d[1]);
+    (count(0, is_stun) + count(1, is_stun), [0, 1].map(|side| count(side, is_report)))
+}
+
+#[test]
+fn consent_is_asked_for_less_often_while_media_comes() {
+    let (stun, reports) = beside_media(true);
+    // A request and its answer, of both sides and once more because the agent that is controlled asks back, every five seconds.
+    assert!((66..=78).contains(&stun), "{stun}");
+    assert!(reports.iter().all(|n| (60..=68).contains(n)), "{reports:?}");
+    let (stun, reports) = beside_media(false);
+    assert!((170..=190).contains(&stun), "{stun}");
+    assert!(reports.iter().all(|n| *n <= 6), "{reports:?}");
 }

@@ -30,31 +30,13 @@ fn identities() -> [Arc<Identity>; 2] {
     ALL.get_or_init(|| [(); 2].map(|()| Arc::new(identity::generate().expect("randomness")))).clone()
 }
 
-pub(super) fn rtp_config() -> RtpConfig {
-    let pt = |pt, kind, clock, repairs, nack| PayloadType { pt, kind, clock, repairs, nack };
-    RtpConfig {
-        extensions: ExtensionIds {
-            audio_level: 1,
-            abs_send_time: 3,
-            transport_cc: 5,
-            mid: 10,
-            dependency_descriptor: 11,
-        },
-        payload_types: vec![
-            pt(AUDIO, CodecKind::Audio, 48_000, None, false),
-            pt(VIDEO, CodecKind::Video, 90_000, None, true),
-            pt(RTX, CodecKind::Video, 90_000, Some(VIDEO), false),
-        ],
-    }
-}
-
 pub(super) fn config(side: usize) -> Config {
     Config {
         controlling: side == 0,
         identity: identities()[side].clone(),
         stun_servers: vec![],
         allow_loopback: true,
-        rtp: rtp_config(),
+        rtp: RtpConfig::jicofo(),
         feedback_ssrc: 90 + side as u32,
         cname: format!("side{side}"),
         estimate: EstimateBounds::default(),
@@ -206,24 +188,35 @@ impl Net {
                 if self.dead.contains(&t.local) || self.dead.contains(&t.remote) {
                     return;
                 }
-                let (delays, n) = match fate(i, &t.data) {
-                    Fate::Lose => ([Duration::ZERO; 2], 0),
-                    Fate::Pass => ([DELAY; 2], 1),
-                    Fate::Late(d) => ([DELAY + d; 2], 1),
-                    Fate::Twice => ([DELAY, DELAY * 2], 2),
-                };
-                let through = match &mut self.link {
-                    Some(l) if i == 0 => l.pass(self.now, t.data.len()),
-                    _ => Some(Duration::ZERO),
-                };
-                for d in &delays[..n] {
-                    let Some(through) = through else { break };
-                    self.count += 1;
-                    self.air.insert((self.now + *d + through, self.count), (1 - i, t.remote, t.local, t.data.clone()));
-                }
-                self.sent[i].push(t.data);
+                t.datagrams().for_each(|d| self.fly(i, (t.local, t.remote), d, fate));
+                self.engines[i].recycle(t.data);
             }
         }
+    }
+
+    fn fly(
+        &mut self,
+        i: usize,
+        (local, remote): (SocketAddr, SocketAddr),
+        data: &[u8],
+        fate: &mut dyn FnMut(usize, &[u8]) -> Fate,
+    ) {
+        let (delays, n) = match fate(i, data) {
+            Fate::Lose => ([Duration::ZERO; 2], 0),
+            Fate::Pass => ([DELAY; 2], 1),
+            Fate::Late(d) => ([DELAY + d; 2], 1),
+            Fate::Twice => ([DELAY, DELAY * 2], 2),
+        };
+        let through = match &mut self.link {
+            Some(l) if i == 0 => l.pass(self.now, data.len()),
+            _ => Some(Duration::ZERO),
+        };
+        for d in &delays[..n] {
+            let Some(through) = through else { break };
+            self.count += 1;
+            self.air.insert((self.now + *d + through, self.count), (1 - i, remote, local, data.to_vec()));
+        }
+        self.sent[i].push(data.to_vec());
     }
 
     pub fn run_for(&mut self, d: Duration) {

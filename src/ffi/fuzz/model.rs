@@ -2,10 +2,28 @@
 
 use super::super::args::jmeet_str;
 use super::super::status::{jmeet_status, jmeet_status_name};
+use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{CStr, c_char};
 use std::ptr::null;
 use std::sync::OnceLock;
+
+/// How often each function was called in this process: taken, and refused.
+static CALLED: Mutex<BTreeMap<&str, [u64; 2]>> = Mutex::new(BTreeMap::new());
+
+pub(super) fn called(name: &'static str, taken: bool) {
+    CALLED.lock().entry(name).or_default()[usize::from(!taken)] += 1;
+}
+
+pub(super) fn all_called<const N: usize>(names: [&'static str; N], taken: bool) {
+    names.into_iter().for_each(|name| called(name, taken));
+}
+
+/// The functions that were called, with how often they were taken and refused.
+#[cfg(test)]
+pub(super) fn calls_so_far() -> BTreeMap<&'static str, [u64; 2]> {
+    CALLED.lock().clone()
+}
 
 /// Room for any struct of the header, and for what an odd `struct_size` claims.
 const BUFFER_WORDS: usize = 1024;
@@ -26,6 +44,7 @@ pub(super) enum Kind {
     Tracks,
     Person,
     Kept,
+    Stats,
 }
 
 /// What is known of a handle that the library gave.
@@ -116,6 +135,10 @@ pub(super) fn documented() -> &'static BTreeMap<String, BTreeSet<String>> {
                 like.push((name.to_owned(), rest.split('`').next().unwrap_or_default().to_owned()));
             }
         }
+        // What the header's beginning says of all of them.
+        for (_, statuses) in all.iter_mut().filter(|(name, _)| name.ends_with("_init")) {
+            statuses.extend(["ERR_NULL", "ERR_INVALID_ARGUMENT"].map(str::to_owned));
+        }
         // "Errors of this and the following accessors", says the first.
         let accessors = all.keys().filter(|n| n.starts_with("jmeet_event_")).cloned();
         like.extend(accessors.map(|n| (n, "jmeet_event_state".to_owned())).collect::<Vec<_>>());
@@ -180,6 +203,17 @@ impl Sized {
     pub fn get<T>(&mut self) -> *mut T {
         assert!(size_of::<T>() == self.real);
         self.words.as_mut_ptr().cast()
+    }
+}
+
+/// A number of a program's: small ones, and those at which arithmetic breaks.
+pub(super) fn extreme(choice: u8) -> u64 {
+    match choice {
+        ..0xc0 => choice.into(),
+        0xc0..0xd0 => u64::from(u32::MAX) - u64::from(choice % 4),
+        0xd0..0xe0 => 1 << 31 | u64::from(choice % 2),
+        0xe0..0xf0 => u64::MAX >> (choice % 4),
+        _ => 1 << (choice % 64),
     }
 }
 

@@ -1,13 +1,17 @@
 //! One run of the fuzz target: the handles that it holds, how answers are judged, and its end.
 
-use super::super::{client::*, error::*, event::*, log::*, participant::*, queue::*, runtime::*, status::*, track::*};
-use super::model::{Handle, Held, Kind, Life, Sized, Wrong, check_text, documented, status_name};
+use super::super::{
+    client::*, error::*, event::*, event_kind::*, log::*, participant::*, queue::*, runtime::*, status::*, track::*,
+};
+use super::super::{frame::jmeet_frame_release, stats::jmeet_stats_free};
+use super::model::{Handle, Held, Kind, Life, Sized, Wrong, all_called, called, check_text, documented, status_name};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
-use std::ffi::c_void;
+use std::ffi::{CString, c_void};
 use std::ptr::null_mut;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 /// What an out-parameter holds before the call.
 const POISON: usize = 0x5a5a_5a5a;
@@ -15,6 +19,9 @@ const POISON: usize = 0x5a5a_5a5a;
 const INVENTED: [usize; 6] = [1, 8, 4096, 0xdead_beef, usize::MAX, usize::MAX / 2];
 /// Set in a handle it makes a generation that no run reaches.
 const FAR_GENERATION: usize = 1 << (usize::BITS - 9);
+
+/// For what the network brings, of one call: what comes at all on one machine comes sooner.
+const LONGEST_WAIT: Duration = Duration::from_millis(500);
 
 /// What the callbacks of this run saw.
 #[derive(Default)]
@@ -62,7 +69,6 @@ unsafe extern "C" fn on_destroy(user_data: *mut c_void) {
     orders.seen.destroyed.fetch_add(1, Ordering::Relaxed);
 }
 
-#[derive(Default)]
 pub(super) struct Run {
     pub held: BTreeMap<usize, Held>,
     /// Keys in the order of their arrival.
@@ -73,9 +79,44 @@ pub(super) struct Run {
     taken: u32,
     /// A callback frees clients when it likes.
     wild: bool,
+    /// No other run's, for those before it are still leaving theirs.
+    pub room: CString,
+    /// What is left of the time for waiting.
+    patience: Duration,
 }
 
 impl Run {
+    pub fn new(patience: Duration) -> Run {
+        static RUNS: AtomicU32 = AtomicU32::new(0);
+        Run {
+            held: BTreeMap::new(),
+            order: vec![],
+            seen: Arc::default(),
+            orders: vec![],
+            taken: 0,
+            wild: false,
+            room: CString::new(format!("r{}", RUNS.fetch_add(1, Ordering::Relaxed))).unwrap_or_default(),
+            patience,
+        }
+    }
+
+    /// How long one call waits, as a `timeout_ms`.
+    pub fn patience_ms(&self) -> i32 {
+        i32::try_from(self.patience.min(LONGEST_WAIT).as_millis()).unwrap_or(0)
+    }
+
+    pub fn waited(&mut self, since: Instant) {
+        self.patience = self.patience.saturating_sub(since.elapsed());
+    }
+
+    /// A handle that a getter gave; NULL is none.
+    pub fn adopt_borrowed(&mut self, kind: Kind, key: usize) {
+        // Whose it is matters not: it may end at any time.
+        if key != 0 {
+            self.adopt(kind, key, 0, false);
+        }
+    }
+
     pub fn adopt(&mut self, kind: Kind, key: usize, parent: usize, lent: bool) {
         let held = Held { kind, life: Life::Alive, parent, references: 1, lent };
         // Handles that getters give are the same each time; those that end were told to end.
@@ -114,8 +155,9 @@ impl Run {
     }
 
     /// Judges an answer; whether it was OK.
-    pub fn answered(&self, name: &str, status: jmeet_status, wrong: &Wrong) -> bool {
+    pub fn answered(&self, name: &'static str, status: jmeet_status, wrong: &Wrong) -> bool {
         let s = status_name(status);
+        called(name, status == jmeet_status::JMEET_OK);
         if status == jmeet_status::JMEET_OK {
             assert!(wrong.certain.is_empty(), "{name} took what is {:?}", wrong.certain);
             return true;
@@ -139,7 +181,7 @@ impl Run {
     /// A call that makes a handle, and may explain its failure.
     pub fn makes(
         &mut self,
-        name: &str,
+        name: &'static str,
         kind: Kind,
         parent: usize,
         odd: u8,
@@ -176,6 +218,7 @@ impl Run {
             assert_eq!(jmeet_error_status(error), status);
             check_text(jmeet_error_text(error));
             check_text(jmeet_error_condition(error));
+            all_called(["jmeet_error_status", "jmeet_error_text", "jmeet_error_condition"], true);
         }
         self.adopt(Kind::Error, error.addr(), 0, false);
     }
@@ -183,7 +226,7 @@ impl Run {
     /// A call with a tag that may explain its failure.
     pub fn asks(
         &mut self,
-        name: &str,
+        name: &'static str,
         odd: u8,
         wrong: &Wrong,
         call: impl FnOnce(*mut *mut jmeet_error) -> jmeet_status,
@@ -207,7 +250,7 @@ impl Run {
     }
 
     /// A call that ends a handle.
-    pub fn frees<T>(&mut self, name: &str, h: Handle, call: unsafe extern "C" fn(*mut T) -> jmeet_status) {
+    pub fn frees<T>(&mut self, name: &'static str, h: Handle, call: unsafe extern "C" fn(*mut T) -> jmeet_status) {
         let mut wrong = Wrong::default();
         wrong.freed(h);
         // SAFETY: any value may be given.
@@ -259,6 +302,15 @@ impl Run {
         unsafe {
             let (kind, client) = (jmeet_event_type(h.get()), jmeet_event_client(h.get()));
             let _ = (jmeet_event_tag(h.get()), jmeet_event_conference(h.get()));
+            let names = [
+                "jmeet_event_type",
+                "jmeet_event_client",
+                "jmeet_event_tag",
+                "jmeet_event_conference",
+                "jmeet_event_user_value",
+                "jmeet_event_status",
+            ];
+            all_called(names, h.life == Life::Alive);
             match h.life {
                 Life::Alive => {
                     assert!(kind != 0 && !client.is_null());
@@ -279,23 +331,24 @@ impl Run {
     /// A call that fills a struct of the caller's.
     pub fn fills(
         &self,
-        name: &str,
+        name: &'static str,
         real: usize,
         mode: u8,
         mut wrong: Wrong,
         call: impl FnOnce(*mut c_void) -> jmeet_status,
-    ) {
+    ) -> Option<Sized> {
         let mut info = Sized::new(real, mode, &mut wrong);
         let before = info.bytes().to_vec();
         let ok = self.answered(name, call(info.bytes().as_mut_ptr().cast()), &wrong);
         let untouched = if ok { real } else { 0 };
         assert_eq!(info.bytes()[..4], before[..4], "{name} changed struct_size");
         assert!(info.bytes()[untouched..] == before[untouched..], "{name} wrote where it must not");
+        ok.then_some(info)
     }
 
-    /// Tracks of ours end when they are removed, or with the meeting, whenever that is told.
-    pub fn track(&self, choice: u8) -> Handle {
-        let h = self.pick(Kind::Track, choice);
+    /// Tracks and participants end when they are removed, or with the meeting, whenever that is told.
+    pub fn borrowed(&self, kind: Kind, choice: u8) -> Handle {
+        let h = self.pick(kind, choice);
         Handle { life: if h.life == Life::Alive { Life::Maybe } else { h.life }, ..h }
     }
 
@@ -333,6 +386,12 @@ impl Run {
             }
             for key in all(&self, Kind::Tracks) {
                 assert_eq!(jmeet_track_list_free(std::ptr::without_provenance_mut(key)), jmeet_status::JMEET_OK);
+            }
+            for key in all(&self, Kind::Stats) {
+                assert_eq!(jmeet_stats_free(std::ptr::without_provenance_mut(key)), jmeet_status::JMEET_OK);
+            }
+            for key in all(&self, Kind::Kept) {
+                assert_eq!(jmeet_frame_release(std::ptr::without_provenance_mut(key)), jmeet_status::JMEET_OK);
             }
             assert_eq!(jmeet_log_set_callback(0, None, null_mut()), jmeet_status::JMEET_OK);
         }

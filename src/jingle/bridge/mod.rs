@@ -119,7 +119,8 @@ impl Jingle {
         let Some(own) = &self.conference.own else { return };
         s.deadline = None;
         s.state = SessionState::Active;
-        let mut sources = wanted(&self.sources, &self.bridge.refused, &mut self.bridge.broken, s, &mut self.out);
+        let all = wanted(&self.sources, &self.bridge.refused, &mut self.bridge.broken, s, &mut self.out);
+        let mut sources = all.clone();
         let accept = Accept {
             action: s.answer,
             sid: &s.sid,
@@ -135,6 +136,9 @@ impl Jingle {
         let payload = accept.fitted(&mut sources, candidates, &ids, accept::budget(s.focus.as_str()));
         s.local = Some(local);
         s.told.clone_from(&sources);
+        // It may hold what went meanwhile: that is taken back, in vain if it does not.
+        let meanwhile = std::mem::take(&mut s.told_before).into_iter();
+        s.told.extend(meanwhile.filter(|b| !all.iter().any(|x| own_sources::same(x, b))));
         self.ask_focus(Asked::Accept(sources), payload);
     }
 
@@ -202,10 +206,14 @@ impl Jingle {
 
     /// The focus holds the session for ended (docs/protocol/02 §3.5).
     fn accept_refused(&mut self, key: SessionKey, sources: Vec<LocalSource>, e: &StanzaError, now: Time) {
+        let replaced = self.bridge.session.as_ref().is_some_and(|s| s.answer == Action::TransportAccept);
         self.end_bridge(EndReason::NotAnswered);
         if about_sources(e) && !sources.is_empty() {
-            // The next accept goes without them.
-            self.refused_by_focus(key, sources, e);
+            // What was on its way when the session was replaced under its id came after, and counts as said twice: only the
+            // accept of a session of its own tells whether the sources break a rule. After that one goes without them.
+            if !replaced {
+                self.refused_by_focus(key, sources, e);
+            }
             let (condition, text) = (e.condition.as_str(), e.text.clone());
             self.rejoin(RejoinReason::AcceptRefused { condition, text }, now);
         } else {

@@ -28,12 +28,16 @@ impl Jingle {
         answer: Action<'static>,
         now: Time,
     ) {
+        let same_id = self.bridge.session.as_mut().filter(|s| s.sid == j.sid);
+        let told_before =
+            same_id.map(|s| s.told.drain(..).chain(s.told_before.drain(..)).collect()).unwrap_or_default();
         self.end_bridge(EndReason::Replaced);
         self.bridge.awaited = None;
         self.bridge.restarts.session_began();
         let session = self.new_key();
         let deadline = now + self.config.accept_timeout;
         let mut s = Session::new(session, j.sid.to_owned(), from.clone(), answer, &offer, deadline);
+        s.told_before = told_before;
         let sources = s.table.add(&self.bridge.leavers.filter(&j.sources), Authority::Focus).sources;
         self.bridge.session = Some(s);
         let offer::Offer { transport, candidates, negotiated, bridge, .. } = offer;

@@ -42,6 +42,9 @@ pub(in crate::jingle) struct Session {
     pub table: SourceTable,
     /// What the focus knows of our sources, or will once it has read our requests.
     pub(super) told: Vec<LocalSource>,
+    /// What it was told in the session that this one replaced under the same id: requests that it had not read by then count in
+    /// this one.
+    pub(super) told_before: Vec<LocalSource>,
     /// Sources that it could not be told of, through no fault of theirs: they wait for the next session.
     pub(super) untold: Vec<LocalSource>,
     /// Requests about our sources that are unanswered: the next ones wait.
@@ -77,6 +80,7 @@ impl Session {
             queue: Vec::new(),
             table: SourceTable::default(),
             told: Vec::new(),
+            told_before: Vec::new(),
             untold: Vec::new(),
             unanswered: 0,
             connected: false,

@@ -34,6 +34,8 @@ pub(super) struct Available {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Allocated {
     pub name: String,
+    /// Its place among those that there were.
+    pub at: usize,
     /// What the receiver wants of it after last-N: −1 any height, 0 nothing.
     pub effective: i32,
     /// The layer it gets.
@@ -85,7 +87,7 @@ impl Settings {
 }
 
 /// Gives out `budget` bit/s. `sources` come in order of speech; `limit` is the bridge's own last-N (−1 none).
-pub(super) fn allocate(settings: &Settings, sources: &[Available], limit: i32, budget: u64) -> Vec<Allocated> {
+pub(super) fn allocate(settings: &Settings, sources: &[&Available], limit: i32, budget: u64) -> Vec<Allocated> {
     let rank = |s: &Available| {
         let at = |list: &[String]| list.iter().position(|n| *n == s.name);
         match (at(&settings.on_stage), at(&settings.selected)) {
@@ -94,25 +96,27 @@ pub(super) fn allocate(settings: &Settings, sources: &[Available], limit: i32, b
             (None, None) => (2 + usize::from(!s.enabled), 0),
         }
     };
-    let mut order: Vec<&Available> = sources.iter().collect();
+    let mut order: Vec<(usize, &Available)> = sources.iter().copied().enumerate().collect();
     // Stable: those of the same rank stay in order of speech.
-    order.sort_by_key(|s| rank(s));
+    order.sort_by_key(|(_, s)| rank(s));
     let last_n = [settings.last_n, limit].into_iter().filter(|n| *n >= 0).min();
     let mut left = last_n.map_or(usize::MAX, |n| n as usize);
     let mut open: Vec<Candidate<'_>> = order
         .into_iter()
-        .map(|source| {
+        .map(|(at, source)| {
             let wanted = settings.wants(&source.name);
             let counts = wanted != 0 && source.enabled;
             let inside = counts && left > 0;
             left -= usize::from(inside);
-            Candidate::new(source, if inside { wanted } else { 0 }, settings.on_stage.contains(&source.name))
+            let on_stage = settings.on_stage.contains(&source.name);
+            Candidate::new(at, source, if inside { wanted } else { 0 }, on_stage)
         })
         .collect();
     give(&mut open, budget);
     open.into_iter()
         .map(|c| Allocated {
             name: c.source.name.clone(),
+            at: c.at,
             effective: c.effective,
             ideal: c.steps.last().map_or(0, |l| c.bps(*l)),
             layer: c.given.map(|g| c.steps[g]),
@@ -121,6 +125,7 @@ pub(super) fn allocate(settings: &Settings, sources: &[Available], limit: i32, b
 }
 
 struct Candidate<'a> {
+    at: usize,
     source: &'a Available,
     effective: i32,
     on_stage: bool,
@@ -132,7 +137,7 @@ struct Candidate<'a> {
 }
 
 impl<'a> Candidate<'a> {
-    fn new(source: &'a Available, effective: i32, on_stage: bool) -> Candidate<'a> {
+    fn new(at: usize, source: &'a Available, effective: i32, on_stage: bool) -> Candidate<'a> {
         let layers = &source.layers;
         let any_active = layers.iter().any(|l| l.bps > 0);
         let lowest = layers.iter().map(|l| l.height).min().unwrap_or(0);
@@ -159,7 +164,7 @@ impl<'a> Candidate<'a> {
             let goal = if small { lowest } else { PREFERRED_HEIGHT };
             steps.iter().rposition(|i| layers[*i].height <= goal).unwrap_or(0)
         };
-        Candidate { source, effective, on_stage, steps, preferred, given: None }
+        Candidate { at, source, effective, on_stage, steps, preferred, given: None }
     }
 
     fn bps(&self, layer: usize) -> u64 {
@@ -229,6 +234,10 @@ fn give(open: &mut [Candidate<'_>], budget: u64) {
 mod tests {
     use super::*;
 
+    fn allocate(settings: &Settings, sources: &[Available], limit: i32, budget: u64) -> Vec<Allocated> {
+        super::allocate(settings, &sources.iter().collect::<Vec<_>>(), limit, budget)
+    }
+
     fn camera(name: &str, bps: [u64; 3]) -> Available {
         let layers = [180, 360, 720].into_iter().zip(bps).map(|(height, bps)| Layer { height, bps }).collect();
         Available { name: name.into(), desktop: false, enabled: true, layers }
@@ -289,6 +298,7 @@ mod tests {
         let got = allocate(&s, &all, -1, u64::MAX);
         let effective: Vec<_> = got.iter().map(|a| (a.name.as_str(), a.effective)).collect();
         assert_eq!(effective, [("a", 180), ("z", 0), ("b", 0), ("m", 0)]);
+        assert!(got.iter().all(|a| all[a.at].name == a.name));
         s.last_n = -1;
         let got = allocate(&s, &all, 0, u64::MAX);
         assert!(got.iter().all(|a| a.effective == 0 && a.layer.is_none()));

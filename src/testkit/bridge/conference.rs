@@ -1,12 +1,14 @@
 //! What concerns a conference as a whole: who gets which video, what senders are told of it, who speaks, who is there
 //! (docs/protocol/04 §2, §4, §10).
 
-use super::allocation::{Available, Layer, allocate};
+use super::allocation::{Allocated, Available, Layer, allocate};
+use super::receiver::SourceRef;
 use super::speakers::SpeakerList;
+use super::table::Key;
 use super::types::{Event, Expiry, Kind};
 use super::{Bridge, Output};
 use crate::time::Time;
-use crate::wire::colibri::FromBridge;
+use crate::wire::colibri::{BridgeVideoType, FromBridge};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -22,44 +24,68 @@ pub(super) struct Conference {
     pub speakers: SpeakerList,
     /// Video has to be given out anew.
     pub dirty: bool,
+    /// Its endpoints, by id.
+    pub members: BTreeMap<String, Key>,
+    /// Changes whenever a packet may have to take another way than before.
+    pub routes: u64,
 }
 
 impl Conference {
     pub fn new(id: String) -> Conference {
-        Conference { id, speakers: SpeakerList::default(), dirty: false }
+        Conference { id, speakers: SpeakerList::default(), dirty: false, members: BTreeMap::new(), routes: 0 }
     }
 }
 
 /// One video source of the conference, with what forwarding needs of it.
 struct Candidate {
-    owner: String,
+    owner: Key,
+    owner_id: String,
     available: Available,
+    /// Of its encodings, lowest first.
     ssrcs: Vec<u32>,
+    /// The lowest, and that one's RTX.
+    primary: Option<(u32, Option<u32>)>,
+    video_type: BridgeVideoType,
+}
+
+impl Candidate {
+    /// As receivers hear of it.
+    fn reference(&self) -> Option<SourceRef<'_>> {
+        let (primary, rtx) = self.primary?;
+        let (name, owner, video_type) = (&self.available.name, &self.owner_id, self.video_type);
+        Some(SourceRef { name, owner, kind: Kind::Video, primary, rtx, video_type })
+    }
 }
 
 impl Bridge {
     /// Gives out video anew where something changed.
     pub(super) fn allocate_video(&mut self, now: Time) {
-        let due = |c: (&String, &mut Conference)| std::mem::take(&mut c.1.dirty).then(|| c.0.clone());
-        let dirty: Vec<String> = self.conferences.iter_mut().filter_map(due).collect();
-        for conference in dirty {
-            self.allocate_conference(&conference, now);
+        while let Some(conference) = self.dirty.pop_front() {
+            // One of this name may be another by now, and is dirty then by itself or not.
+            if self.conferences.get_mut(&conference).is_some_and(|c| std::mem::take(&mut c.dirty)) {
+                self.allocate_conference(&conference, now);
+                self.rerouted(&conference);
+            }
         }
     }
 
     fn candidates(&mut self, conference: &str, now: Time) -> Vec<Candidate> {
         let recent = self.conferences.get(conference).map_or(&[][..], |c| c.speakers.recent()).to_vec();
         let rank = |id: &str| recent.iter().position(|r| r == id).unwrap_or(usize::MAX);
-        let mut members: Vec<_> = self.endpoints.values_mut().filter(|e| e.options.conference == conference).collect();
-        members.sort_by_key(|e| rank(&e.id));
+        let mut members = self.members(conference);
+        members.sort_by_cached_key(|k| self.endpoints.by(*k).map(|e| rank(&e.id)));
         let mut all = Vec::new();
-        for e in members {
+        for key in members {
+            let Some(e) = self.endpoints.quietly(key) else { continue };
             let muted = e.is_muted(Kind::Video);
             for s in e.sources.iter_mut().filter(|s| s.signalled.kind == Kind::Video) {
                 let rates = s.rates(now);
                 let layer = |(e, bps): (&super::media::Encoding, u64)| Layer { height: e.height, bps };
                 all.push(Candidate {
-                    owner: e.id.clone(),
+                    owner: key,
+                    owner_id: e.id.clone(),
+                    primary: s.encodings.first().map(|e| (e.ssrc, e.rtx)),
+                    video_type: s.video_type,
                     available: Available {
                         name: s.signalled.name.clone(),
                         desktop: s.desktop(),
@@ -76,67 +102,59 @@ impl Bridge {
     fn allocate_conference(&mut self, conference: &str, now: Time) {
         let all = self.candidates(conference, now);
         let slots = i32::try_from(self.config.video_slots).unwrap_or(i32::MAX);
-        let ids: Vec<String> = self.members(conference);
-        let mut wanted: BTreeMap<&str, i32> = BTreeMap::new();
-        let mut waiting: Vec<(String, String)> = Vec::new();
-        for id in &ids {
-            let foreign: Vec<&Candidate> = all.iter().filter(|c| c.owner != *id).collect();
-            let sources: Vec<Available> = foreign.iter().map(|c| c.available.clone()).collect();
-            let Some(e) = self.endpoints.get_mut(id) else { continue };
-            let limit = if self.config.last_n < 0 { slots } else { slots.min(self.config.last_n) };
+        let limit = if self.config.last_n < 0 { slots } else { slots.min(self.config.last_n) };
+        // The greatest height that anybody wants, and whether somebody waits for a key frame; as in `all`.
+        let mut wanted = vec![(0, false); all.len()];
+        for key in self.members(conference) {
+            let others = all.iter().enumerate().filter(|(_, c)| c.owner != key);
+            let (places, foreign): (Vec<usize>, Vec<&Candidate>) = others.unzip();
+            let sources: Vec<&Available> = foreign.iter().map(|c| &c.available).collect();
+            let Some(e) = self.endpoints.by_mut(key) else { continue };
             let budget = e.receiver.estimate.unwrap_or(u64::MAX / 4);
             let allocated = allocate(&e.receiver.settings, &sources, limit, budget);
             for a in &allocated {
-                let name = foreign.iter().find(|c| c.available.name == a.name).map(|c| c.available.name.as_str());
-                if let Some(name) = name {
-                    let height = wanted.entry(name).or_insert(0);
-                    *height = higher(*height, a.effective);
-                }
+                let height = &mut wanted[places[a.at]].0;
+                *height = higher(*height, a.effective);
             }
             e.receiver.allocated = allocated;
-            self.apply(id, &foreign, &mut waiting, now);
+            for at in self.apply(key, &foreign, now) {
+                wanted[places[at]].1 = true;
+            }
         }
-        for (owner, source) in waiting {
-            self.want_key_frame(&owner, &source, now);
-        }
-        for c in &all {
-            let height = wanted.get(c.available.name.as_str()).copied().unwrap_or(0);
-            self.tell_sender(&c.owner, &c.available.name, height, now);
+        for (c, (height, waits)) in all.iter().zip(wanted) {
+            if waits {
+                self.want_key_frame(&c.owner_id, &c.available.name, now);
+            }
+            self.tell_sender(c.owner, &c.available.name, height, now);
         }
     }
 
-    /// Makes slots and targets of an endpoint's allocation, and tells it.
-    fn apply(&mut self, id: &str, foreign: &[&Candidate], waiting: &mut Vec<(String, String)>, now: Time) {
-        let Some(e) = self.endpoints.get_mut(id) else { return };
+    /// Makes slots and targets of an endpoint's allocation, and tells it. Which of `foreign` it waits for.
+    fn apply(&mut self, key: Key, foreign: &[&Candidate], now: Time) -> Vec<usize> {
+        let Some(e) = self.endpoints.by_mut(key) else { return Vec::new() };
         // A slot changes hands only while its receiver can be told: it would take one's media for the other's.
         let since = if e.channel.way().is_some() { e.receiver.video_clock() } else { 0 };
         let allocated = std::mem::take(&mut e.receiver.allocated);
-        // What is wanted first; the slots that are left hold what is not, as JVB fills them.
+        let input = |a: &Allocated| a.layer.and_then(|l| foreign[a.at].ssrcs.get(l)).copied();
+        // What is wanted first; the slots that are left hold what is not, as JVB fills them. Without slots there is a stream for
+        // what is to be sent.
         let mut order: Vec<_> = allocated.iter().collect();
         order.sort_by_key(|a| a.effective == 0);
-        let mut placed = Vec::new();
-        for a in order {
-            let owner = foreign.iter().find(|c| c.available.name == a.name).map(|c| c.owner.clone());
-            placed.extend(owner.map(|owner| (a.name.clone(), owner)));
-        }
         let mut maps = Vec::new();
-        for (name, owner) in placed {
-            let Some(source) = self.endpoints.get_mut(&owner).and_then(|o| o.source(&name).cloned()) else { continue };
-            let (Some(e), Some(r)) = (self.endpoints.get_mut(id), source.reference(&owner)) else { continue };
-            maps.extend(e.receiver.place(&r, since, &mut e.transport, &mut self.env));
+        for a in order.into_iter().filter(|a| e.options.ssrc_rewriting || input(a).is_some()) {
+            if let Some(r) = foreign[a.at].reference() {
+                maps.extend(e.receiver.place(&r, since, &mut e.transport, &mut self.env));
+            }
         }
-        let Some(e) = self.endpoints.get_mut(id) else { return };
         if !maps.is_empty() {
             e.say(&FromBridge::VideoSourcesMap(maps), &mut self.outputs, now);
         }
-        let mut forwarded = Vec::new();
+        let (mut forwarded, mut waiting) = (Vec::new(), Vec::new());
         for a in &allocated {
-            let Some(c) = foreign.iter().find(|c| c.available.name == a.name) else { continue };
-            let input = a.layer.and_then(|l| c.ssrcs.get(l)).copied();
-            if e.receiver.aim(&a.name, input) {
-                waiting.push((c.owner.clone(), a.name.clone()));
+            if e.receiver.aim(&a.name, input(a)) {
+                waiting.push(a.at);
             }
-            if input.is_some() {
+            if input(a).is_some() {
                 forwarded.push(a.name.clone());
             }
         }
@@ -152,12 +170,15 @@ impl Bridge {
         if before != after {
             e.say(&FromBridge::ForwardedSources(forwarded), &mut self.outputs, now);
         }
+        waiting
     }
 
-    fn tell_sender(&mut self, owner: &str, source: &str, max_height: i32, now: Time) {
-        let Some(e) = self.endpoints.get_mut(owner) else { return };
+    fn tell_sender(&mut self, owner: Key, source: &str, max_height: i32, now: Time) {
+        let Some(e) = self.endpoints.quietly(owner) else { return };
         let Some(s) = e.source(source) else { return };
         if s.told.replace(max_height) != Some(max_height) {
+            self.endpoints.touch(owner);
+            let Some(e) = self.endpoints.quietly(owner) else { return };
             let m = FromBridge::SenderSourceConstraints { source: source.to_owned(), max_height };
             e.say(&m, &mut self.outputs, now);
         }
@@ -174,15 +195,15 @@ impl Bridge {
         self.event(Event::KeyFrameWanted { endpoint, ssrc });
     }
 
-    pub(super) fn members(&self, conference: &str) -> Vec<String> {
-        let of = self.endpoints.values().filter(|e| e.options.conference == conference);
-        of.map(|e| e.id.clone()).collect()
+    /// The endpoints of a conference, in the order of their ids.
+    pub(super) fn members(&self, conference: &str) -> Vec<Key> {
+        self.conferences.get(conference).map_or_else(Vec::new, |c| c.members.values().copied().collect())
     }
 
     /// Says something to everybody of a conference but `except`.
     pub(super) fn tell_all(&mut self, conference: &str, except: Option<&str>, text: &str, now: Time) {
-        for e in self.endpoints.values_mut().filter(|e| e.options.conference == conference) {
-            if Some(e.id.as_str()) != except {
+        for key in self.members(conference) {
+            if let Some(e) = self.endpoints.by_mut(key).filter(|e| Some(e.id.as_str()) != except) {
                 e.say_text(text.to_owned(), &mut self.outputs, now);
             }
         }
@@ -211,7 +232,12 @@ impl Bridge {
     pub(super) fn look_after(&mut self, now: Time) {
         let mut expired = Vec::new();
         let mut changed = Vec::new();
-        for e in self.endpoints.values_mut() {
+        let mut waning = Vec::new();
+        for key in self.endpoints.keys() {
+            let Some(e) = self.endpoints.quietly(key) else { continue };
+            if e.sources.iter().any(|s| s.signalled.kind == Kind::Video && s.active()) {
+                waning.push(e.options.conference.clone());
+            }
             if e.is_expired(now) {
                 expired.push(e.id.clone());
             } else if e.look(now) {
@@ -220,6 +246,7 @@ impl Bridge {
             if let Some(downlink) = e.receiver.estimate.filter(|_| now.since(e.statistics) >= CONNECTION_STATS) {
                 e.statistics = now;
                 e.say(&FromBridge::ConnectionStats { downlink }, &mut self.outputs, now);
+                self.endpoints.touch(key);
             }
         }
         for (conference, endpoint, active) in changed {
@@ -229,7 +256,10 @@ impl Bridge {
         for id in expired {
             self.give_up(&id, Expiry::Inactive, now);
         }
-        self.conferences.values_mut().for_each(|c| c.dirty = true);
+        // What nobody sends has no rate that time could change.
+        for conference in waning {
+            self.changed(&conference);
+        }
     }
 
     /// The bridge gives up an endpoint by itself.

@@ -2,7 +2,7 @@
 
 use super::channel::Channel;
 use super::media::Source;
-use super::receiver::{Receiver, SourceRef};
+use super::receiver::Receiver;
 use super::stack::Stack;
 use super::types::{BridgeSource, ChannelKind, EndpointOptions, Kind, Output};
 use crate::time::Time;
@@ -37,6 +37,8 @@ pub(super) struct Endpoint {
     pub statistics: Time,
     /// Was written to, and has not been let out.
     pub dirty: bool,
+    /// Is one of the bridge's round.
+    pub in_round: bool,
 }
 
 impl Endpoint {
@@ -64,6 +66,7 @@ impl Endpoint {
             inactive: false,
             statistics: now,
             dirty: false,
+            in_round: false,
         }
     }
 
@@ -89,8 +92,11 @@ impl Endpoint {
             };
             self.sources.push(source);
         }
-        for e in before.iter().flat_map(|s| &s.encodings) {
-            self.transport.forget(e.ssrc);
+        // An SSRC may go on in a source that is signalled otherwise than before.
+        let stays = |ssrc: u32| self.sources.iter().flat_map(|s| &s.encodings).any(|e| e.ssrc == ssrc);
+        let gone = before.iter().flat_map(|s| &s.encodings).map(|e| e.ssrc).filter(|ssrc| !stays(*ssrc));
+        for ssrc in gone.collect::<Vec<_>>() {
+            self.transport.forget(ssrc);
         }
         self.routes = BTreeMap::new();
         for (i, s) in self.sources.iter().enumerate() {
@@ -148,20 +154,5 @@ impl Endpoint {
             Some(at) => now.since(at) > EXPIRE_AFTER,
             None => now.since(self.created) > NEVER_SEEN_EXPIRE,
         }
-    }
-}
-
-impl Source {
-    /// As receivers hear of it.
-    pub fn reference<'a>(&'a self, owner: &'a str) -> Option<SourceRef<'a>> {
-        let first = self.encodings.first()?;
-        Some(SourceRef {
-            name: &self.signalled.name,
-            owner,
-            kind: self.signalled.kind,
-            primary: first.ssrc,
-            rtx: first.rtx,
-            video_type: self.video_type,
-        })
     }
 }

@@ -8,11 +8,12 @@ use crate::engine::fake::{self, FakeEngine};
 use crate::env::Env;
 use crate::media::peer::{
     Command, Config, DtlsRole, EstimateBounds, Event, Failure, IceCredentials, IceState, OutgoingRtp, Output,
-    PeerEngine, RemoteTransport as Remote, RtpConfig, Transmit,
+    PeerEngine, RemoteTransport as Remote, RtpConfig,
 };
 use crate::time::Time;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
+use std::vec::Drain;
 
 /// The transport.
 pub(super) struct FakeTransport {
@@ -153,7 +154,7 @@ impl FakeTransport {
             extra: None,
         };
         if self.secure() && self.streams.contains_key(&ssrc) {
-            self.engine.send_numbered(&out, p.seq);
+            self.engine.send_numbered(&out, p.seq, p.mid.as_deref().map_or("", str::trim));
             self.drain();
         }
     }
@@ -167,8 +168,12 @@ impl FakeTransport {
         self.secure && !self.closed
     }
 
-    pub fn poll_transmits(&mut self) -> Vec<(SocketAddr, SocketAddr, Vec<u8>)> {
-        std::mem::take(&mut self.transmits)
+    pub fn poll_transmits(&mut self) -> Drain<'_, (SocketAddr, SocketAddr, Vec<u8>)> {
+        self.transmits.drain(..)
+    }
+
+    pub fn has_events(&self) -> bool {
+        !self.events.is_empty()
     }
 
     pub fn poll_event(&mut self) -> Option<TransportEvent> {
@@ -182,7 +187,7 @@ impl FakeTransport {
     fn drain(&mut self) {
         while let Some(o) = self.engine.poll_output() {
             match o {
-                Output::Transmit(Transmit { local, remote, data }) => self.transmits.push((local, remote, data)),
+                Output::Transmit(t) => self.transmits.extend(t.datagrams().map(|d| (t.local, t.remote, d.to_vec()))),
                 Output::Event(e) => self.event(e),
             }
         }

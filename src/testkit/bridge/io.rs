@@ -2,6 +2,7 @@
 //! (docs/protocol/04 §1.2), plain or TLS. It decides nothing: what comes in is handed to the machine, what the machine wants is done.
 //! Used by the deployment and by the focus beside a real server alike.
 
+use super::udp::MediaSocket;
 use super::{Bridge, BridgeConfig, Event, Output, SocketKey};
 use crate::env::Env;
 use crate::testkit::deployment::OsRandom;
@@ -12,11 +13,11 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpListener, UdpSocket};
+use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
@@ -38,10 +39,6 @@ const PATH: &str = "/colibri-ws/jvb";
 const MAX_REQUEST_BYTES: usize = 16 * 1024;
 /// Longest message taken from a client.
 const MAX_MESSAGE_BYTES: usize = 1 << 20;
-/// Largest datagram.
-const MAX_DATAGRAM: usize = 65_536;
-/// Receive buffer asked of the system: a burst of key frames of everybody.
-const SOCKET_BUFFER: usize = 2 << 20;
 /// How long a closed WebSocket is read out.
 const LINGER: Duration = Duration::from_secs(2);
 /// How long TLS and the upgrade may take.
@@ -75,7 +72,8 @@ impl std::fmt::Debug for BridgePlace {
 type Admission = Result<mpsc::Receiver<Frame>, u16>;
 
 pub(crate) enum Input {
-    Datagram(SocketAddr, Vec<u8>),
+    /// Some are to be read.
+    Datagrams,
     Opened(SocketKey, String, oneshot::Sender<Admission>),
     Text(SocketKey, String),
     Closed(SocketKey),
@@ -88,9 +86,7 @@ pub(crate) enum Frame {
 
 /// The sockets of one bridge. Dropped, they close without a word, as those of a killed bridge do.
 pub(crate) struct BridgeSockets {
-    udp: UdpSocket,
-    local: SocketAddr,
-    buffer: Vec<u8>,
+    media: MediaSocket,
     inputs: mpsc::UnboundedReceiver<Input>,
     accepting: JoinHandle<()>,
     asking: BTreeMap<SocketKey, oneshot::Sender<Admission>>,
@@ -118,27 +114,18 @@ fn acceptor(certificate: &[u8], key: &[u8]) -> io::Result<TlsAcceptor> {
 impl BridgeSockets {
     /// Binds free ports, and makes a bridge that is reached there; addresses and URLs of `config` are replaced.
     pub async fn start(mut config: BridgeConfig, place: &BridgePlace) -> io::Result<(BridgeSockets, Bridge)> {
-        let domain = if place.address.is_ipv4() { socket2::Domain::IPV4 } else { socket2::Domain::IPV6 };
-        let socket = socket2::Socket::new(domain, socket2::Type::DGRAM, Some(socket2::Protocol::UDP))?;
-        socket.set_nonblocking(true)?;
-        // Best effort: the system may allow less.
-        socket.set_recv_buffer_size(SOCKET_BUFFER).ok();
-        socket.bind(&SocketAddr::new(place.address, 0).into())?;
-        let udp = UdpSocket::from_std(socket.into())?;
-        let local = udp.local_addr()?;
+        let media = MediaSocket::bind(place.address)?;
         let listener = TcpListener::bind((place.address, 0)).await?;
         let tls = place.tls.as_ref().map(|(certificate, key)| acceptor(certificate, key)).transpose()?;
         let at = listener.local_addr()?;
         let host = if place.host.is_empty() { at.to_string() } else { format!("{}:{}", place.host, at.port()) };
         let scheme = if tls.is_some() { "wss" } else { "ws" };
-        config.addresses = vec![local];
+        config.addresses = vec![media.local];
         config.websocket_urls = vec![format!("{scheme}://{host}{PATH}")];
         let bridge = Bridge::new(config, Env::new(OsRandom)).map_err(io::Error::other)?;
         let (to, inputs) = mpsc::unbounded_channel();
         let sockets = BridgeSockets {
-            udp,
-            local,
-            buffer: vec![0; MAX_DATAGRAM],
+            media,
             inputs,
             accepting: tokio::spawn(accept(listener, tls, to)),
             asking: BTreeMap::new(),
@@ -152,9 +139,8 @@ impl BridgeSockets {
     pub async fn next(&mut self) -> Input {
         loop {
             tokio::select! {
-                received = self.udp.recv_from(&mut self.buffer) => match received {
-                    Ok((n, from)) => return Input::Datagram(from, self.buffer[..n].to_vec()),
-                    // An answer to what was sent before: it says nothing about the next datagram.
+                readable = self.media.readable() => match readable {
+                    Ok(()) => return Input::Datagrams,
                     Err(_) => tokio::task::yield_now().await,
                 },
                 Some(input) = self.inputs.recv() => return input,
@@ -165,7 +151,11 @@ impl BridgeSockets {
     /// Gives the machine what came in.
     pub fn feed(&mut self, input: Input, bridge: &mut Bridge, now: Time) {
         match input {
-            Input::Datagram(from, data) => bridge.handle_datagram(self.local, from, &data, now),
+            Input::Datagrams => {
+                let local = self.media.local;
+                self.media.receive(|from, data| bridge.take_datagram(local, from, data, now));
+                bridge.pump(now);
+            }
             Input::Opened(key, path, admission) => {
                 self.asking.insert(key, admission);
                 bridge.handle_websocket_opened(key, &path, now);
@@ -178,11 +168,17 @@ impl BridgeSockets {
         }
     }
 
-    /// Does what the machine wants.
-    pub fn obey(&mut self, output: Output) {
+    /// Does what the machine wants, until it wants nothing more.
+    pub fn obey(&mut self, mut next: impl FnMut() -> Option<Output>) {
+        while let Some(output) = next() {
+            self.obey_one(output);
+        }
+        self.media.flush();
+    }
+
+    fn obey_one(&mut self, output: Output) {
         match output {
-            // What the system does not take is lost, as on any path.
-            Output::Transmit { remote, data, .. } => drop(self.udp.try_send_to(&data, remote)),
+            Output::Transmit { remote, data, .. } => self.media.push(remote, &data),
             Output::WebSocketAccept(key) => {
                 if let Some(admission) = self.asking.remove(&key) {
                     let (to, frames) = mpsc::channel(MAX_QUEUED_MESSAGES);

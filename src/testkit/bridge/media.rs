@@ -1,6 +1,8 @@
 //! What an endpoint sends, as the bridge sees it (docs/protocol/04 §4.3, §7): its sources and their encodings, how much comes on
 //! each, how high the picture is, and which packets of silence are not worth forwarding.
 
+use super::receiver::SourceRef;
+use super::table::Key;
 use super::types::{BridgeSource, Kind};
 use crate::time::Time;
 use crate::wire::colibri::BridgeVideoType;
@@ -56,8 +58,31 @@ pub(super) struct Encoding {
     active: bool,
 }
 
+/// Where the packets of a source go, as long as nothing changes in its conference.
+#[derive(Debug)]
+pub(super) struct Route {
+    /// Holds while the conference has this number ([`super::conference::Conference::routes`]).
+    pub made: u64,
+    pub name: String,
+    pub owner: String,
+    pub kind: Kind,
+    /// Its lowest SSRC and that one's RTX.
+    pub primary: (u32, Option<u32>),
+    pub video_type: BridgeVideoType,
+    /// In the order of ids.
+    pub to: Vec<Key>,
+}
+
+impl Route {
+    /// The source as receivers hear of it.
+    pub fn reference(&self) -> SourceRef<'_> {
+        let (primary, rtx) = self.primary;
+        SourceRef { name: &self.name, owner: &self.owner, kind: self.kind, primary, rtx, video_type: self.video_type }
+    }
+}
+
 /// A source of an endpoint.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Source {
     pub signalled: BridgeSource,
     /// Lowest first.
@@ -69,6 +94,7 @@ pub(super) struct Source {
     asked: Option<Time>,
     silent: u32,
     left_out: u64,
+    pub route: Option<Route>,
 }
 
 impl Source {
@@ -83,7 +109,7 @@ impl Source {
         };
         let encodings = signalled.encodings().into_iter().enumerate().map(one).collect();
         let video_type = signalled.video_type;
-        Source { signalled, encodings, video_type, told: None, asked: None, silent: 0, left_out: 0 }
+        Source { signalled, encodings, video_type, told: None, asked: None, silent: 0, left_out: 0, route: None }
     }
 
     /// Whether it is video that may be wanted.
@@ -95,6 +121,11 @@ impl Source {
     /// Whether it is a screen.
     pub fn desktop(&self) -> bool {
         matches!(self.video_type, BridgeVideoType::Desktop | BridgeVideoType::DesktopHighFps)
+    }
+
+    /// Whether any of it came when its rates were looked at last, or since.
+    pub fn active(&self) -> bool {
+        self.encodings.iter().any(|e| e.active)
     }
 
     /// A video packet came; `true` when the layers are others than before.

@@ -106,7 +106,8 @@ impl Bridge {
             messages.extend((!audio.is_empty()).then_some(FromBridge::AudioSourcesMap(audio)));
         }
         let conference = &e.options.conference;
-        let of = self.endpoints.values().filter(|o| o.options.conference == *conference && o.inactive);
+        let members = self.members(conference);
+        let of = members.iter().filter_map(|k| self.endpoints.by(*k)).filter(|o| o.inactive);
         messages.extend(of.map(|o| FromBridge::EndpointConnectivity { endpoint: o.id.clone(), active: false }));
         let speakers = self.conferences.get(conference).and_then(|c| c.speakers.message());
         messages.extend(speakers.map(FromBridge::DominantSpeaker));
@@ -146,13 +147,15 @@ impl Bridge {
                 let everybody = self.members(&conference).len() <= STATS_TO_ALL;
                 let spoke =
                     self.conferences.get(&conference).is_some_and(|c| c.speakers.recent().iter().any(|s| s == id));
-                for e in self.endpoints.values_mut().filter(|e| e.options.conference == conference && e.id != id) {
+                for key in self.members(&conference) {
+                    let Some(e) = self.endpoints.quietly(key).filter(|e| e.id != id) else { continue };
                     let of_sender = |name: &String| name.strip_prefix(id).is_some_and(|rest| rest.starts_with('-'));
                     let s = &e.receiver.settings;
                     let looks = s.on_stage.iter().chain(&s.selected).any(of_sender)
                         || e.receiver.allocated.iter().any(|a| a.effective != 0 && of_sender(&a.name));
                     if everybody || spoke || looks {
                         e.say_text(text.clone(), &mut self.outputs, now);
+                        self.endpoints.touch(key);
                     }
                 }
             }
@@ -164,7 +167,10 @@ impl Bridge {
                 e.receiver.settings.last_n = n;
                 self.changed(&conference);
             }
-            Incoming::Audio(a) => e.receiver.subscription = a,
+            Incoming::Audio(a) => {
+                e.receiver.subscription = a;
+                self.rerouted(&conference);
+            }
             Incoming::VideoType(source, video_type) => {
                 let name = source.unwrap_or_else(|| format!("{id}-v0"));
                 if let Some(s) = e.source(&name) {

@@ -25,10 +25,12 @@ mod receiver;
 mod rewriting;
 mod speakers;
 mod stack;
+mod table;
 #[cfg(test)]
 mod tests;
 mod transport;
 mod types;
+mod udp;
 
 pub use colibri::SharedBridge;
 pub use endpoint::{EXPIRE_AFTER, NEVER_SEEN_EXPIRE};
@@ -52,6 +54,7 @@ use stack::{Foundation, Stack};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
+use table::{Endpoints, Key};
 
 /// Endpoints of one bridge.
 pub const MAX_ENDPOINTS: usize = 10_000;
@@ -71,10 +74,14 @@ pub struct Bridge {
     fingerprint: Fingerprint,
     audio_ssrc: u32,
     video_ssrc: u32,
-    endpoints: BTreeMap<String, Endpoint>,
+    endpoints: Endpoints,
     conferences: BTreeMap<String, Conference>,
+    /// Those where video has to be given out anew.
+    dirty: VecDeque<String>,
+    /// Endpoints whose events were taken in this round, and that are to be let out.
+    round: Vec<Key>,
     /// Which endpoint a client's address belongs to.
-    addresses: BTreeMap<SocketAddr, String>,
+    addresses: BTreeMap<SocketAddr, Key>,
     sockets: BTreeMap<SocketKey, String>,
     outputs: VecDeque<Output>,
     tick: Option<Time>,
@@ -103,8 +110,10 @@ impl Bridge {
             fingerprint,
             audio_ssrc,
             video_ssrc,
-            endpoints: BTreeMap::new(),
+            endpoints: Endpoints::default(),
             conferences: BTreeMap::new(),
+            dirty: VecDeque::new(),
+            round: Vec::new(),
             addresses: BTreeMap::new(),
             sockets: BTreeMap::new(),
             outputs: VecDeque::new(),
@@ -121,7 +130,7 @@ impl Bridge {
         if self.dead {
             return Err(BridgeError::Dead);
         }
-        if self.endpoints.contains_key(id) {
+        if self.endpoints.key(id).is_some() {
             return Err(BridgeError::EndpointExists);
         }
         if self.endpoints.len() >= MAX_ENDPOINTS {
@@ -135,11 +144,14 @@ impl Bridge {
         let t = Stack::new(&self.foundation, &self.config.addresses, features, &mut self.env, now);
         let receiver = Receiver::new(&self.config, &options);
         let password = self.env.alphanumeric(PASSWORD);
+        let name = options.conference.clone();
+        let key = self.endpoints.insert(Endpoint::new(id, options, t, password, receiver, now));
         let env = &mut self.env;
-        self.conferences.entry(options.conference.clone()).or_insert_with(|| Conference::new(env.hex(16)));
-        let e = Endpoint::new(id, options, t, password, receiver, now);
-        self.endpoints.insert(id.to_owned(), e);
+        let conference = self.conferences.entry(name).or_insert_with(|| Conference::new(env.hex(16)));
+        conference.members.insert(id.to_owned(), key);
+        conference.routes += 1;
         self.tick = Some(self.tick.unwrap_or(now + TICK));
+        self.pump(now);
         self.offer(id)
     }
 
@@ -177,9 +189,9 @@ impl Bridge {
     /// When there is no such endpoint, or role or fingerprint cannot be used.
     pub fn accept(&mut self, id: &str, remote: &RemoteTransport, now: Time) -> Result<(), BridgeError> {
         let e = self.endpoints.get_mut(id).ok_or(BridgeError::UnknownEndpoint)?;
-        e.transport.accept(remote, now)?;
+        let taken = e.transport.accept(remote, now);
         self.pump(now);
-        Ok(())
+        taken
     }
 
     /// Sets all that an endpoint sends.
@@ -203,9 +215,12 @@ impl Bridge {
         let e = self.endpoints.get_mut(id).ok_or(BridgeError::UnknownEndpoint)?;
         let gone = e.set_sources(sources);
         let conference = e.options.conference.clone();
-        for r in self.endpoints.values_mut().filter(|r| r.id != id && r.options.conference == conference) {
-            for name in &gone {
-                r.receiver.remove_source(name, &mut r.transport);
+        if !gone.is_empty() {
+            for key in self.members(&conference) {
+                let Some(r) = self.endpoints.by_mut(key).filter(|r| r.id != id) else { continue };
+                for name in &gone {
+                    r.receiver.remove_source(name);
+                }
             }
         }
         self.changed(&conference);
@@ -242,6 +257,7 @@ impl Bridge {
     pub fn restart_ice(&mut self, id: &str, now: Time) -> Result<Offer, BridgeError> {
         let e = self.endpoints.get_mut(id).ok_or(BridgeError::UnknownEndpoint)?;
         e.transport.restart(&self.foundation, &mut self.env, now);
+        self.pump(now);
         self.offer(id)
     }
 
@@ -260,6 +276,7 @@ impl Bridge {
         self.dead = true;
         self.endpoints.clear();
         self.conferences.clear();
+        self.dirty.clear();
         self.addresses.clear();
         self.sockets.clear();
         self.outputs.clear();
@@ -268,7 +285,7 @@ impl Bridge {
 
     /// Ids of the endpoints.
     pub fn endpoints(&self) -> impl Iterator<Item = &str> {
-        self.endpoints.keys().map(String::as_str)
+        self.endpoints.ids()
     }
 
     /// The names of the video sources that an endpoint gets now.
@@ -283,27 +300,33 @@ impl Bridge {
 
     /// Takes a datagram that came to the bridge's address `local`.
     pub fn handle_datagram(&mut self, local: SocketAddr, remote: SocketAddr, data: &[u8], now: Time) {
+        self.take_datagram(local, remote, data, now);
+        self.pump(now);
+    }
+
+    /// Takes one datagram of many: what follows from them all is done by the [`Bridge::pump`] after the last.
+    fn take_datagram(&mut self, local: SocketAddr, remote: SocketAddr, data: &[u8], now: Time) {
         if self.dead {
             return;
         }
-        let known = self.addresses.get(&remote).filter(|id| self.endpoints.contains_key(*id)).cloned();
+        let known = self.addresses.get(&remote).copied();
         // By user name only where the address is new.
-        let by_name = || self.endpoints.values().find(|e| e.transport.accepts(data)).map(|e| e.id.clone());
-        let Some(id) = known.or_else(by_name) else { return };
-        let Some(e) = self.endpoints.get_mut(&id) else { return };
+        let by_name =
+            || self.endpoints.values().find(|e| e.transport.accepts(data)).and_then(|e| self.endpoints.key(&e.id));
+        let Some(key) = known.or_else(by_name) else { return };
+        let Some(e) = self.endpoints.by_mut(key) else { return };
         if e.transport.datagram(local, remote, data, now) {
             e.heard = Some(now);
-            if e.transport.knows(remote) {
-                self.addresses.insert(remote, id);
+            if known.is_none() && e.transport.knows(remote) {
+                self.addresses.insert(remote, key);
             }
         }
-        self.pump(now);
     }
 
     /// Takes notice of the time.
     pub fn handle_timeout(&mut self, now: Time) {
-        for e in self.endpoints.values_mut() {
-            if e.transport.next_deadline().is_some_and(|d| d.mono_us <= now.mono_us) {
+        while let Some(key) = self.endpoints.due(now) {
+            if let Some(e) = self.endpoints.by_mut(key) {
                 e.transport.timeout(now);
             }
         }
@@ -321,7 +344,7 @@ impl Bridge {
 
     /// When it wants [`Bridge::handle_timeout`] next.
     pub fn next_deadline(&self) -> Option<Time> {
-        self.endpoints.values().map(|e| e.transport.next_deadline()).fold(self.tick, earliest)
+        earliest(self.tick, self.endpoints.next_deadline())
     }
 
     fn event(&mut self, e: Event) {
@@ -330,20 +353,24 @@ impl Bridge {
 
     /// Takes an endpoint out; its client is told nothing but by its WebSocket.
     fn remove(&mut self, id: &str, now: Time) -> Option<()> {
-        let gone = self.endpoints.remove(id)?;
-        self.addresses.retain(|_, e| e != id);
+        let (key, gone) = self.endpoints.remove(id)?;
+        self.round.retain(|k| *k != key);
+        self.addresses.retain(|_, k| *k != key);
         if let Some(key) = gone.channel.socket {
             self.sockets.remove(&key);
             self.outputs.push_back(Output::WebSocketClose(key, 1001, "endpoint closed"));
         }
         let conference = &gone.options.conference;
-        let sources: Vec<String> = gone.sources.iter().map(|s| s.signalled.name.clone()).collect();
-        for r in self.endpoints.values_mut().filter(|r| r.options.conference == *conference) {
-            r.receiver.remove_owner(id, &sources, &mut r.transport);
-        }
-        if !self.endpoints.values().any(|e| e.options.conference == *conference) {
+        let c = self.conferences.get_mut(conference)?;
+        c.members.remove(id);
+        if c.members.is_empty() {
             self.conferences.remove(conference);
             return Some(());
+        }
+        for key in self.members(conference) {
+            if let Some(r) = self.endpoints.by_mut(key) {
+                r.receiver.remove_owner(id, &mut r.transport);
+            }
         }
         if self.conferences.get_mut(conference).is_some_and(|c| c.speakers.remove(id)) {
             self.tell_speakers(conference, now);
@@ -352,9 +379,20 @@ impl Bridge {
         Some(())
     }
 
-    fn changed(&mut self, conference: &str) {
+    /// Where packets go is to be found anew.
+    fn rerouted(&mut self, conference: &str) {
         if let Some(c) = self.conferences.get_mut(conference) {
-            c.dirty = true;
+            c.routes += 1;
+        }
+    }
+
+    /// Something changed that decides who gets what: video is given out anew, too.
+    fn changed(&mut self, conference: &str) {
+        self.rerouted(conference);
+        if let Some(c) = self.conferences.get_mut(conference)
+            && !std::mem::replace(&mut c.dirty, true)
+        {
+            self.dirty.push_back(conference.to_owned());
         }
     }
 }

@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 /// RTP time of one video frame at 30 frames a second: what a change-over at once puts between two frames.
 const FRAME_TICKS: u32 = 3000;
+/// RTP time between two sources on one slot, of whichever media: as JVB guesses.
+const REMAP_TICKS: u32 = 960;
 
 /// A packet as it comes from a sender.
 #[derive(Clone, Debug)]
@@ -71,12 +73,21 @@ pub(super) struct Projection {
     last: Option<Last>,
     /// Which number the very first packet gets; its own when none is given.
     start: Option<u16>,
+    /// The next input is another source's.
+    remapped: bool,
 }
 
 impl Projection {
     /// A stream that begins at sequence number `start`, or where its first input does.
     pub fn new(video: bool, start: Option<u16>) -> Projection {
-        Projection { video, target: None, current: None, last: None, start }
+        Projection { video, target: None, current: None, last: None, start, remapped: false }
+    }
+
+    /// The slot is another source's: nothing goes out before that one's input is aimed at. Numbers go on; RTP time does so too,
+    /// however long the slot was silent, and picture ids are the new source's own (docs/protocol/04 §10.2).
+    pub fn remap(&mut self) {
+        self.set_target(None);
+        self.remapped = true;
     }
 
     /// Which input it should be: from its next key frame on. `None` suspends the stream at once.
@@ -85,6 +96,11 @@ impl Projection {
         if target.is_none() {
             self.current = None;
         }
+    }
+
+    /// Whether anything is to go out.
+    pub fn has_target(&self) -> bool {
+        self.target.is_some()
     }
 
     /// Which input it is.
@@ -128,7 +144,16 @@ impl Projection {
     fn change_over(&mut self, p: &Incoming<'_>, vp8: Option<&Vp8>, now: Time) {
         let picture = vp8.and_then(|v| v.picture).unwrap_or(0);
         let tl0 = vp8.and_then(|v| v.tl0).unwrap_or(0);
+        let remapped = std::mem::take(&mut self.remapped);
         let o = match self.last {
+            Some(l) if remapped => Offsets {
+                ssrc: p.ssrc,
+                first: p.seq,
+                seq: (l.seq + 1) as i64 - p.seq as i64,
+                ts: l.ts.wrapping_add(REMAP_TICKS).wrapping_sub(p.ts),
+                picture: 0,
+                tl0: l.tl0.wrapping_add(1).wrapping_sub(tl0),
+            },
             None => Offsets {
                 ssrc: p.ssrc,
                 first: p.seq,
@@ -281,6 +306,26 @@ mod tests {
         // What is left of the old layer, and what is older than the change-over, stays out.
         assert_eq!(s.project(&incoming(1, 70_003, 18_000, &packet(10, 6, false)), later), Projected::Drop);
         assert_eq!(s.project(&incoming(2, 8, 5, &other_delta), later), Projected::Drop);
+    }
+
+    #[test]
+    fn another_source_on_the_slot_goes_on_as_if_nothing_had_been_with_pictures_of_its_own() {
+        let now = Time::new(1, 0);
+        let mut s = Projection::new(true, Some(0));
+        s.set_target(Some(1));
+        sent(s.project(&incoming(1, 100, 0, &packet(5, 9, true)), now));
+        s.remap();
+        assert_eq!(s.project(&incoming(1, 101, 3000, &packet(6, 10, true)), now), Projected::Drop);
+        s.set_target(Some(2));
+        let later = now + Duration::from_secs(60);
+        let other = sent(s.project(&incoming(2, 7, 500, &packet(4000, 77, true)), later));
+        let v = Vp8::read(&other.payload).unwrap();
+        assert_eq!((other.seq, other.ts, v.picture, v.tl0), (1, REMAP_TICKS, Some(4000), Some(10)));
+        // Its own layers then follow the clock, and its pictures each other.
+        s.set_target(Some(3));
+        let layer = sent(s.project(&incoming(3, 1, 0, &packet(9, 1, true)), later + Duration::from_millis(100)));
+        let v = Vp8::read(&layer.payload).unwrap();
+        assert_eq!((layer.ts, v.picture), (REMAP_TICKS + 9000, Some(4001)));
     }
 
     #[test]

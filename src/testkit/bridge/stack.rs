@@ -8,6 +8,7 @@ use crate::env::Env;
 use crate::media::peer::Fingerprint;
 use crate::time::Time;
 use std::net::SocketAddr;
+use std::vec::Drain;
 use str0m::config::{CryptoProvider, DtlsCert};
 
 /// What all transports of a bridge share.
@@ -164,8 +165,12 @@ impl Stack {
         each!(self, t => t.secure())
     }
 
-    pub fn poll_transmits(&mut self) -> Vec<(SocketAddr, SocketAddr, Vec<u8>)> {
+    pub fn poll_transmits(&mut self) -> Drain<'_, (SocketAddr, SocketAddr, Vec<u8>)> {
         each!(self, t => t.poll_transmits())
+    }
+
+    pub fn has_events(&self) -> bool {
+        each!(self, t => t.has_events())
     }
 
     pub fn poll_event(&mut self) -> Option<TransportEvent> {

@@ -14,13 +14,14 @@ use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
+use std::vec::Drain;
 use str0m::bwe::{Bitrate, BweKind};
 use str0m::channel::ChannelId;
 use str0m::config::{CryptoProvider, DtlsCert, DtlsVersion};
 use str0m::format::{Codec, FormatParams};
 use str0m::ice::{IceAgent, StunMessage, StunPacket};
 use str0m::media::{Frequency, MediaKind, Mid};
-use str0m::net::{Protocol, Receive};
+use str0m::net::{DatagramSend, Protocol, Receive};
 use str0m::rtp::rtcp::Rtcp;
 use str0m::rtp::{Extension, ExtensionValues, RawPacket, RtpPacket, RtpWrite};
 use str0m::{Candidate, Event, IceCreds, Input, Output, Rtc, RtcConfig};
@@ -82,7 +83,7 @@ pub(super) struct Packet {
     pub payload: Arc<[u8]>,
     pub level: Option<(i8, bool)>,
     pub dependency: Option<DependencyDescriptor>,
-    pub mid: Option<String>,
+    pub mid: Option<Mid>,
 }
 
 fn packet(p: &RtpPacket) -> Packet {
@@ -343,7 +344,7 @@ impl Transport {
                     self.rtc_deadline = clock::deadline(at, now);
                     return stub_heard;
                 }
-                Ok(Output::Transmit(t)) => stub_heard |= self.transmit(&t.contents, now),
+                Ok(Output::Transmit(t)) => stub_heard |= self.transmit(t.contents, now),
                 Ok(Output::Event(e)) => self.event(e),
                 Err(_) => {
                     self.close();
@@ -358,9 +359,9 @@ impl Transport {
         }
     }
 
-    fn transmit(&mut self, data: &[u8], now: Time) -> bool {
+    fn transmit(&mut self, data: DatagramSend, now: Time) -> bool {
         if data.first().is_some_and(|b| *b < 4) {
-            if let (Some(stub), Ok(message)) = (&mut self.stub, StunMessage::parse(data)) {
+            if let (Some(stub), Ok(message)) = (&mut self.stub, StunMessage::parse(&data)) {
                 let p = StunPacket { proto: Protocol::Udp, source: INNER[0], destination: INNER[1], message };
                 return stub.agent.handle_packet(clock::instant(now), p);
             }
@@ -369,7 +370,7 @@ impl Transport {
         // It believes in its path: the stub has done its work.
         self.stub = None;
         if let Some((local, remote)) = self.paths.path() {
-            self.transmits.push((local, remote, data.to_vec()));
+            self.transmits.push((local, remote, data.into()));
         }
         false
     }
@@ -464,7 +465,7 @@ impl Transport {
         if let Some(d) = &p.dependency {
             ext.user_values.set(d.clone());
         }
-        ext.mid = p.mid.as_deref().map(Mid::from);
+        ext.mid = p.mid;
         let mut d = self.rtc.direct_api();
         if let Some(s) = d.stream_tx(&ssrc.into()) {
             let w = RtpWrite::new(p.pt.into(), p.seq.into(), p.ts, clock::instant(now), p.payload.clone());
@@ -486,8 +487,12 @@ impl Transport {
         self.secure && !self.closed
     }
 
-    pub fn poll_transmits(&mut self) -> Vec<(SocketAddr, SocketAddr, Vec<u8>)> {
-        std::mem::take(&mut self.transmits)
+    pub fn poll_transmits(&mut self) -> Drain<'_, (SocketAddr, SocketAddr, Vec<u8>)> {
+        self.transmits.drain(..)
+    }
+
+    pub fn has_events(&self) -> bool {
+        !self.events.is_empty()
     }
 
     pub fn poll_event(&mut self) -> Option<TransportEvent> {

@@ -28,6 +28,8 @@ pub struct BridgeConfig {
     /// Slots of SSRC rewriting per receiver and kind of media (JVB: 50); fewer force remaps.
     pub video_slots: usize,
     pub audio_slots: usize,
+    /// Rewritten streams come on SSRCs that no map names: their `mid` alone tells which slot they are.
+    pub mid_alone: bool,
     /// Greatest number of video sources that anybody gets; −1 any.
     pub last_n: i32,
     /// Estimates each client's downlink from its transport-cc feedback and gives video by it. Otherwise bandwidth is endless.
@@ -51,6 +53,7 @@ impl Default for BridgeConfig {
             lib_jitsi_meet_2022: false,
             video_slots: 50,
             audio_slots: 50,
+            mid_alone: false,
             last_n: -1,
             estimate: true,
             fake: false,

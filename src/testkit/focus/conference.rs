@@ -30,6 +30,7 @@ impl Cx<'_> {
         let own = self.options.endpoints.get(nick).copied().unwrap_or_default();
         shape.json &= own.json.unwrap_or(self.options.json);
         shape.rewriting &= own.rewriting.unwrap_or(self.options.rewriting);
+        shape.mid_demux &= shape.rewriting && self.options.mid_demux;
         shape.sctp &= own.sctp.unwrap_or(self.options.sctp);
         shape
     }
@@ -74,6 +75,8 @@ pub(super) struct Member {
     pub invite: Invite,
     /// Its first session was not made yet.
     pub just_joined: bool,
+    /// What the bridge was told to drop of it: audio, video.
+    pub force_muted: (bool, bool),
     pub pending: Pending,
     pub flush_at: Option<Time>,
     pub terminates: RateLimit,
@@ -227,6 +230,7 @@ impl Conference {
             discovery: Discovery::Unasked,
             invite: Invite::Waiting,
             just_joined: true,
+            force_muted: (false, false),
             pending: Pending::default(),
             flush_at: None,
             terminates: RateLimit::default(),
@@ -474,6 +478,10 @@ impl Conference {
     }
 
     pub(super) fn invite_over(&mut self, cx: &mut Cx<'_>) {
+        // Who is alone keeps its session until it is idle: nobody would invite it again.
+        if self.members.len() < cx.options.min_participants {
+            return;
+        }
         for nick in self.members.keys().cloned().collect::<Vec<_>>() {
             if self.members.get_mut(&nick).and_then(Member::take_session).is_some() {
                 self.sources.clear(&nick);

@@ -24,26 +24,29 @@ impl Focus {
             _ => return refuse("bad-request"),
         };
         let (Some(from), Some(target)) = (from, target) else { return refuse("bad-request") };
-        let Some(c) = self.rooms.get(from.bare_str()) else { return refuse("item-not-found") };
+        let Some(c) = self.rooms.get_mut(from.bare_str()) else { return refuse("item-not-found") };
         let member = |j: &Jid| j.resource().and_then(|n| c.members.get(n));
         let (Some(muter), Some(_)) = (member(&from), member(&target)) else { return refuse("internal-server-error") };
         if target.bare_str() != from.bare_str() {
             return refuse("internal-server-error");
         }
         let own = from == target;
-        if !own && (!muter.moderator || !on) {
+        let kept = own && !on && self.sessions.as_ref().is_some_and(|s| s.keep_muted);
+        if kept || (!own && (!muter.moderator || !on)) {
             return refuse("not-allowed");
         }
         if !own {
             self.io.tell_muted(&from, &target, mute.ns());
-            let audio = mute_media(mute.ns()) == Some("audio");
+        }
+        let endpoint = target.resource().unwrap_or_default().to_owned();
+        if let Some(m) = c.members.get_mut(&endpoint) {
+            match mute_media(mute.ns()) {
+                Some("audio") => m.force_muted.0 = on,
+                _ => m.force_muted.1 = on,
+            }
+            let (audio, video) = m.force_muted;
             if self.sessions.is_some() {
-                self.io.ask(Request::ForceMute {
-                    conference: target.bare_str().to_owned(),
-                    endpoint: target.resource().unwrap_or_default().to_owned(),
-                    audio,
-                    video: !audio,
-                });
+                self.io.ask(Request::ForceMute { conference: target.bare_str().to_owned(), endpoint, audio, video });
             }
         }
         stanza::iq_result(iq, &stanza_ns).finish()

@@ -18,7 +18,9 @@ pub struct SessionOptions {
     pub strip_simulcast: bool,
     /// RED is offered.
     pub red: bool,
-    /// The MID header extension is offered. Off, because the testkit's bridge relays what senders stamp.
+    /// Rewritten streams carry a `mid` for those who read it; to them the MID header extension is offered.
+    pub mid_demux: bool,
+    /// The MID header extension is offered to everybody, as Jicofo does.
     pub mid: bool,
     /// Region of the bridge.
     pub region: Option<String>,
@@ -28,6 +30,8 @@ pub struct SessionOptions {
     pub source_delay: Duration,
     /// Whoever joins past this many participants starts muted: audio, video.
     pub start_muted_after: (Option<usize>, Option<usize>),
+    /// Whoever was muted stays so: the room is moderated (docs/protocol/03 §10.3).
+    pub keep_muted: bool,
     /// What others send is told before the answer to the session-accept, as happens with Jicofo.
     pub sources_before_result: bool,
     /// Re-invites by transport-replace instead of a new session.
@@ -47,11 +51,13 @@ impl Default for SessionOptions {
             sctp: true,
             strip_simulcast: true,
             red: false,
+            mid_demux: true,
             mid: false,
             region: None,
             ice_restart: true,
             source_delay: Duration::ZERO,
             start_muted_after: (None, None),
+            keep_muted: false,
             sources_before_result: false,
             transport_replace: false,
             silent: false,

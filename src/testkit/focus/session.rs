@@ -64,7 +64,8 @@ impl Conference {
         w.open("jingle", ns::JINGLE).attr("action", action).attr("sid", &sid);
         w.attr("initiator", cx.io.jid.as_str());
         let as_xml = if shape.json { &[][..] } else { &sources[..] };
-        Offer { shape, red: cx.options.red, mid: cx.options.mid, transport, sources: as_xml }.write(&mut w);
+        Offer { shape, red: cx.options.red, mid: cx.options.mid || shape.mid_demux, transport, sources: as_xml }
+            .write(&mut w);
         if muted != (false, false) {
             w.open("startmuted", "http://jitsi.org/jitmeet/start-muted");
             w.attr_of("audio", muted.0).attr_of("video", muted.1).close();

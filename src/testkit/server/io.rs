@@ -129,9 +129,7 @@ pub(crate) async fn serve(
             bridge = None;
         }
         if let Some(sockets) = &mut bridge {
-            while let Some(output) = server.bridge_mut().and_then(|b| b.poll_output()) {
-                sockets.obey(output);
-            }
+            sockets.obey(|| server.bridge_mut().and_then(|b| b.poll_output()));
         }
     }
     accepting.abort();

@@ -9,6 +9,7 @@ use crate::wire::{Document, Element, Jid, XmlWriter, ns};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 /// Messages kept for those who come later, unless the options say otherwise (Prosody's default).
 pub const DEFAULT_HISTORY: usize = 20;
@@ -204,7 +205,10 @@ impl Room {
         self.occupants.insert(nick.to_owned(), Occupant { real: from.clone(), presence, moderator });
         let codes: &[&str] = if created { &["100", "201"] } else { &["100"] };
         self.show(nick, &Notice { codes, ..Notice::default() });
-        for item in &self.history {
+        // XEP-0045 §7.2.13, as far as whole seconds.
+        let wanted = p.child("x", ns::MUC).and_then(|x| x.child_named("history")).and_then(|h| h.attr("seconds"));
+        let since = wanted.and_then(|s| s.parse().ok()).map(Duration::from_secs);
+        for item in self.history.iter().filter(|i| since.is_none_or(|s| now.since(i.at) <= s)) {
             let room_nick = format!("{}/{}", self.jid, item.nick);
             let mut w = stanza::relay_open(item.message.root(), ns::CLIENT, &room_nick, from.as_str(), None);
             item.message.root().children().for_each(|c| c.write_to(&mut w));

@@ -284,21 +284,18 @@ impl<'t> Reader<'t> {
 
     fn string(&mut self) -> Result<Cow<'t, str>, BadJson> {
         self.take(b'"')?;
-        let from = self.at;
-        let bytes = self.text.as_bytes();
-        while let Some(b) = bytes.get(self.at) {
-            match b {
-                b'"' => {
-                    let s = &self.text[from..self.at];
-                    self.at += 1;
-                    return Ok(Cow::Borrowed(s));
-                }
-                b'\\' => return self.escaped(from),
-                0..=0x1f => return Err(BadJson),
-                _ => self.at += 1,
-            }
+        let (from, bytes) = (self.at, &self.text.as_bytes()[self.at..]);
+        let plain = memchr::memchr2(b'"', b'\\', bytes).ok_or(BadJson)?;
+        // Not one after the other, and so many at a time: most of the text is in strings.
+        if bytes[..plain].iter().fold(false, |bad, b| bad | (*b < 0x20)) {
+            return Err(BadJson);
         }
-        Err(BadJson)
+        self.at += plain;
+        if bytes[plain] == b'\\' {
+            return self.escaped(from);
+        }
+        self.at += 1;
+        Ok(Cow::Borrowed(&self.text[from..from + plain]))
     }
 
     fn escaped(&mut self, from: usize) -> Result<Cow<'t, str>, BadJson> {

@@ -12,10 +12,20 @@ window.RTCPeerConnection = class extends NativePeerConnection {
   }
 
   setRemoteDescription(description) {
-    const preferred = description?.type === 'offer' && window.participant.codec;
-    return super.setRemoteDescription(preferred ? { type: 'offer', sdp: codecFirst(description.sdp, preferred) } : description);
+    if (description?.type !== 'offer') {
+      return super.setRemoteDescription(description);
+    }
+    const preferred = window.participant.codec;
+    const sdp = withoutDeadMsids(preferred ? codecFirst(description.sdp, preferred) : description.sdp);
+    return super.setRemoteDescription({ type: 'offer', sdp });
   }
 };
+
+// This version of the library leaves the msid of a source that is gone in its inactive section, and adds a section for the source when it comes
+// back. The browsers of its time took that; today's refuse two sections with one msid.
+function withoutDeadMsids(sdp) {
+  return sdp.split(/(?=^m=)/m).map(section => (/^a=inactive\r?$/m.test(section) ? section.replace(/^a=msid:.*\r?\n/gm, '') : section)).join('');
+}
 
 // The payload types of a codec first in each video section of an offer: a browser sends the first one that it can, and this version of the
 // library does not know the AV1 that today's focus offers first.
@@ -59,11 +69,7 @@ class Participant {
     });
     await this.connect(id, password);
     report('connected', { ms: this.elapsed() });
-    this.tracks = media.length === 0 ? [] : await JitsiMeetJS.createLocalTracks({
-      devices: media,
-      resolution: 180,
-      constraints: { video: { width: { ideal: 320 }, height: { ideal: 180 }, frameRate: { max: 15 } } },
-    });
+    this.tracks = media.length === 0 ? [] : await this.create(media);
     const conference = this.connection.initJitsiConference(room, {
       p2p: { enabled: options.p2p ?? true, stunServers: [], backToP2PDelay: options.backToP2PDelay ?? 1, preferredCodec: 'VP8' },
       enableTalkWhileMuted: false,
@@ -79,8 +85,7 @@ class Participant {
       conference.setDisplayName(name);
     }
     for (const track of this.tracks) {
-      await conference.addTrack(track);
-      track.on(JitsiMeetJS.events.track.TRACK_MUTE_CHANGED, () => this.trackMuted(track));
+      await this.take(track);
     }
     conference.join(options.roomPassword);
     await new Promise((resolve, reject) => {
@@ -88,6 +93,53 @@ class Participant {
       conference.on(JitsiMeetJS.events.conference.CONFERENCE_FAILED, (...why) => reject(new Error(why.join(' '))));
     });
     return { endpoint: conference.myUserId(), ms: this.elapsed() };
+  }
+
+  create(devices) {
+    return JitsiMeetJS.createLocalTracks({
+      devices,
+      resolution: 180,
+      constraints: { video: { width: { ideal: 320 }, height: { ideal: 180 }, frameRate: { max: 15 } } },
+    });
+  }
+
+  async take(track) {
+    await this.conference.addTrack(track);
+    track.on(JitsiMeetJS.events.track.TRACK_MUTE_CHANGED, () => this.trackMuted(track));
+  }
+
+  // `kind`: audio, video or desktop. This version names a second video as the first one: a screen comes when the camera is gone.
+  async add({ kind }) {
+    const made = await this.create([kind]);
+    // A browser gives the sound of a screen too.
+    const track = made.find(t => t.getType() === (kind === 'audio' ? 'audio' : 'video'));
+    await Promise.all(made.filter(t => t !== track).map(t => t.dispose()));
+    if (kind === 'desktop') {
+      // As small as the camera, so that machines without a graphics card encode it in time.
+      await track.getTrack().applyConstraints({ width: 320, height: 180, frameRate: 15 });
+    }
+    await this.take(track);
+    this.tracks.push(track);
+    if (kind !== 'audio') {
+      // This version looks for what the bridge wants of a video before the video has its name, finds nothing, and turns every layer off.
+      await this.conference.setSenderVideoConstraint(720);
+    }
+    this.publish();
+  }
+
+  async remove({ kind }) {
+    const track = this.tracks.find(t => t.getType() === kind);
+    if (!track) {
+      throw new Error(`no local ${kind} track`);
+    }
+    await this.conference.removeTrack(track);
+    this.tracks.splice(this.tracks.indexOf(track), 1);
+    await track.dispose();
+  }
+
+  // What the tracks are, in presence. This version does it when a source-add is answered, and leaves out a track that is not in place by then.
+  publish() {
+    this.conference._updateRoomPresence(this.conference.getActiveMediaSession());
   }
 
   elapsed() {
@@ -126,7 +178,7 @@ class Participant {
       report('p2p', { active });
       // This version publishes the mute state of its tracks when a bridge session starts, which is always there beside a
       // real Jicofo. Here it may be alone with its peer-to-peer session, so it is done for it.
-      conference._updateRoomPresence(conference.getActiveMediaSession());
+      this.publish();
     });
     on(e.CONNECTION_INTERRUPTED, () => report('interrupted'));
     on(e.CONNECTION_RESTORED, () => report('restored'));

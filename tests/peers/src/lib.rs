@@ -13,25 +13,6 @@ pub const AUDIO: u8 = 111;
 pub const VIDEO: u8 = 100;
 pub const RTX: u8 = 96;
 
-/// Header extensions and payload types as Jicofo offers them (docs/protocol/04 §6).
-pub fn rtp_config() -> RtpConfig {
-    let pt = |pt, kind, clock, repairs, nack| PayloadType { pt, kind, clock, repairs, nack };
-    RtpConfig {
-        extensions: ExtensionIds {
-            audio_level: 1,
-            abs_send_time: 3,
-            transport_cc: 5,
-            mid: 10,
-            dependency_descriptor: 11,
-        },
-        payload_types: vec![
-            pt(AUDIO, CodecKind::Audio, 48_000, None, false),
-            pt(VIDEO, CodecKind::Video, 90_000, None, true),
-            pt(RTX, CodecKind::Video, 90_000, Some(VIDEO), false),
-        ],
-    }
-}
-
 /// An engine, and what it told.
 pub struct Ours {
     pub engine: Box<dyn PeerEngine>,
@@ -55,7 +36,7 @@ impl Ours {
             identity: Arc::new(identity::generate().expect("randomness")),
             stun_servers: vec![],
             allow_loopback: true,
-            rtp: rtp_config(),
+            rtp: RtpConfig::jicofo(),
             feedback_ssrc: 4242,
             cname: "ours".into(),
             estimate: EstimateBounds::default(),
@@ -84,7 +65,7 @@ impl Ours {
         let mut out = vec![];
         while let Some(o) = self.engine.poll_output() {
             match o {
-                Output::Transmit(t) => out.push(t),
+                Output::Transmit(t) => out.extend(t.datagrams().map(|d| Transmit::one(t.local, t.remote, d.to_vec()))),
                 Output::Event(Event::Secure) => self.secure = true,
                 Output::Event(Event::Rtp(p)) => self.received.push(p),
                 Output::Event(Event::KeyFrameWanted(s)) => self.key_frames.push(s),

@@ -279,7 +279,7 @@ async fn meet(case: Case) {
             (offer.sdp, dtls)
         }
     };
-    let rtp_config = RtpConfig { extensions: extensions(&sdp), ..rtp_config() };
+    let rtp_config = RtpConfig { extensions: extensions(&sdp), ..RtpConfig::jicofo() };
     assert!(rtp_config.extensions.transport_cc != 0 && rtp_config.extensions.audio_level != 0, "{sdp}");
     for c in [
         Command::SetRtp(rtp_config),

@@ -9,15 +9,15 @@
 from ._abi import lib as _lib
 from ._errors import Error, Stage, Status
 from ._media import Frame, LocalTrack, Reader, ReaderStats
-from ._meeting import Meeting, join, now
+from ._meeting import Meeting, has_media, join, now
 from .events import (
     Bandwidth, BridgeChanged, BridgeChannel, BridgeChannelChanged, BridgeOffered, Changed, Codec, CodecWanted,
     Connection, Connectivity, Downlink, EndpointMessage, Event, FocusChanged, Ignored, Joined, KeyFrameWanted,
-    LocalStats, Media, MediaChanged, MediaPath, MediaState, Message, Overrun, Participant, ParticipantJoined,
+    LocalStats, Media, MediaChanged, MediaPath, MediaState, Message, MutedBy, MuteKind, Overrun, Participant, ParticipantJoined,
     ParticipantLeft, ParticipantStats, ParticipantStatus, ParticipantUpdated, RestartRefused, Role, RoleChanged,
     RoundTrip, SourceRefusal, SourcesRefused, Speaker, StartMuted, State, StateChanged, Statistics, Streaming,
     SubjectChanged, Suspended, TargetBitrate, Timeline, TimelineStage, Tone, Track, TrackAdded, TrackForwarded,
-    TrackRemoved, TrackStats, TrackStatus, TrackStreaming, TrackUpdated, VideoType,
+    TrackRemoved, TrackStats, TrackStatus, TrackStreaming, TrackUpdated, VideoType, WriterStats,
 )
 
 __version__: str = _lib.jmeet_version().decode()
@@ -26,10 +26,10 @@ __all__ = [
     "Bandwidth", "BridgeChanged", "BridgeChannel", "BridgeChannelChanged", "BridgeOffered", "Changed", "Codec",
     "CodecWanted", "Connection", "Connectivity", "Downlink", "EndpointMessage", "Error", "Event", "FocusChanged",
     "Frame", "Ignored", "Joined", "KeyFrameWanted", "LocalStats", "LocalTrack", "Media", "MediaChanged", "MediaPath",
-    "MediaState", "Meeting", "Message", "Overrun", "Participant", "ParticipantJoined", "ParticipantLeft",
+    "MediaState", "Meeting", "Message", "MutedBy", "MuteKind", "Overrun", "Participant", "ParticipantJoined", "ParticipantLeft",
     "ParticipantStats", "ParticipantStatus", "ParticipantUpdated", "Reader", "ReaderStats", "RestartRefused", "Role",
     "RoleChanged", "RoundTrip", "SourceRefusal", "SourcesRefused", "Speaker", "Stage", "StartMuted", "State",
     "StateChanged", "Statistics", "Status", "Streaming", "SubjectChanged", "Suspended", "TargetBitrate", "Timeline",
     "TimelineStage", "Tone", "Track", "TrackAdded", "TrackForwarded", "TrackRemoved", "TrackStats", "TrackStatus",
-    "TrackStreaming", "TrackUpdated", "VideoType", "join", "now",
+    "TrackStreaming", "TrackUpdated", "VideoType", "WriterStats", "has_media", "join", "now",
 ]

@@ -141,6 +141,8 @@ class TrackInfo(Sized):
     key: u64
     endpoint_id: Str
     source_name: Str
+    codec: u32
+    reserved: u32
 
 
 @struct
@@ -205,6 +207,8 @@ class TrackStreamingInfo(Sized):
     struct_size: u32
     streaming: u32
     track: handle
+    suspended: u32
+    reserved: u32
 
 
 @struct
@@ -252,6 +256,14 @@ class StartMutedInfo(Sized):
 
 
 @struct
+class MutedByInfo(Sized):
+    struct_size: u32
+    kind: u32
+    participant: handle
+    endpoint_id: Str
+
+
+@struct
 class RestartRefusedInfo(Sized):
     struct_size: u32
     reserved: u32
@@ -280,7 +292,7 @@ class ParticipantStatsInfo(Sized):
     participant: handle
     endpoint_id: Str
     server_region: Str
-    round_trip_ms: u32
+    round_trip_us: u64
     max_height: u32
     audio_upload_kbps: u32
     audio_download_kbps: u32
@@ -288,6 +300,7 @@ class ParticipantStatsInfo(Sized):
     video_download_kbps: u32
     loss_upload: u32
     loss_download: u32
+    reserved: u32
 
 
 @struct
@@ -311,6 +324,31 @@ class TrackStats(Sized):
     frames_per_second: u32
     width: u32
     height: u32
+    reserved: u32
+    round_trip_us: u64
+    target_bits_per_second: u64
+    source_name: Str
+
+
+@struct
+class WriterStats(Sized):
+    struct_size: u32
+    queued: u32
+    taken: u64
+    dropped: u64
+    full: u64
+    path: u32
+    codec: u32
+    frames: u64
+    packets: u64
+    bytes: u64
+    retransmitted: u64
+    lost: u64
+    jitter_us: u64
+    round_trip_us: u64
+    bits_per_second: u64
+    target_bits_per_second: u64
+    frames_per_second: u32
     reserved: u32
 
 
@@ -488,6 +526,8 @@ class ClientStats(Sized):
     oversized_frames: u64
     stray_answers: u64
     unhandled_stanzas: u64
+    late_packets: u64
+    unclaimed_packets: u64
 
 
 @struct
@@ -515,6 +555,8 @@ class Frame(Sized):
     track_key: u64
 
 
+FEATURE_MEDIA = 1
+LIMITATION_NONE, LIMITATION_CPU = 1, 2
 FRAME_HAS_TEMPORAL_ID, FRAME_HAS_AUDIO_LEVEL, FRAME_HAS_CAPTURE_TIME, FRAME_HAS_SIZE = 1, 2, 4, 8
 FRAME_HAS_PARTICIPANT, FRAME_HAS_TRACK = 16, 32
 
@@ -529,6 +571,7 @@ def _to(kind: type[ctypes.Structure]) -> Any:
 PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "jmeet_version": (TEXT, []),
     "jmeet_abi_version": (U32, []),
+    "jmeet_features": (U32, []),
     "jmeet_now_us": (U64, []),
     "jmeet_status_name": (TEXT, [I32]),
     "jmeet_error_get": (I32, [H, _to(ErrorInfo)]),
@@ -564,6 +607,10 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "jmeet_conference_list_speakers": (I32, [H, OUT]),
     "jmeet_track_get_status": (I32, [H, _to(TrackStatus)]),
     "jmeet_participant_get_status": (I32, [H, _to(ParticipantStatus)]),
+    "jmeet_participant_get_stats": (I32, [H, _to(ParticipantStatsInfo)]),
+    "jmeet_participant_mute": (I32, [H, U32, U64, OUT]),
+    "jmeet_writer_get_stats": (I32, [H, U32, I32, _to(WriterStats)]),
+    "jmeet_event_muted_by": (I32, [H, _to(MutedByInfo)]),
     "jmeet_event_sources_refused": (I32, [H, _to(SourcesRefusedInfo)]),
     "jmeet_event_start_muted": (I32, [H, _to(StartMutedInfo)]),
     "jmeet_event_restart_refused": (I32, [H, _to(RestartRefusedInfo)]),
@@ -615,6 +662,7 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "jmeet_track_list_free": (I32, [H]),
     "jmeet_writer_new": (I32, [H, H, OUT, OUT]),
     "jmeet_writer_write": (I32, [H, _to(OutgoingFrame)]),
+    "jmeet_writer_set_limited": (I32, [H, U32, U32]),
     "jmeet_writer_free": (I32, [H]),
     "jmeet_reader_new": (I32, [H, _to(ReaderOptions), OUT, OUT]),
     "jmeet_reader_next": (I32, [H, I32, _to(Frame)]),

@@ -33,7 +33,7 @@ def participant(info: _abi.ParticipantInfo) -> e.Participant:
 def track(info: _abi.TrackInfo) -> e.Track:
     return e.Track(
         key=info.key, source_name=str(info.source_name), endpoint_id=str(info.endpoint_id), media=e.Media(info.media),
-        video_type=e.VideoType(info.video_type), muted=info.muted, local=info.local,
+        video_type=e.VideoType(info.video_type), muted=info.muted, local=info.local, codec=e.Codec(info.codec),
     )
 
 
@@ -42,6 +42,14 @@ def local_stats(info: _abi.LocalStats) -> e.LocalStats:
         info.quality, info.round_trip_us / 1e6, info.max_height, info.audio_upload_kbps, info.audio_download_kbps,
         info.video_upload_kbps, info.video_download_kbps, info.loss_upload, info.loss_download,
     ))
+
+
+def participant_stats(info: _abi.ParticipantStatsInfo, who: e.Participant) -> e.ParticipantStats:
+    connection = e.Connection(
+        info.quality, info.round_trip_us / 1e6, info.max_height, info.audio_upload_kbps, info.audio_download_kbps,
+        info.video_upload_kbps, info.video_download_kbps, info.loss_upload, info.loss_download,
+    )
+    return e.ParticipantStats(who, connection, str(info.server_region))
 
 
 def convert(
@@ -137,7 +145,7 @@ def convert(
         known = _abi.TrackInfo()
         if not streams.track or lib.jmeet_track_get(streams.track, ctypes.byref(known)):
             return None
-        return e.TrackStreaming(track(known), e.Streaming(streams.streaming))
+        return e.TrackStreaming(track(known), e.Streaming(streams.streaming), e.Suspended(streams.suspended))
     if kind == 30:
         heard = read(event, "connectivity", _abi.ConnectivityInfo)
         return e.Connectivity(find(str(heard.endpoint_id)), heard.active)
@@ -158,13 +166,12 @@ def convert(
     if kind == 35:
         tone = read(event, "tone", _abi.ToneInfo)
         return e.Tone(find(str(tone.endpoint_id)), chr(tone.key))
+    if kind == 36:
         said_of = read(event, "participant_stats", _abi.ParticipantStatsInfo)
-        connection = e.Connection(
-            said_of.quality, said_of.round_trip_ms / 1e3, said_of.max_height, said_of.audio_upload_kbps,
-            said_of.audio_download_kbps, said_of.video_upload_kbps, said_of.video_download_kbps, said_of.loss_upload,
-            said_of.loss_download,
-        )
-        return e.ParticipantStats(find(str(said_of.endpoint_id)), connection, str(said_of.server_region))
+        return participant_stats(said_of, find(str(said_of.endpoint_id)))
+    if kind == 38:
+        by = read(event, "muted_by", _abi.MutedByInfo)
+        return e.MutedBy(find(str(by.endpoint_id)) if by.endpoint_id.size else None, e.MuteKind(by.kind))
     if kind == 37:
         return local_stats(read(event, "local_stats", _abi.LocalStats))
     if kind == 27:

@@ -42,6 +42,7 @@ class Status(_Open):
     TOO_LARGE = 16
     NO_SUCH_PARTICIPANT = 17
     OPTIONS = 18
+    NO_SUCH_TRACK = 19
     RESOLVE = 100
     CONNECT = 101
     TLS = 102

@@ -8,9 +8,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from . import _abi
-from ._abi import lib
+from ._abi import LIMITATION_CPU, LIMITATION_NONE, lib
 from ._errors import Error, Status, check
-from .events import Codec, Media, Participant
+from .events import Codec, Media, MediaPath, Participant, WriterStats
 
 if TYPE_CHECKING:
     from ._meeting import Meeting
@@ -131,8 +131,31 @@ class LocalTrack:
         wanted, self._key_frame_wanted = self._key_frame_wanted, False
         return wanted
 
+    def set_limited(self, cpu: bool, height: int = 0) -> None:
+        """Says what the encoder of a video track does: whether it has too little CPU, and the height of the largest picture that it makes,
+        0 for what TargetBitrate says, or, if limited, less than that. Another codec (CodecWanted), fewer and smaller videos come of it, and
+        these come back when it is limited no more."""
+        if not self._writer:
+            raise Error(Status.CLOSED)
+        if height < 0:
+            raise ValueError("a height is not negative")
+        check(lib.jmeet_writer_set_limited(self._writer, LIMITATION_CPU if cpu else LIMITATION_NONE, height))
+
+    def stats(self, encoding: int = 0, timeout: float = 1.0) -> WriterStats:
+        """Counters of one encoding, 0 is the smallest; waits for the library's thread, for so many seconds at most."""
+        if not self._writer:
+            raise Error(Status.CLOSED)
+        out = _abi.WriterStats()
+        check(lib.jmeet_writer_get_stats(self._writer, encoding, round(timeout * 1000), ctypes.byref(out)))
+        return WriterStats(
+            out.taken, out.dropped, out.full, out.queued, MediaPath(out.path), Codec(out.codec), out.frames, out.packets, out.bytes,
+            out.retransmitted, out.lost, out.jitter_us / 1e6, out.round_trip_us / 1e6 if out.round_trip_us else None,
+            out.bits_per_second, out.target_bits_per_second, out.frames_per_second,
+        )
+
     async def mute(self, muted: bool = True) -> None:
-        """Mutes, so that others see it; returns when they were told."""
+        """Mutes, so that others see it; returns when they were told. What the focus muted is unmuted when it consents; NOT_ALLOWED is
+        raised where the room is moderated."""
         await self._meeting._request(lib.jmeet_track_set_muted, self._handle, int(muted))
 
     async def send_tones(self, keys: str, *, held: float = 0.2, gap: float = 0.2) -> None:

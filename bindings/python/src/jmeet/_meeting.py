@@ -11,12 +11,13 @@ from types import TracebackType
 from typing import Any, Literal
 
 from . import _abi
-from ._abi import lib
-from ._convert import CLOSED, REQUEST_DONE, convert, local_stats, participant, read, track
+from ._abi import FEATURE_MEDIA, lib
+from ._convert import CLOSED, REQUEST_DONE, convert, local_stats, participant, participant_stats, read, track
 from ._errors import Error, Status, check, from_info
 from ._media import LocalTrack, Reader
 from .events import (
-    Codec, Event, Ignored, Media, MediaPath, Overrun, Participant, ParticipantStatus, Statistics, Streaming, Suspended,
+    Codec, Event, Ignored, Media, MediaPath, MuteKind, Overrun, Participant, ParticipantStats, ParticipantStatus, Statistics,
+    Streaming, Suspended,
     TimelineStage, Track, TrackStats, TrackStatus, VideoType,
 )
 
@@ -29,6 +30,11 @@ WAITING_AT_ALL = 4096
 def now() -> float:
     """Seconds on the monotonic clock of `Frame.time` and `Timeline.time`."""
     return int(lib.jmeet_now_us()) / 1e6
+
+
+def has_media() -> bool:
+    """Whether the library was built with media; without it sending and reading raise `Status.NOT_BUILT`."""
+    return bool(lib.jmeet_features() & FEATURE_MEDIA)
 
 
 def _bytes(text: str | None) -> bytes | None:
@@ -367,12 +373,26 @@ class Meeting:
 
     def participant_status(self, who: Participant) -> ParticipantStatus:
         """How a participant's connection does now, which may be ahead of the events."""
-        handle, out = ctypes.c_void_p(), _abi.ParticipantStatus()
-        check(lib.jmeet_conference_find_participant(self._room, _bytes(who.id), ctypes.byref(handle)))
-        check(lib.jmeet_participant_get_status(handle, ctypes.byref(out)))
+        out = _abi.ParticipantStatus()
+        check(lib.jmeet_participant_get_status(self._handle_of(who), ctypes.byref(out)))
         return ParticipantStatus(
             out.active, out.round_trip_us / 1e6 if out.round_trip_us else None, out.quality if out.has_quality else None,
         )
+
+    def participant_stats(self, who: Participant) -> ParticipantStats:
+        """What a participant said last of their connection; raises NOT_READY when they have said nothing yet."""
+        out = _abi.ParticipantStatsInfo()
+        check(lib.jmeet_participant_get_stats(self._handle_of(who), ctypes.byref(out)))
+        return participant_stats(out, who)
+
+    async def mute_participant(self, who: Participant, kind: MuteKind = MuteKind.AUDIO) -> None:
+        """Mutes somebody for everybody, which moderators may; returns when the focus has done it. Nobody can be unmuted by others."""
+        await self._request(lib.jmeet_participant_mute, self._handle_of(who), kind)
+
+    def _handle_of(self, who: Participant) -> ctypes.c_void_p:
+        handle = ctypes.c_void_p()
+        check(lib.jmeet_conference_find_participant(self._room, _bytes(who.id), ctypes.byref(handle)))
+        return handle
 
     def _people(self, found: ctypes.c_void_p) -> list[Participant]:
         try:
@@ -411,6 +431,7 @@ class Meeting:
                 tracks.append(TrackStats(
                     t.track_key, t.local, Media(t.media), MediaPath(t.path), Codec(t.codec), t.encoding, t.packets, t.bytes, t.lost,
                     t.repaired, t.jitter_us / 1e6, t.bits_per_second, t.frames, t.damaged, t.frames_per_second, (t.width, t.height),
+                    t.round_trip_us / 1e6 if t.round_trip_us else None, t.target_bits_per_second, str(t.source_name),
                 ))
             return Statistics(local_stats(own), tuple(tracks))
         finally:
@@ -420,7 +441,9 @@ class Meeting:
         """What came from the server so far and was passed over."""
         out = _abi.ClientStats()
         check(lib.jmeet_client_get_stats(self._client, ctypes.byref(out)))
-        return Ignored(out.unknown_frames, out.oversized_frames, out.stray_answers, out.unhandled_stanzas)
+        return Ignored(
+            out.unknown_frames, out.oversized_frames, out.stray_answers, out.unhandled_stanzas, out.late_packets, out.unclaimed_packets,
+        )
 
     def timeline(self) -> dict[TimelineStage, float]:
         """When each stage was reached, in seconds after the join call."""

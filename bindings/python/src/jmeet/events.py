@@ -91,6 +91,15 @@ class Suspended(_Open):
     BANDWIDTH = 5
 
 
+class MuteKind(_Open):
+    """What of a participant is muted, all of one kind at once."""
+
+    UNSPECIFIED = 0
+    AUDIO = 1
+    CAMERA = 2
+    DESKTOP = 3
+
+
 class SourceRefusal(_Open):
     """Why tracks of ours are not sent."""
 
@@ -171,6 +180,8 @@ class Track:
     muted: bool = field(default=False, compare=False)
     #: One of ours.
     local: bool = field(default=False, compare=False)
+    #: Of somebody's video that of the newest frame that was read, UNSPECIFIED before one was.
+    codec: Codec = field(default=Codec.UNSPECIFIED, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,6 +326,8 @@ class TrackStreaming:
 
     track: Track
     status: Streaming
+    #: Why it is INACTIVE.
+    suspended: Suspended = Suspended.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,10 +359,18 @@ class SourcesRefused:
 
 @dataclass(frozen=True, slots=True)
 class StartMuted:
-    """The focus had us begin muted: our tracks of that kind are muted already, and may be unmuted."""
+    """The focus had us begin muted: our tracks of that kind are muted already; `unmute` asks to be heard."""
 
     audio: bool
     video: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MutedBy:
+    """A moderator had us muted, or the focus by itself (None): all tracks of that kind are muted already; `unmute` asks to be heard."""
+
+    participant: Participant | None
+    kind: MuteKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -428,6 +449,41 @@ class TrackStats:
     frames_per_second: int
     #: Width and height of the last key frame; 0: not known.
     size: tuple[int, int]
+    #: To the other end and back, in seconds; None: not known.
+    round_trip: float | None
+    #: Of our video: what TargetBitrate told of this encoding.
+    target_bits_per_second: int
+    source_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class WriterStats:
+    """Counters of one encoding of a track of ours; `LocalTrack.stats`. What follows `path` is of the way that carries our media now."""
+
+    #: Frames that were sent on.
+    taken: int
+    #: Frames dropped because the track was muted, or nothing of the encoding is to be sent.
+    dropped: int
+    #: Frames not taken because the network is behind.
+    full: int
+    #: Frames of the track that wait.
+    queued: int
+    path: MediaPath
+    codec: Codec
+    frames: int
+    packets: int
+    bytes: int
+    #: Packets that were sent again.
+    retransmitted: int
+    #: Packets that never came, as the other end counts them.
+    lost: int
+    #: Seconds.
+    jitter: float
+    #: To the other end and back, in seconds; None: not known.
+    round_trip: float | None
+    bits_per_second: int
+    target_bits_per_second: int
+    frames_per_second: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -529,6 +585,10 @@ class Ignored:
     stray_answers: int
     #: Stanzas of other rooms and strangers, and requests that were answered with an error.
     unhandled_stanzas: int
+    #: RTP packets that came after the bridge had given their SSRC to another source, dropped.
+    late_packets: int
+    #: RTP packets on an SSRC whose owner nobody named in time, dropped.
+    unclaimed_packets: int
 
 
 Event: TypeAlias = (
@@ -536,5 +596,5 @@ Event: TypeAlias = (
     | SubjectChanged | TrackAdded | TrackUpdated | TrackRemoved | FocusChanged | MediaChanged | BridgeOffered
     | KeyFrameWanted | TargetBitrate | CodecWanted | Bandwidth | Timeline | Overrun | BridgeChannelChanged | Speaker
     | EndpointMessage | TrackForwarded | Downlink | BridgeChanged | TrackStreaming | Connectivity | RoundTrip
-    | SourcesRefused | StartMuted | RestartRefused | ParticipantStats | LocalStats | Tone
+    | SourcesRefused | StartMuted | MutedBy | RestartRefused | ParticipantStats | LocalStats | Tone
 )

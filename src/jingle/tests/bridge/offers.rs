@@ -1,6 +1,7 @@
 //! Offers of the focus, and our answers.
 
 use super::*;
+use std::collections::BTreeSet;
 
 fn read(xml: &str, look: impl FnOnce(&wire::Jingle<'_>)) {
     let d = Document::parse(xml).unwrap();
@@ -313,6 +314,71 @@ fn a_transport_replace_begins_anew_under_the_same_id() {
     g.side.answer_all(&out, at(7));
     assert!(g.key() > key);
     assert_eq!(kinds(&g.focus(&request("source-add", &json("x", &[5])), at(8))), ["added", "ack"]);
+}
+
+#[test]
+fn sources_that_the_focus_heard_twice_in_a_session_replaced_under_its_id_are_refused_by_the_next_session_or_not_at_all()
+{
+    let (mut g, _) = Guest::in_session();
+    // The source-add is read after the old session is gone, and the accept says the screen again.
+    let mut more = sources(OWN, 101);
+    more.push(desktop(OWN, 150));
+    g.side.j.set_local_sources(more);
+    assert_eq!(actions(&g.side.drain(at(4))), ["source-add"]);
+    let used = || IqAnswer::Error(StanzaError::new(Condition::BadRequest).with_text("SSRC is already used: 150."));
+    let out = g.focus(&offer().replace("session-initiate", "transport-replace"), at(5));
+    let out = g.answer(&out, used(), at(6));
+    assert_eq!(kinds(&out), ["removed", "close", "bridge-ended", "rejoin"]);
+    let again = offer().replace(SID, "another");
+    let out = g.focus(&again, at(7));
+    read(&payloads(&out)[0], |j| assert_eq!((j.action, j.sources.len()), (Action::SessionAccept, 5)));
+    // Refused by a session that replaced none, they are refused.
+    let out = g.answer(&out, used(), at(8));
+    assert_eq!(kinds(&out), ["removed", "close", "bridge-ended", "sources-refused", "rejoin"]);
+    let out = g.focus(&again.replace("another", "third"), at(9));
+    read(&payloads(&out)[0], |j| assert!(j.sources.is_empty()));
+}
+
+#[test]
+fn a_source_that_went_while_its_session_was_replaced_under_its_id_is_taken_back() {
+    let (mut g, _) = Guest::in_session();
+    let mut more = sources(OWN, 101);
+    more.push(desktop(OWN, 150));
+    g.side.j.set_local_sources(more);
+    assert_eq!(actions(&g.side.drain(at(4))), ["source-add"]);
+    g.side.j.set_local_sources(sources(OWN, 101));
+    let out = g.focus(&offer().replace("session-initiate", "transport-replace"), at(5));
+    read(&payloads(&out)[0], |j| assert_eq!(j.sources.len(), 3));
+    let out = g.side.answer_all(&out, at(6));
+    assert_eq!(actions(&out), ["source-remove"]);
+    read(&payloads(&out)[0], |j| assert_eq!(j.sources.iter().map(|s| s.ssrc).collect::<Vec<_>>(), [150, 151]));
+    // The focus may not have heard of it, which is as well.
+    assert!(g.answer(&out, error(Condition::BadRequest), at(7)).is_empty());
+}
+
+#[test]
+fn a_source_that_the_accept_of_a_session_replaced_under_its_id_has_no_room_for_follows() {
+    let (mut g, _) = Guest::in_session();
+    let mut more = sources(OWN, 101);
+    more.extend((0..5).map(|n| LocalSource {
+        name: format!("{OWN}-v{}", n + 1),
+        msid: format!("{OWN}-video-{}-1 84615c77-2441-4d1f-801d-591a4bc1beaa-1", n + 1),
+        ..desktop(OWN, 200 + 10 * n)
+    }));
+    g.side.j.set_local_sources(more);
+    let out = g.side.drain(at(4));
+    g.side.answer_all(&out, at(5));
+    // The focus forgot what it knew with the session: what was told in it is to be told again.
+    let out = g.focus(&offer().replace("session-initiate", "transport-replace"), at(6));
+    let mut told = BTreeSet::new();
+    read(&payloads(&out)[0], |j| told.extend(j.sources.iter().map(|s| s.ssrc)));
+    assert!(told.len() < 13, "not all fit");
+    let out = g.side.answer_all(&out, at(7));
+    for xml in payloads(&out) {
+        read(&xml, |j| told.extend(j.sources.iter().map(|s| s.ssrc)));
+    }
+    assert!(actions(&out).iter().all(|a| a == "source-add"));
+    assert_eq!(told.len(), 13);
 }
 
 #[test]

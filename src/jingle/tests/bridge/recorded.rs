@@ -16,6 +16,8 @@ struct Replay {
     now: u64,
     /// Actions that were compared.
     compared: Vec<String>,
+    /// The client is of a time before sources had names.
+    nameless: bool,
 }
 
 impl Replay {
@@ -23,7 +25,8 @@ impl Replay {
         let ep = "ffffffff";
         let mut g = Guest::new(room, ep, &["someone", "another"]);
         g.side.j.set_local_sources(Vec::new());
-        Replay { g, said: VecDeque::new(), asked: HashMap::new(), known: BTreeSet::new(), now: 0, compared: Vec::new() }
+        let (said, asked, known, compared) = Default::default();
+        Replay { g, said, asked, known, now: 0, compared, nameless: false }
     }
 
     fn take(&mut self, out: Vec<Output>) {
@@ -110,6 +113,10 @@ impl Replay {
             return;
         };
         let (action, sid) = (j.attr("action").unwrap_or(""), j.attr("sid").unwrap());
+        if self.nameless && action == "transport-info" {
+            // See `differences`.
+            return;
+        }
         let theirs = xml(j);
         if !self.known.contains(sid) {
             // The session began in another file: an offer of our own stands for the one that it has not.
@@ -145,8 +152,8 @@ impl Replay {
         self.take(out);
         let found = self.said.iter().position(|(a, ..)| a == action);
         let (_, ours, token) = self.said.remove(found.unwrap_or_else(|| panic!("{action} {:?}", self.said))).unwrap();
-        assert_eq!(said(&ours), said(&theirs), "{action}");
-        differences(action, &ours, &theirs);
+        assert_eq!(said(&ours, self.nameless), said(&theirs, self.nameless), "{action}");
+        differences(action, &ours, &theirs, self.nameless);
         let id = frame.id().unwrap();
         if later.iter().any(|(sent, f)| !sent && f.contains(id)) {
             self.asked.insert(id.to_owned(), token);
@@ -175,6 +182,9 @@ fn sources_of(frame: &str, action: &str, sid: &str) -> Option<Vec<LocalSource>> 
 
 fn sources_in(j: Element<'_>) -> Vec<LocalSource> {
     let j = wire::Jingle::read(j).unwrap();
+    if j.sources.iter().all(|s| s.name.is_none()) {
+        return nameless_in(&j);
+    }
     let mut table = SourceTable::default();
     let change = table.add(&j.sources, Authority::Peer(j.sources.iter().next().map_or("", |s| owner(s.name.unwrap()))));
     assert_eq!(change.refused, 0);
@@ -193,12 +203,34 @@ fn sources_in(j: Element<'_>) -> Vec<LocalSource> {
     change.sources.iter().map(of).collect()
 }
 
+/// One source of each kind, told apart by its msid, named as today.
+fn nameless_in(j: &wire::Jingle<'_>) -> Vec<LocalSource> {
+    let of = |media: Media| {
+        let mine: Vec<_> = j.sources.iter().filter(|s| s.media == media).collect();
+        let first = mine.first()?;
+        let groups = |semantics| j.sources.groups().filter(move |g| g.media == media && g.semantics == semantics);
+        let layers = groups(wire::GroupSemantics::Sim).next().map_or(vec![first.ssrc], |g| g.ssrcs.to_vec());
+        let rtx = |layer: u32| groups(wire::GroupSemantics::Fid).find(|g| g.ssrcs[0] == layer).map(|g| g.ssrcs[1]);
+        let msid = first.msid.unwrap();
+        let (owner, letter) = (msid.split('-').next().unwrap(), if media == Media::Audio { 'a' } else { 'v' });
+        assert_eq!(layers.iter().map(|l| 1 + usize::from(rtx(*l).is_some())).sum::<usize>(), mine.len());
+        Some(LocalSource {
+            name: format!("{owner}-{letter}0"),
+            media,
+            video_type: (media == Media::Video).then_some(VideoType::Camera),
+            encodings: layers.into_iter().map(|l| (l, rtx(l))).collect(),
+            msid: msid.to_owned(),
+        })
+    };
+    [Media::Audio, Media::Video].into_iter().filter_map(of).collect()
+}
+
 fn owner(name: &str) -> &str {
     wire::source_owner(name).unwrap().0
 }
 
 /// What a request says, in an order of its own, without what differs on purpose (see `differences`).
-fn said(text: &str) -> Vec<String> {
+fn said(text: &str, nameless: bool) -> Vec<String> {
     let d = Document::parse(text).unwrap();
     let j = wire::Jingle::read(d.root()).unwrap();
     let mut out = vec![format!("{:?} {} {:?} {:?}", j.action, j.sid, j.initiator, j.traceparent)];
@@ -217,7 +249,11 @@ fn said(text: &str) -> Vec<String> {
         });
         out.push(format!("{} {:?} {d:?} {t:?} {:?}", c.name, c.creator, c.initial_last_n));
     }
-    let mut sources: Vec<String> = j.sources.iter().map(|s| format!("{s:?}")).collect();
+    let unnamed = |s: wire::Source<'_>| {
+        let named = if nameless { wire::Source { name: None, video_type: None, ..s } } else { s };
+        format!("{named:?}")
+    };
+    let mut sources: Vec<String> = j.sources.iter().map(unnamed).collect();
     sources.extend(j.sources.groups().map(|g| format!("{g:?}")));
     sources.sort_unstable();
     out.extend(sources);
@@ -232,8 +268,11 @@ fn said(text: &str) -> Vec<String> {
 /// - `senders` says what our description is: without a source of ours it only receives;
 /// - credentials and fingerprints are of another run;
 /// - a transport-info speaks once, not for each m-line: the contents are bundled, and the focus reads the first;
-/// - a restart of the session says `connectivity-error`, whatever made us ask.
-fn differences(action: &str, ours: &str, theirs: &str) {
+/// - a restart of the session says `connectivity-error`, whatever made us ask;
+/// - the client of 2022 knows no names and no video types of sources, and says one SSRC of each description again as its
+///   `ssrc`, which nobody reads; it tells the focus its candidates in a transport-info, which ours says in the accept, or not
+///   at all, because the bridge finds us by our checks.
+fn differences(action: &str, ours: &str, theirs: &str, nameless: bool) {
     let paths = |text: &str| {
         let d = Document::parse(text).unwrap();
         let mut all = BTreeSet::new();
@@ -252,7 +291,9 @@ fn differences(action: &str, ours: &str, theirs: &str) {
     let (ours, theirs) = (paths(ours), paths(theirs));
     let by_intent = |p: &&String| {
         let described = ["payload-type", "rtp-hdrext", "extmap-allow-mixed"].iter().any(|d| p.contains(d));
+        let of_2022 = ["/source@name", "/source@videoType", "/description@ssrc"].iter().any(|d| p.ends_with(d));
         match action {
+            "session-accept" if nameless && of_2022 => true,
             "session-accept" => described || p.ends_with("/candidate") || p.contains("/candidate@"),
             "transport-info" => p.contains("/sctpmap"),
             "session-terminate" => p.starts_with("/jingle/reason/"),
@@ -268,6 +309,7 @@ fn play(file: &str, who: char) -> Vec<String> {
     let frames: Vec<(bool, String)> =
         capture(file).into_iter().filter(|f| f.0 == who).map(|(_, sent, f)| (sent, f)).collect();
     let mut r = Replay::new("nowhere@conference.meet.localhost");
+    r.nameless = file.contains("2022");
     for (i, (sent, frame)) in frames.iter().enumerate() {
         let Ok(d) = Document::parse_with(frame, ns::CLIENT, &Default::default()) else { continue };
         let Some(stanza) = Stanza::read(d.root()) else { continue };
@@ -285,6 +327,8 @@ fn in_recorded_sessions_we_say_what_the_recorded_client_said() {
         ("30-bridge-session", 'A', "session-accept"),
         ("30-bridge-session", 'B', "session-accept source-add"),
         ("30-bridge-session", 'C', "session-accept"),
+        ("32-bridge-session-2022-client", 'A', "session-accept"),
+        ("32-bridge-session-2022-client", 'B', "session-accept"),
         ("51-real-session-json-sources", 'A', "session-accept"),
         ("51-real-session-json-sources", 'B', "session-accept"),
         ("52-real-source-add-remove", 'C', "session-accept source-add session-terminate session-accept"),
@@ -303,4 +347,93 @@ fn in_recorded_sessions_we_say_what_the_recorded_client_said() {
     ] {
         assert_eq!(play(file, who).join(" "), said, "{file} {who}");
     }
+}
+
+/// The recorded answer to the request of this id, in a room that began in another file.
+fn answered(file: &str, id: &str) -> IqAnswer {
+    let answer = capture(file).into_iter().find_map(|(_, sent, frame)| {
+        let d = Document::parse_with(&frame, ns::CLIENT, &Default::default()).ok().filter(|_| !sent)?;
+        let s = Stanza::read(d.root()).filter(|s| s.id() == Some(id) && !s.is_request())?;
+        Some(s.error().map_or(IqAnswer::Result, IqAnswer::Error))
+    });
+    // A request that was left alone runs into its time-out.
+    answer.unwrap_or(IqAnswer::Timeout)
+}
+
+const ERRORS: &str = "61-real-jicofo-errors";
+
+#[test]
+fn what_a_real_focus_says_of_our_sources_is_told_with_its_words_and_costs_no_session() {
+    for (id, condition, text) in [
+        ("e-unknown-sid", "bad-request", ""),
+        ("e-ssrc-used", "bad-request", "SSRC is already used: 2642308085."),
+        ("e-ssrc-foreign", "bad-request", "SSRC is already used: 3231532065."),
+        ("e-nomsid", "bad-request", "Required source parameter 'msid' is not present."),
+        ("e-limit", "bad-request", "SSRC limit (20) exceeded."),
+        ("e-videotype", "", ""),
+        ("e-group", "", ""),
+    ] {
+        let (mut g, key) = Guest::in_session();
+        let mut more = sources(OWN, 101);
+        more.push(desktop(OWN, 150));
+        g.side.j.set_local_sources(more.clone());
+        let asked = g.side.drain(at(4));
+        assert_eq!(actions(&asked), ["source-add"], "{id}");
+        let out = g.answer(&asked, answered(ERRORS, id), at(5));
+        let why = match condition {
+            "" => SourceRefusal::NotAnswered,
+            condition => SourceRefusal::Refused { condition, text: text.into() },
+        };
+        let Output::Event(Event::SourcesRefused { session, names, why: said }) = &out[0] else {
+            panic!("{id}: {out:?}")
+        };
+        assert_eq!((*session, &names[..], said), (key, &[format!("{OWN}-v1")][..], &why), "{id}");
+        assert_eq!((out.len(), g.key()), (1, key), "{id}");
+        // The others go on, and it is not tried again as it is.
+        more[1].encodings = vec![(160, Some(161))];
+        g.side.j.set_local_sources(more);
+        assert_eq!(actions(&g.side.drain(at(6))), ["source-remove", "source-add"], "{id}");
+    }
+    // A refused removal changes nothing: what the focus does not know it will not tell anybody of.
+    let (mut g, key) = Guest::in_session();
+    g.side.j.set_local_sources(Vec::new());
+    let asked = g.side.drain(at(4));
+    assert_eq!(actions(&asked), ["source-remove"]);
+    assert!(g.answer(&asked, answered(ERRORS, "e-remove-foreign"), at(5)).is_empty());
+    assert_eq!(g.key(), key);
+}
+
+#[test]
+fn what_a_real_focus_says_of_a_stale_session_leads_to_another_one_or_out_of_the_room() {
+    // A restart in place of a bridge session that is not current: the whole session is restarted.
+    let (mut g, key) = Guest::in_session();
+    g.side.j.ice_failed(key, at(1000));
+    let asked = g.side.drain(at(1000));
+    assert_eq!(actions(&asked), ["session-info"]);
+    let out = g.answer(&asked, answered(ERRORS, "e-stale-ice"), at(1100));
+    assert!(kinds(&out).contains(&"ice-restart-refused"));
+    assert_eq!(actions(&out), ["session-terminate"]);
+    // The focus holds the session for ended after any of these, though it refuses them.
+    for id in ["e-stale-term", "e-noid-term"] {
+        let (mut g, key) = Guest::in_session();
+        g.side.j.restart_session(key, at(4)).unwrap();
+        let asked = g.side.drain(at(4));
+        assert_eq!(bridge_ended(&asked), Some(EndReason::Restarting));
+        assert!(g.answer(&asked, answered(ERRORS, id), at(5)).is_empty());
+        let out = g.wait(5 + REINVITE_WAIT.as_millis() as u64);
+        assert_eq!(rejoin(&out), Some(RejoinReason::NotInvited), "{id}");
+    }
+    // An accept of a session that is over.
+    let mut g = Guest::new(REAL, OWN, &["560b777f"]);
+    let asked = g.focus(&offer(), at(1));
+    let out = g.answer(&asked, answered(ERRORS, "e-accept2"), at(2));
+    assert_eq!(bridge_ended(&out), Some(EndReason::NotAnswered));
+    assert_eq!(rejoin(&g.wait(2 + REINVITE_WAIT.as_millis() as u64)), Some(RejoinReason::NotInvited));
+    // The end that follows upon a failed ICE state: `moving`, and nothing after it.
+    let (mut g, _) = Guest::in_session();
+    let (_, _, moving) = capture(ERRORS).into_iter().find(|f| !f.1 && f.2.contains("<text>moving</text>")).unwrap();
+    let d = Document::parse_with(&moving, ns::CLIENT, &Default::default()).unwrap();
+    let out = g.focus(&xml(d.root().child("jingle", ns::JINGLE).unwrap()).replace("bq2drg70gdqjl", SID), at(10));
+    assert_eq!(kinds(&out), ["removed", "close", "bridge-ended", "ack"]);
+    assert_eq!(rejoin(&g.wait(10 + REINVITE_WAIT.as_millis() as u64)), Some(RejoinReason::NotInvited));
 }

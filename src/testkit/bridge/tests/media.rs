@@ -60,6 +60,27 @@ fn another_height_changes_the_layer_at_a_key_frame_without_a_seam() {
     }
 }
 
+#[test]
+fn a_source_that_comes_back_on_its_ssrc_goes_on_with_its_numbers() {
+    let mut net = two([plain(), plain()], |_| {});
+    net.want("aaaa", 180);
+    net.media(50, 3);
+    let on = |net: &Net| net.clients["aaaa"].on(net.clients["bbbb"].ssrc(10)).len();
+    let before = on(&net);
+    net.signal_some("bbbb", 1);
+    net.media(50, 3);
+    assert!(on(&net) - before < 5, "it is gone");
+    // On another layer, which counts from elsewhere.
+    net.want("aaaa", 720);
+    net.signal("bbbb");
+    net.media(100, 3);
+    net.run(Duration::from_secs(1));
+    let video = net.clients["aaaa"].on(net.clients["bbbb"].ssrc(10));
+    assert!(video.len() > before + 50, "{} after {before}", video.len());
+    assert!(video.windows(2).all(|w| w[0].seq + 1 == w[1].seq));
+    assert_eq!(net.clients["aaaa"].engine.stats().srtp_errors, 0);
+}
+
 fn lossy(options: fn() -> EndpointOptions) -> Net {
     let mut net = Net::new(|_| {});
     let link = LinkOptions { delay: Duration::from_millis(20), loss: 0.0, ..LinkOptions::default() };

@@ -8,9 +8,9 @@ mod media;
 use super::*;
 use crate::engine::{Engines, identity};
 use crate::media::peer::{
-    AudioLevel, CodecKind, Command, Config, DtlsRole, EstimateBounds, Event as EngineEvent, ExtensionIds,
-    IceCredentials, Identity, IncomingRtp, OutgoingRtp, Output as EngineOutput, PayloadType, PeerEngine,
-    PeerEngineFactory, RemoteTransport as EngineRemote, RtpConfig, Sender,
+    AudioLevel, Command, Config, DtlsRole, EstimateBounds, Event as EngineEvent, ExtensionIds, IceCredentials,
+    Identity, IncomingRtp, OutgoingRtp, Output as EngineOutput, PeerEngine, PeerEngineFactory,
+    RemoteTransport as EngineRemote, RtpConfig, Sender,
 };
 use crate::testkit::{Link, LinkOptions};
 use crate::wire::colibri::{BridgeVideoType, FromBridge, ReceiverConstraints, ToBridge};
@@ -28,21 +28,9 @@ fn identity() -> Arc<Identity> {
 }
 
 fn rtp_config() -> RtpConfig {
-    let pt = |pt, kind, clock, repairs, nack| PayloadType { pt, kind, clock, repairs, nack };
-    RtpConfig {
-        extensions: ExtensionIds {
-            audio_level: 1,
-            abs_send_time: 0,
-            transport_cc: 5,
-            mid: 10,
-            dependency_descriptor: 11,
-        },
-        payload_types: vec![
-            pt(OPUS, CodecKind::Audio, 48_000, None, false),
-            pt(VP8, CodecKind::Video, 90_000, None, true),
-            pt(VP8_RTX, CodecKind::Video, 90_000, Some(VP8), false),
-        ],
-    }
+    let all = RtpConfig::jicofo();
+    // The bridge stamps no send time.
+    RtpConfig { extensions: ExtensionIds { abs_send_time: 0, ..all.extensions }, ..all }
 }
 
 /// A participant: engine, sockets, and what it was told.
@@ -191,9 +179,14 @@ impl Net {
 
     /// Signals the sources that `join` made.
     fn signal(&mut self, id: &str) {
+        self.signal_some(id, 2);
+    }
+
+    /// Signals the first of the audio and the camera that `join` made.
+    fn signal_some(&mut self, id: &str, count: usize) {
         let c = &self.clients[id];
         let ssrc = |what| c.ssrc(what);
-        let sources = vec![
+        let mut sources = vec![
             BridgeSource {
                 name: format!("{id}-a0"),
                 kind: Kind::Audio,
@@ -211,6 +204,7 @@ impl Net {
                 fid: vec![(ssrc(10), ssrc(20)), (ssrc(11), ssrc(21)), (ssrc(12), ssrc(22))],
             },
         ];
+        sources.truncate(count);
         self.bridge.set_sources(id, sources, self.now).expect("sources");
     }
 
@@ -300,8 +294,9 @@ impl Net {
             while let Some(o) = c.engine.poll_output() {
                 match o {
                     EngineOutput::Transmit(t) => {
-                        let bytes = t.data.len();
-                        c.up.push_sized((t.local, t.remote, t.data), bytes, now);
+                        for d in t.datagrams() {
+                            c.up.push_sized((t.local, t.remote, d.to_vec()), d.len(), now);
+                        }
                     }
                     EngineOutput::Event(EngineEvent::Secure) => c.secure = true,
                     EngineOutput::Event(EngineEvent::Rtp(p)) => c.received.push(p),
