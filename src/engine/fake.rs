@@ -408,6 +408,11 @@ impl PeerEngine for FakeEngine {
             Command::AddSender(s) => {
                 self.senders.entry(s.ssrc).or_insert(Stream { seq: 65_536, last: None });
             }
+            Command::Continue { ssrc, numbers } => {
+                if let Some(s) = self.senders.get_mut(&ssrc) {
+                    s.seq = 65_536 + u64::from(numbers.seq);
+                }
+            }
             Command::RemoveSender(ssrc) => {
                 if self.senders.remove(&ssrc).is_some() && self.secure {
                     self.ssrc_message(BYE, ssrc);
@@ -552,6 +557,10 @@ impl PeerEngine for FakeEngine {
         let fingerprint = self.config.identity.fingerprint.clone();
         let credentials = self.restart.as_ref().map_or(&self.credentials, |r| &r.credentials).clone();
         LocalTransport { credentials, fingerprint }
+    }
+
+    fn numbers(&self, ssrc: u32) -> Option<Numbers> {
+        self.senders.get(&ssrc).map(|s| Numbers { seq: s.seq as u16, rtx_seq: 0 })
     }
 
     fn streams(&self, _now: Time) -> Vec<StreamStats> {

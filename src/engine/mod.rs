@@ -43,8 +43,8 @@ use bytes::BytesMut;
 
 use crate::env::Env;
 use crate::media::peer::{
-    Command, Config, Event, Failure, IceState, Identity, LocalTransport, MAX_STREAMS, Mid, OutgoingRtp, Output,
-    PayloadType, PeerEngine, PeerEngineFactory, RtpConfig, Stats, StreamStats,
+    Command, Config, Event, Failure, IceState, Identity, LocalTransport, MAX_STREAMS, Mid, Numbers, OutgoingRtp,
+    Output, PayloadType, PeerEngine, PeerEngineFactory, RtpConfig, Stats, StreamStats,
 };
 use crate::time::Time;
 
@@ -378,6 +378,11 @@ impl PeerEngine for Engine {
                     self.tx.insert(s.ssrc, Transmitter::new(&s, random));
                 }
             }
+            Command::Continue { ssrc, numbers } => {
+                if let Some(t) = self.tx.get_mut(&ssrc) {
+                    t.go_on(numbers);
+                }
+            }
             Command::RemoveSender(ssrc) => {
                 if let Some(t) = self.tx.remove(&ssrc) {
                     self.wire.pacer.forget(ssrc, t.rtx.map(|r| r.0));
@@ -511,6 +516,10 @@ impl PeerEngine for Engine {
         let clock = |pt: u8| self.payload_types[usize::from(pt & 0x7f)].map_or(DEFAULT_CLOCK, |p| p.clock);
         let came = self.rx.iter().map(|(ssrc, r)| r.stats(*ssrc, now));
         came.chain(self.tx.iter().map(|(ssrc, t)| t.stats(*ssrc, clock(t.pt), now))).collect()
+    }
+
+    fn numbers(&self, ssrc: u32) -> Option<Numbers> {
+        self.tx.get(&ssrc).map(Transmitter::numbers)
     }
 
     fn stats(&self) -> Stats {

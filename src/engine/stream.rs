@@ -4,7 +4,7 @@ use super::nack::{History, Missing};
 use super::rtcp::{Block, SenderInfo};
 use super::rtp::unwrap_near;
 use crate::media::meter::Meter;
-use crate::media::peer::{OutgoingRtp, Sender, StreamStats};
+use crate::media::peer::{Numbers, OutgoingRtp, Sender, StreamStats};
 use crate::time::Time;
 use std::time::Duration;
 
@@ -12,6 +12,9 @@ use std::time::Duration;
 const WINDOW: u64 = 1024;
 /// Sequence numbers begin here, so that packets before the first are not negative.
 const FIRST_CYCLE: u64 = 0x1_0000;
+/// A stream that goes on past this number skips those up to the next cycle: losing its first packets cannot confuse the rollover counter of
+/// a peer that hears it for the first time.
+const LAST_START: u16 = 0xfc00;
 
 /// A remote SSRC.
 pub(super) struct Receiver {
@@ -204,6 +207,19 @@ impl Transmitter {
         }
     }
 
+    /// Nothing went out yet, and what does comes after what another engine sent.
+    pub fn go_on(&mut self, from: Numbers) {
+        let safe = |seq: u16| if seq > LAST_START { 0 } else { seq };
+        if self.packets == 0 {
+            (self.seq, self.rtx_seq) = (safe(from.seq), safe(from.rtx_seq));
+        }
+    }
+
+    /// What its next packets are numbered.
+    pub fn numbers(&self) -> Numbers {
+        Numbers { seq: self.seq, rtx_seq: self.rtx_seq }
+    }
+
     /// A report block of the other side.
     pub fn on_block(&mut self, b: &Block) {
         self.told = (u64::try_from(b.lost).unwrap_or(0), b.jitter);
@@ -242,8 +258,9 @@ impl Transmitter {
 
     /// The next sequence number of the repair stream.
     pub fn next_rtx(&mut self) -> u16 {
-        self.rtx_seq = self.rtx_seq.wrapping_add(1);
-        self.rtx_seq
+        let seq = self.rtx_seq;
+        self.rtx_seq = seq.wrapping_add(1);
+        seq
     }
 
     /// When it was last sent on.
@@ -329,6 +346,23 @@ mod tests {
         assert_eq!(even.report(1, 0).jitter, 0);
         let j = uneven.report(1, 0).jitter;
         assert!((850..950).contains(&j), "10 ms are 900 units: {j}");
+    }
+
+    #[test]
+    fn a_stream_goes_on_where_another_engine_left_it_and_not_just_before_a_rollover() {
+        let sender = Sender { ssrc: 1, rtx: Some((2, 96)), pt: 111 };
+        let payload = Bytes::from_static(b"abc");
+        let p = OutgoingRtp { ssrc: 1, pt: 111, ts: 960, marker: false, level: None, extra: None, payload };
+        let mut before = Transmitter::new(&sender, 7 << 16 | 9);
+        assert_eq!((before.next(0, &p, None), before.next(0, &p, None), before.next_rtx()), (7, 8, 9));
+        let mut t = Transmitter::new(&sender, u32::MAX);
+        t.go_on(before.numbers());
+        assert_eq!((t.next(0, &p, None), t.next_rtx()), (9, 10));
+        t.go_on(Numbers { seq: 500, rtx_seq: 500 });
+        assert_eq!((t.next(0, &p, None), t.next_rtx()), (10, 11), "not once it has sent");
+        let mut t = Transmitter::new(&sender, u32::MAX);
+        t.go_on(Numbers { seq: LAST_START, rtx_seq: LAST_START + 1 });
+        assert_eq!((t.next(0, &p, None), t.next_rtx()), (LAST_START, 0));
     }
 
     #[test]

@@ -273,7 +273,7 @@ fn dti(temporal: u8, target: u8) -> u8 {
 }
 
 /// Writes the descriptors of one encoding.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Writer {
     structure: Structure,
     number: u16,

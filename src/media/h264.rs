@@ -152,7 +152,7 @@ fn unescaped(nal: &[u8]) -> Vec<u8> {
 }
 
 /// Parameter sets that came last, by id.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct ParameterSets {
     sps: Vec<(u32, Bytes)>,
     pps: Vec<(u32, Bytes)>,
@@ -189,7 +189,7 @@ impl ParameterSets {
 }
 
 /// Access units → payloads.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Packetiser {
     sets: ParameterSets,
 }

@@ -50,6 +50,11 @@ pub trait PeerEngine: Send {
     /// Counters so far.
     fn stats(&self) -> Stats;
 
+    /// Where a stream of ours is, for an engine that goes on with it; none where an engine does not number, or of an unknown SSRC.
+    fn numbers(&self, _ssrc: u32) -> Option<Numbers> {
+        None
+    }
+
     /// Counters of each stream, both ways; none where an engine does not count them apart.
     fn streams(&self, _now: Time) -> Vec<StreamStats> {
         Vec::new()
@@ -286,6 +291,8 @@ pub enum Command {
     SetRtp(RtpConfig),
     /// A stream that we will send.
     AddSender(Sender),
+    /// A stream that was just added goes on where another engine left it ([`PeerEngine::numbers`]).
+    Continue { ssrc: u32, numbers: Numbers },
     /// Stops a stream; its SSRC gets a BYE.
     RemoveSender(u32),
     /// `rtx` carries the repairs of the remote stream `primary` (an FID group or a source map).
@@ -322,6 +329,17 @@ pub struct Sender {
     pub rtx: Option<(u32, u8)>,
     /// The payload type to begin with; packets may change it.
     pub pt: u8,
+}
+
+/// The sequence numbers that the next packets of a stream get: its own, and its repairs'.
+///
+/// Who receives through a bridge keeps SRTP's replay list and rollover counter of an SSRC for as long as it is in the meeting, and the
+/// bridge a projection: a stream that begins anew on its SSRC behind the numbers of before would be taken for a replay, up to 32,768 packets
+/// long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Numbers {
+    pub seq: u16,
+    pub rtx_seq: u16,
 }
 
 /// One RTP packet to send.

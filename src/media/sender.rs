@@ -29,7 +29,7 @@ pub enum SendError {
 }
 
 /// The pipeline of one local source.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Sender {
     codec: Codec,
     pt: u8,
@@ -45,7 +45,7 @@ pub struct Sender {
 }
 
 /// One of the source's streams. Its numbers are its own; RTP time is the source's.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Encoding {
     ssrc: u32,
     picture_id: u16,

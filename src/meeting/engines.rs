@@ -140,6 +140,7 @@ impl Meeting {
 
     fn close_session(&mut self, mut m: MediaSession, now: Time) {
         self.keep_counts(&m);
+        m.leave_off(&mut self.tracks);
         m.engine.handle_command(Command::Close, now);
         while let Some(o) = m.engine.poll_output() {
             if let peer::Output::Transmit(t) = o {

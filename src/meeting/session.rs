@@ -13,7 +13,7 @@ pub use incoming::{Heard, Source};
 use super::event::{MediaPath, TrackKey};
 use super::io::SocketsKey;
 use super::options::MAX_ENCODINGS;
-use super::tracks::Tracks;
+use super::tracks::{LeftOff, Tracks};
 use super::unclear::Unclear;
 use crate::env::Env;
 use crate::jingle::{Codec as JingleCodec, Negotiated, NegotiatedPayload, SessionKey};
@@ -202,10 +202,30 @@ impl MediaSession {
                 ssrcs.push(ssrc);
             }
             let Some((primary, larger)) = ssrcs.split_first() else { continue };
-            let mut sender = Sender::simulcast(t.codec, *primary, larger, p.pt, env);
+            let left = t.left_off.as_deref().filter(|_| self.path == MediaPath::Bridge);
+            let mut sender = match left {
+                Some(left) => left.sender.clone(),
+                None => Sender::simulcast(t.codec, *primary, larger, p.pt, env),
+            };
+            sender.set_codec(t.codec, p.pt);
+            for (ssrc, numbers) in ssrcs.iter().copied().zip(left.into_iter().flat_map(|l| &l.numbers)) {
+                if let Some(numbers) = *numbers {
+                    self.engine.handle_command(Command::Continue { ssrc, numbers }, now);
+                }
+            }
             sender.set_dependency_descriptor(negotiated.extensions.dependency_descriptor);
             let (track, media, made) = (t.key, t.codec.media_type(), t.options.encodings());
             self.outgoing.push(Outgoing { track, media, made, sender, frames: Default::default(), refused: false });
+        }
+    }
+
+    /// The session ends: where the next one towards the bridge is to go on.
+    pub fn leave_off(&mut self, tracks: &mut Tracks) {
+        if self.path == MediaPath::Bridge {
+            for o in self.outgoing.drain(..) {
+                let numbers = o.sender.ssrcs().map(|ssrc| self.engine.numbers(ssrc)).collect();
+                tracks.left_off(LeftOff { sender: o.sender, numbers });
+            }
         }
     }
 

@@ -5,6 +5,8 @@ use super::options::TrackOptions;
 use crate::env::Env;
 use crate::jingle::{MAX_SOURCES_PER_ENDPOINT, SessionKey};
 use crate::media::kind::{Codec, MediaType, VideoType};
+use crate::media::peer::Numbers;
+use crate::media::sender::Sender;
 use crate::wire::source_info::SourceKind;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -31,6 +33,17 @@ pub struct LocalTrack {
     pub stream_id: String,
     /// As announced; none before we are in the room.
     pub track: Option<Arc<Track>>,
+    /// Where the bridge session before left its streams; nothing before there was one.
+    pub left_off: Option<Box<LeftOff>>,
+}
+
+/// A source's streams at the end of a bridge session: the next one goes on with their RTP time, picture ids and sequence numbers, because
+/// those who receive them know nothing of our sessions ([`Numbers`]).
+#[derive(Debug)]
+pub struct LeftOff {
+    pub sender: Sender,
+    /// In the sender's order.
+    pub numbers: Vec<Option<Numbers>>,
 }
 
 impl LocalTrack {
@@ -154,13 +167,31 @@ impl Tracks {
         let encodings = (0..options.encodings()).map(|_| (fresh(), video.then(&mut fresh))).collect();
         let (codec, muted) = (options.codec, options.muted);
         let stream_id = uuid(env);
-        self.local.push(LocalTrack { key, options, codec, muted, encodings, index, stream_id, track: None });
+        self.local.push(LocalTrack {
+            key,
+            options,
+            codec,
+            muted,
+            encodings,
+            index,
+            stream_id,
+            track: None,
+            left_off: None,
+        });
         self.local.last_mut()
     }
 
     /// Everything that is signalled as ours.
     pub fn sources(&self) -> impl Iterator<Item = &LocalTrack> {
         self.local.iter().chain(&self.retired)
+    }
+
+    /// A session is over that carried these streams to the bridge.
+    pub fn left_off(&mut self, ended: LeftOff) {
+        let mut sources = self.local.iter_mut().chain(&mut self.retired);
+        if let Some(t) = sources.find(|t| t.ssrc() == ended.sender.ssrc()) {
+            t.left_off = Some(Box::new(ended));
+        }
     }
 
     /// One of ours.
