@@ -1,7 +1,7 @@
 //! A conference focus beside a real XMPP server, as an external component (XEP-0114), and where it is wanted a bridge beside it:
 //! `cargo run --example focus --features testkit -- --port 5347 --domain focus.meet.localhost --secret SECRET --bridge 2`.
 //! Prints `READY` once it is authenticated, and serves until its standard input closes: then it leaves its rooms. Lines on standard
-//! input, each answered by `ok` or `no`: `kill-bridge`, `start-bridge`.
+//! input, each answered by `ok` or `no`: `kill-bridge`, `start-bridge`, `end-session ROOM-JID ENDPOINT` (with `moving`, and no new one).
 
 mod bridge_args;
 
@@ -64,12 +64,17 @@ fn obey(handle: &FocusHandle, bridge: &BridgeArgs) -> io::Result<()> {
     }
     println!("READY");
     for line in io::stdin().lock().lines() {
-        let done = match line?.as_str() {
-            "kill-bridge" => {
+        let line = line?;
+        let done = match line.split(' ').collect::<Vec<_>>()[..] {
+            ["kill-bridge"] => {
                 handle.kill_bridge();
                 true
             }
-            "start-bridge" => start().is_ok(),
+            ["start-bridge"] => start().is_ok(),
+            ["end-session", room, endpoint] => {
+                handle.end_session(room, endpoint, "moving");
+                true
+            }
             _ => false,
         };
         println!("{}", if done { "ok" } else { "no" });

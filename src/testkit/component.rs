@@ -116,6 +116,9 @@ impl FocusComponent {
                     self.bridge = None;
                     self.focus.bridge_down(now);
                 }
+                Happened::Order(Order::EndSession { room, endpoint, text }) => {
+                    self.focus.end_session(&room, &endpoint, "success", &text, now);
+                }
                 Happened::Piece(Piece::Stanza(s)) if s.starts_with("<stream:error") => return Err(broken(s)),
                 Happened::Piece(Piece::Stanza(s)) => self.focus.handle_text(&s, now),
                 Happened::Piece(Piece::Header(_)) => {}
@@ -182,12 +185,20 @@ impl FocusHandle {
     pub fn kill_bridge(&self) {
         let _ = self.0.send(Order::KillBridge);
     }
+
+    /// The focus ends the session of an endpoint in `room` (`name@conference.domain`) with this text, and does not invite it again before it
+    /// joins again.
+    pub fn end_session(&self, room: &str, endpoint: &str, text: &str) {
+        let [room, endpoint, text] = [room, endpoint, text].map(str::to_owned);
+        let _ = self.0.send(Order::EndSession { room, endpoint, text });
+    }
 }
 
 #[derive(Debug)]
 enum Order {
     StartBridge(Box<(BridgeConfig, BridgePlace)>, std::sync::mpsc::Sender<io::Result<()>>),
     KillBridge,
+    EndSession { room: String, endpoint: String, text: String },
     Stop,
 }
 

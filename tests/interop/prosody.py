@@ -190,7 +190,7 @@ class Rig:
             raise RuntimeError(f"the focus did not start\n{self.log()}")
 
     def tell_focus(self, order):
-        """`kill-bridge` or `start-bridge`."""
+        """One line of examples/rust/focus.rs."""
         self._focus.stdin.write(order + "\n")
         self._focus.stdin.flush()
         if self._focus.stdout.readline().strip() != "ok":
@@ -201,6 +201,10 @@ class Rig:
 
     def start_bridge(self):
         self.tell_focus("start-bridge")
+
+    def end_session(self, room, endpoint):
+        """The bridge session of an endpoint ends with `moving`, and no new one comes."""
+        self.tell_focus(f"end-session {room}@{self.muc} {endpoint}")
 
     def stop_focus(self):
         """The focus leaves all rooms and ends. (A killed component stays in its rooms: Prosody does not clear up.)"""
