@@ -123,9 +123,38 @@ impl Simulation {
         });
     }
 
+    /// Whether nobody could tell whose frame this is: it is the first of a slot on which nothing came of the owner that it had for long, and
+    /// it overtook the map to the next one on the way.
+    fn undecidable(&self, who: usize, n: usize) -> bool {
+        let (peer, jitter) = (&self.world.peers[who], self.world.link.jitter);
+        let f = &peer.frames[n].1;
+        let after = |at: &Time| at.mono_us.checked_sub(f.arrival_us).map(Duration::from_micros);
+        let begun = peer.events.iter().rev().find(|(at, e)| {
+            after(at).is_none() && matches!(e.kind, EventKind::Media(MediaPath::Bridge, MediaState::Connected { .. }))
+        });
+        let begun = begun.map_or(0, |(at, _)| at.mono_us);
+        let heard = peer.frames[..n]
+            .iter()
+            .any(|(_, b)| b.source_name == f.source_name && (begun..f.arrival_us).contains(&b.arrival_us));
+        let keys: Vec<TrackKey> = peer
+            .kinds()
+            .filter_map(|e| match e {
+                EventKind::TrackAdded(t) if *t.source_name == *f.source_name => Some(t.key),
+                _ => None,
+            })
+            .collect();
+        let taken = |e: &EventKind| matches!(e, EventKind::TrackForwarded { track, suspended: Some(_) } if keys.contains(track));
+        self.remaps
+            && !heard
+            && peer.events.iter().any(|(at, e)| after(at).is_some_and(|d| d <= jitter) && taken(&e.kind))
+    }
+
     /// Whose each frame is, by what it says itself.
     pub(super) fn check_frames(&self, who: usize, named: &BTreeMap<(usize, TrackKey), BTreeSet<String>>) {
-        for (_, f) in &self.world.peers[who].frames {
+        for (n, (_, f)) in self.world.peers[who].frames.iter().enumerate() {
+            if self.undecidable(who, n) {
+                continue;
+            }
             let at = if f.codec == Codec::Opus { 1 } else { 10 };
             let (said, track) = (usize::from(f.data[at]), TrackKey(LOCAL + u64::from(f.data[at + 1])));
             let owner = self.actors.iter().position(|a| *a.nickname == *f.endpoint_id);
