@@ -454,8 +454,9 @@ enum jmeet_event_kind
     /** The focus offered a session with the bridge, which `disable_bridge` refuses. */
     JMEET_EVENT_BRIDGE_OFFERED = 15,
     /**
-     * A receiver needs a key frame of an encoding of a local track, or it begins to be sent again: `jmeet_event_key_frame_wanted`. The newest
-     * of each encoding counts.
+     * A receiver needs a key frame of an encoding of a local track, or it begins to be sent again or goes another way:
+     * `jmeet_event_key_frame_wanted`. Where media goes through the bridge again, after it went directly or nowhere, nothing goes out before
+     * that key frame. The newest of each encoding counts.
      */
     JMEET_EVENT_KEY_FRAME_WANTED = 16,
     /**

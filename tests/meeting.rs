@@ -2,7 +2,7 @@
 
 use jmeet::media::{Codec, MediaType, OutgoingFrame};
 use jmeet::meeting::MAX_READERS;
-use jmeet::meeting::event::{EventKind, MediaPath, MediaState, changed};
+use jmeet::meeting::event::{EventKind, MediaPath, MediaState, Role, changed};
 use jmeet::meeting::{ClientOptions, Command, MAX_REJOINS, ReaderKey, ReaderOptions, TrackKey, TrackOptions};
 use jmeet::testkit::World;
 use jmeet::testkit::link::LinkOptions;
@@ -381,6 +381,50 @@ fn when_the_focus_does_not_invite_again_the_room_is_left_and_joined_again_and_to
     assert_eq!(w.peers[a].kinds().filter(|e| bridge(e, false)).count(), 2);
     w.command(a, Command::SendMessage { text: "still here".into(), tag: 5 });
     assert!(w.run_until(SECOND, |w| w.peers[b].saw(|e| matches!(e, EventKind::Message(_)))));
+}
+
+#[test]
+fn what_changed_about_ourselves_while_we_were_out_of_the_room_is_kept_and_told() {
+    let mut w = World::new(13);
+    let without_p2p = |n: &str| ClientOptions { disable_p2p: true, ..named(n) };
+    let (a, b) = (w.add(without_p2p("aaaaaaaa")).unwrap(), w.add(without_p2p("bbbbbbbb")).unwrap());
+    for who in [a, b] {
+        w.command(who, Command::Join { tag: 0 });
+        assert!(w.run_until(5 * SECOND, |w| w.peers[who].saw(|e| matches!(e, EventKind::Joined(_)))));
+    }
+    w.run(SECOND);
+    let real = |w: &World, who: usize, nick: &str| {
+        let joined = |e: &EventKind| match e {
+            EventKind::ParticipantJoined(p) if p.endpoint_id == nick => Some(p.real_jid.clone()),
+            _ => None,
+        };
+        w.peers[who].kinds().find_map(joined).expect("it joined")
+    };
+    let (real_a, real_b) = (real(&w, b, "aaaaaaaa"), real(&w, a, "bbbbbbbb"));
+    let affiliate = |w: &mut World, by: &str, whom: &str, what: &str| {
+        let bare = whom.split('/').next().unwrap();
+        let iq = format!(
+            "<iq xmlns='jabber:client' type='set' id='x1' to='room@conference.meet.localhost'><query \
+             xmlns='http://jabber.org/protocol/muc#admin'><item affiliation='{what}' jid='{bare}'/></query></iq>"
+        );
+        let (conn, now) = (w.server.find(by).expect("it is there"), w.now);
+        w.server.send_as(conn, &iq, now);
+    };
+    let roles = |w: &World| -> Vec<Role> {
+        w.peers[a].kinds().filter_map(|e| if let EventKind::Role(r) = e { Some(*r) } else { None }).collect()
+    };
+    affiliate(&mut w, "aaaaaaaa", &real_b, "owner");
+    w.command(a, Command::SetDisplayName { name: "Later".into(), tag: 0 });
+    w.inject(a, &offer("s1"));
+    assert!(w.run_until(SECOND, |w| w.heard_by_server("session-accept")));
+    assert_eq!(roles(&w).last(), Some(&Role::Moderator));
+    w.inject(a, &terminate("s1"));
+    assert!(w.run_until(120 * SECOND, |w| w.heard_by_server("unavailable")));
+    affiliate(&mut w, "bbbbbbbb", &real_a, "none");
+    w.run(5 * SECOND);
+    assert_eq!(roles(&w).last(), Some(&Role::Participant));
+    let named = |e: &EventKind| matches!(e, EventKind::ParticipantJoined(p) if p.endpoint_id == "aaaaaaaa" && p.display_name == "Later");
+    assert!(w.peers[b].saw(named), "{:?}", w.peers[b].kinds().collect::<Vec<_>>());
 }
 
 #[test]

@@ -33,6 +33,30 @@ fn tracks(w: &World, who: usize) -> Vec<TrackStats> {
 }
 
 #[test]
+fn a_new_session_on_the_same_ssrcs_is_counted_from_its_beginning() {
+    let mut w = three(21, SessionOptions::default(), BridgeConfig::default(), |_| {});
+    let talk_for = |w: &mut World, seconds: u64| {
+        let start = w.now;
+        while w.now.since(start) < Duration::from_secs(seconds) {
+            talk(w, &[0, 1, 2], 15);
+        }
+    };
+    talk_for(&mut w, 30);
+    w.kill_bridge();
+    w.run(SECOND);
+    w.start_bridge(BridgeConfig::default()).unwrap();
+    assert!(w.run_until(30 * SECOND, |w| (0..3).all(|who| connected(w, who, MediaPath::Bridge) > 1)));
+    let before: Vec<usize> = (0..3).map(|who| own(&w, who).len()).collect();
+    talk_for(&mut w, 14);
+    for (who, before) in before.into_iter().enumerate() {
+        let said = own(&w, who);
+        let first = said.get(before).expect("one in ten seconds");
+        assert!(first.stats.audio.upload > 0 && first.stats.video.upload > 0, "{first:?}");
+        assert_eq!(first.stats.loss.upload, 0, "{first:?}");
+    }
+}
+
+#[test]
 fn every_ten_seconds_the_program_and_the_others_are_told_how_our_connection_is() {
     let mut w = web_socket(1);
     let start = w.now;

@@ -192,11 +192,12 @@ impl Jingle {
         }
     }
 
-    /// The engine found no path, or lost it for good.
-    pub fn ice_failed(&mut self, key: SessionKey, now: Time) {
+    /// The engine found no path, or lost it for good. `can_restart`: it could still begin another one in place; otherwise that is not asked
+    /// of the bridge, whose answer would be in vain, and a new session is next.
+    pub fn ice_failed(&mut self, key: SessionKey, can_restart: bool, now: Time) {
         match self.kind(key) {
             Some(SessionKind::P2p) => self.end_p2p(EndReason::IceFailed),
-            Some(SessionKind::Bridge) => self.bridge_ice_failed(now),
+            Some(SessionKind::Bridge) => self.bridge_ice_failed(can_restart, now),
             None => {}
         }
     }

@@ -142,6 +142,11 @@ impl Receiver {
         }
     }
 
+    /// Timelines after this number, so that they are not those of another pipeline of the track.
+    pub fn count_timelines_from(&mut self, number: u32) {
+        self.timeline = number;
+    }
+
     /// What the payload types mean, from the negotiation.
     pub fn set_payload_types(&mut self, payload_types: impl Into<Arc<[(u8, Codec)]>>) {
         self.payload_types = payload_types.into();

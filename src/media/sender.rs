@@ -51,6 +51,8 @@ struct Encoding {
     picture_id: u16,
     tl0_pic_idx: u8,
     temporal: Temporal,
+    /// Nothing goes out before a key frame: what is sent leans on pictures that were not.
+    awaits_key: bool,
     /// Temporal layers that came so far: the next key frame says how many there are.
     layers: u8,
     descriptors: Writer,
@@ -65,6 +67,7 @@ impl Encoding {
             ssrc,
             picture_id,
             tl0_pic_idx,
+            awaits_key: false,
             temporal: Temporal::default(),
             layers: 1,
             descriptors: Writer::new(1, (ids >> 8) as u16),
@@ -102,6 +105,12 @@ impl Sender {
         self.descriptor_id = id;
     }
 
+    /// Frames in between went another way or none: what comes now may lean on them, which the unbroken numbers of those before and after hide
+    /// from whoever receives them. So the next that goes out of each encoding is a key frame.
+    pub fn await_key(&mut self) {
+        self.encodings.iter_mut().for_each(|e| e.awaits_key = true);
+    }
+
     /// How many temporal layers the frames will have, where it is known before the first of each came.
     pub fn set_temporal_layers(&mut self, layers: u8) {
         for e in &mut self.encodings {
@@ -129,7 +138,7 @@ impl Sender {
         self.frames
     }
 
-    /// Gives each packet of the frame to `out`. An encoding beyond those that there are counts as the largest.
+    /// Gives each packet of the frame to `out`; none where a key frame has to come first ([`Sender::await_key`]). An encoding beyond those that there are counts as the largest.
     pub fn frame(&mut self, f: &OutgoingFrame, now: Time, mut out: impl FnMut(OutgoingRtp)) -> Result<(), SendError> {
         let own = match self.codec {
             Codec::Opus => {
@@ -143,7 +152,7 @@ impl Sender {
         let at = (f.encoding as usize).min(self.encodings.len() - 1);
         // The encodings of one picture follow each other and have one RTP time.
         let ts = match self.last {
-            Some((_, ts, _)) if at > self.at => ts,
+            Some((then, ts, before)) if at > self.at && now.since(then) <= before.saturating_add(PAUSE) => ts,
             _ => self.stamp(now, duration),
         };
         self.at = at;
@@ -166,6 +175,10 @@ impl Sender {
             return Ok(());
         }
         let key = f.key.unwrap_or_else(|| assembler::is_key(codec, &f.data));
+        if e.awaits_key && !key {
+            return Ok(());
+        }
+        e.awaits_key = false;
         let leaning = e.temporal.next(f.temporal_id.unwrap_or(0), key);
         e.layers = e.layers.max(leaning.temporal_id + 1);
         e.picture_id = (e.picture_id + 1) & 0x7fff;

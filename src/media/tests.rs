@@ -598,3 +598,28 @@ fn the_wait_follows_round_trip_and_jitter_within_the_reader_s_choice() {
     r.set_rtt(Some(Duration::from_millis(1)));
     assert!(r.wait() >= MIN_WAIT);
 }
+
+#[test]
+fn after_a_gap_each_encoding_goes_on_with_a_key_frame() {
+    let mut s = Sender::simulcast(Codec::Vp8, 7, &[8], 100, &mut Env::seeded(1));
+    let send = |encoding: u32, key: bool, ms: u64, s: &mut Sender| {
+        let data = if key { vec![0x10, 0, 0, 0x9d, 1, 0x2a, 64, 0, 64, 0] } else { vec![0x11, 0, 0, 5] };
+        let frame = OutgoingFrame { encoding, ..OutgoingFrame::video(data, Duration::from_millis(40)) };
+        let mut sent = Vec::new();
+        s.frame(&frame, Time::new(1_000_000 + ms * 1000, 0), |p| sent.push(p.ts)).unwrap();
+        sent
+    };
+    assert_eq!((send(0, true, 0, &mut s).len(), send(1, true, 0, &mut s).len()), (1, 1));
+    assert_eq!((send(0, false, 40, &mut s).len(), send(1, false, 40, &mut s).len()), (1, 1));
+    s.await_key();
+    assert_eq!((send(0, false, 80, &mut s).len(), send(1, false, 80, &mut s).len()), (0, 0));
+    assert_eq!((send(0, true, 120, &mut s).len(), send(1, false, 120, &mut s).len()), (1, 0));
+    assert_eq!((send(0, false, 160, &mut s).len(), send(1, true, 160, &mut s).len()), (1, 1));
+    assert_eq!(s.frames(), 7, "what did not go out does not count");
+    // The larger encoding alone after a pause: a picture of its own, not of the last one's time.
+    let before = send(0, false, 200, &mut s)[0];
+    let after = send(1, false, 10_200, &mut s)[0];
+    assert_eq!(after.wrapping_sub(before), 90 * 10_000);
+    assert_eq!(send(0, false, 10_240, &mut s)[0].wrapping_sub(after), 90 * 40);
+    assert_eq!(send(1, false, 10_241, &mut s)[0].wrapping_sub(after), 90 * 40, "of one picture");
+}

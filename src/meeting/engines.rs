@@ -128,6 +128,7 @@ impl Meeting {
     }
 
     pub(super) fn close_engine(&mut self, key: SessionKey, now: Time) {
+        let before = self.medias.active_key();
         let Some(m) = self.medias.take(key) else { return };
         let carried_retired = m.path == MediaPath::PeerToPeer;
         self.close_session(m, now);
@@ -136,6 +137,18 @@ impl Meeting {
         }
         self.select_codecs(now);
         self.watch_streaming(now);
+        self.another_way(before);
+    }
+
+    /// Our frames may go another way than before: that one goes on where it stopped, with key frames.
+    fn another_way(&mut self, before: Option<SessionKey>) {
+        if let Some(m) = self.medias.active_mut()
+            && before != Some(m.key)
+        {
+            m.resume();
+            self.refresh_video();
+            self.tell_writers();
+        }
     }
 
     fn close_session(&mut self, mut m: MediaSession, now: Time) {
@@ -173,7 +186,7 @@ impl Meeting {
             self.on_engine(key, o, now);
         }
         while let Some((key, frame)) = self.medias.poll_frame() {
-            self.deliver(key, frame);
+            self.deliver(key, frame, now);
         }
         while let Some((owner, name, key)) = self.medias.poll_key() {
             self.on_key(&owner, &name, key);
@@ -265,9 +278,20 @@ impl Meeting {
                 let closed = m.unused(local).map(Output::CloseSockets);
                 self.out.extend(closed);
             }
-            peer::Event::Failed(Failure::Ice) => self.jingle.ice_failed(session, now),
-            // A peer that leaves closes DTLS first; signalling tells the reason a moment later.
-            peer::Event::Failed(Failure::PeerClosed) => m.silent_until = Some(now + PEER_CLOSED_WAIT),
+            // After that it does nothing any more. It waits with it for a restart that is under way.
+            peer::Event::Failed(Failure::Ice) => self.jingle.ice_failed(session, false, now),
+            // A peer that leaves closes DTLS first; signalling tells the reason a moment later. What speaks to a peer directly goes on
+            // through the bridge at once.
+            peer::Event::Failed(Failure::PeerClosed) => {
+                m.silent_until = Some(now + PEER_CLOSED_WAIT);
+                if path == MediaPath::PeerToPeer {
+                    let before = self.medias.active_key();
+                    if let Some(m) = self.medias.get_mut(session) {
+                        m.secure = false;
+                    }
+                    self.another_way(before);
+                }
+            }
             peer::Event::Failed(_) => self.jingle.media_failed(session, now),
         }
     }

@@ -4,6 +4,7 @@ use super::event::{EventKind, TimelineStage, Track, TrackKey};
 use super::io::Output;
 use super::machine::{Meeting, Phase, ReaderEntry};
 use super::options::MAX_ENCODINGS;
+use super::provenance::Passage;
 use crate::jingle::{self, SessionKey};
 use crate::media::kind::MediaType;
 use crate::media::{EncodedFrame, OutgoingFrame};
@@ -15,7 +16,7 @@ pub(super) const MAX_HEIGHT: u32 = 2160;
 
 impl Meeting {
     /// A whole frame of a session, to whoever reads its track.
-    pub(super) fn deliver(&mut self, session: SessionKey, mut frame: EncodedFrame) {
+    pub(super) fn deliver(&mut self, session: SessionKey, mut frame: EncodedFrame, now: Time) {
         // The last frames of who left may come after their presence; the focus tells of sources only after it.
         if !self.roster.contains_key(&*frame.endpoint_id) {
             return;
@@ -23,8 +24,17 @@ impl Meeting {
         let (active, medias) = (self.medias.active_key(), &self.medias);
         let alive = |key| medias.iter().any(|m| m.key == key);
         let id = (&*frame.endpoint_id, &*frame.source_name);
-        let Some(timeline) = self.provenance.accept(id, session, frame.timeline, active, alive) else { return };
-        frame.timeline = timeline;
+        let begins = frame.media == MediaType::Audio || frame.key;
+        match self.provenance.accept(id, (session, frame.timeline), begins, active, alive) {
+            Passage::Taken(timeline) => frame.timeline = timeline,
+            Passage::Elsewhere => return,
+            Passage::NeedsKey => {
+                if let Some(m) = self.medias.get_mut(session) {
+                    m.request_key_frame(&frame.source_name, now);
+                }
+                return;
+            }
+        }
         if let Some(t) = &mut self.transform {
             let data = std::mem::take(&mut frame.data);
             match t.incoming(&frame.endpoint_id, &frame.source_name, frame.codec, data) {

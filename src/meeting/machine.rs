@@ -10,6 +10,7 @@ use super::muting::Muting;
 use super::options::{ClientOptions, DEFAULT_JITTER, DEFAULT_JOIN_TIMEOUT};
 use super::provenance::Provenance;
 use super::rejoin::Rejoining;
+use super::room::Told;
 use super::streaming::Streams;
 use super::tones::Pressing;
 use super::tracks::Tracks;
@@ -87,8 +88,7 @@ pub struct Meeting {
     pub(super) rejoining: Option<Rejoining>,
     /// When that was done lately.
     pub(super) rejoins: Vec<Time>,
-    /// Whether the focus is in the room, as was told.
-    pub(super) focus: Option<bool>,
+    pub(super) told: Told,
     pub(super) jingle: Jingle,
     pub(super) medias: Medias,
     /// The channel of the bridge session that runs.
@@ -212,7 +212,7 @@ impl Meeting {
             room: None,
             room_config: None,
             rejoining: None,
-            focus: None,
+            told: Told::default(),
             rejoins: Vec::new(),
             jingle,
             medias: Medias::default(),

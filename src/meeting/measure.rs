@@ -156,7 +156,8 @@ impl Meeting {
             if t.path != path {
                 continue;
             }
-            let before = self.measured.seen.get(&id).copied().unwrap_or_default();
+            // One that counts less than before counts anew: another session has its SSRC.
+            let before = self.measured.seen.get(&id).copied().filter(|b| b.1 <= s.packets).unwrap_or_default();
             let news = |now: u64, before: u64| now.saturating_sub(before);
             let w = ways.entry((t.local, t.media == MediaType::Video)).or_default();
             w.bytes += news(s.bytes, before.0);

@@ -23,31 +23,45 @@ struct Heard {
 #[derive(Debug, Default)]
 pub struct Provenance(BTreeMap<String, Vec<Heard>>);
 
+/// What becomes of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Passage {
+    /// It counts, on this timeline.
+    Taken(u32),
+    /// The track is heard from another session.
+    Elsewhere,
+    /// The track would be heard from this session now, but what begins there needs a key frame: one that came before may have been passed over.
+    NeedsKey,
+}
+
 impl Provenance {
-    /// Whether a frame from this session counts, and then its timeline. `active`: the session that our frames go to;
-    /// `alive`: whether a session still exists.
+    /// What becomes of a frame that came by `session`. `begins`: no frame before it is needed to understand it; `active`: the session that our
+    /// frames go to; `alive`: whether a session still exists.
     pub fn accept(
         &mut self,
         (owner, name): (&str, &str),
-        session: SessionKey,
-        receiver: u32,
+        (session, receiver): (SessionKey, u32),
+        begins: bool,
         active: Option<SessionKey>,
         alive: impl Fn(SessionKey) -> bool,
-    ) -> Option<u32> {
+    ) -> Passage {
         if !self.0.contains_key(owner) {
             self.0.insert(owner.to_owned(), Vec::new());
         }
-        let known = self.0.get_mut(owner)?;
+        let Some(known) = self.0.get_mut(owner) else { return Passage::Elsewhere };
         let Some(h) = known.iter_mut().find(|h| h.name == name) else {
             // As many as an endpoint may have sources.
             if known.len() < MAX_SOURCES_PER_ENDPOINT {
                 known.push(Heard { name: name.to_owned(), session, receiver, timeline: 1 });
             }
-            return Some(1);
+            return Passage::Taken(1);
         };
         if h.session != session {
             if active != Some(session) && alive(h.session) {
-                return None;
+                return Passage::Elsewhere;
+            }
+            if !begins {
+                return Passage::NeedsKey;
             }
             h.session = session;
             h.timeline += 1;
@@ -55,7 +69,7 @@ impl Provenance {
             h.timeline += 1;
         }
         h.receiver = receiver;
-        Some(h.timeline)
+        Passage::Taken(h.timeline)
     }
 
     /// Endpoints that are remembered.
@@ -79,22 +93,30 @@ mod tests {
     #[test]
     fn a_track_is_heard_from_one_session_at_a_time_and_its_timeline_grows_at_each_switch() {
         let mut p = Provenance::default();
-        let mut hear = |s, receiver, active, alive: bool| p.accept(("aa", "aa-a0"), s, receiver, active, |_| alive);
-        assert_eq!(hear(BRIDGE, 1, Some(BRIDGE), true), Some(1));
+        let mut hear = |s, receiver, active, alive: bool, begins| {
+            p.accept(("aa", "aa-v0"), (s, receiver), begins, active, |_| alive)
+        };
+        use Passage::{Elsewhere, NeedsKey, Taken};
+        assert_eq!(hear(BRIDGE, 1, Some(BRIDGE), true, true), Taken(1));
+        assert_eq!(hear(BRIDGE, 1, Some(BRIDGE), true, false), Taken(1));
         // The peer's session is up over there first: its frames are not taken before ours is.
-        assert_eq!(hear(PEER, 1, Some(BRIDGE), true), None);
-        assert_eq!(hear(BRIDGE, 1, Some(PEER), true), Some(1), "nothing came over the peer's session yet");
-        assert_eq!(hear(PEER, 1, Some(PEER), true), Some(2));
-        assert_eq!(hear(BRIDGE, 1, Some(PEER), true), None, "late on the old path");
-        assert_eq!(hear(BRIDGE, 1, Some(BRIDGE), false), Some(3), "the peer's session is over");
-        assert_eq!(hear(BRIDGE, 2, Some(BRIDGE), true), Some(4), "another SSRC");
+        assert_eq!(hear(PEER, 1, Some(BRIDGE), true, true), Elsewhere);
+        assert_eq!(hear(BRIDGE, 1, Some(PEER), true, false), Taken(1), "nothing came over the peer's session yet");
+        assert_eq!(hear(PEER, 1, Some(PEER), true, false), NeedsKey, "its key frame was passed over");
+        assert_eq!(hear(BRIDGE, 1, Some(PEER), true, false), Taken(1), "until another comes");
+        assert_eq!(hear(PEER, 1, Some(PEER), true, true), Taken(2));
+        assert_eq!(hear(PEER, 1, Some(PEER), true, false), Taken(2));
+        assert_eq!(hear(BRIDGE, 1, Some(PEER), true, true), Elsewhere, "late on the old path");
+        assert_eq!(hear(BRIDGE, 1, Some(BRIDGE), false, false), NeedsKey, "the peer's session is over");
+        assert_eq!(hear(BRIDGE, 1, Some(BRIDGE), false, true), Taken(3));
+        assert_eq!(hear(BRIDGE, 2, Some(BRIDGE), true, true), Taken(4), "another SSRC");
     }
 
     #[test]
     fn what_an_endpoint_can_make_us_remember_is_bounded() {
         let mut p = Provenance::default();
         for n in 0..=MAX_SOURCES_PER_ENDPOINT {
-            assert_eq!(p.accept(("aa", &format!("aa-a{n}")), BRIDGE, 1, None, |_| true), Some(1));
+            assert_eq!(p.accept(("aa", &format!("aa-a{n}")), (BRIDGE, 1), true, None, |_| true), Passage::Taken(1));
         }
         assert_eq!(p.0["aa"].len(), MAX_SOURCES_PER_ENDPOINT);
         p.forget("aa");

@@ -3,8 +3,8 @@
 //! changed meanwhile is told as differences (design §5.1).
 
 use super::event::{EventKind, Participant, ParticipantLeft, changed};
-use super::machine::{Meeting, Phase};
-use crate::conference::{RoomError, RoomEvent};
+use super::machine::{Asker, Meeting, Phase};
+use crate::conference::{MucRole, RoomError, RoomEvent};
 use crate::error::{Code, Error, Stage};
 use crate::time::Time;
 use std::sync::Arc;
@@ -52,7 +52,7 @@ impl Meeting {
             // What others do while we are out is seen on the way in.
             (Rejoining::Leaving, e @ (RoomEvent::RequestDone { .. } | RoomEvent::Ended(Some(_)))) => return Some(e),
             (Rejoining::Leaving, _) => {}
-            (Rejoining::Joining, RoomEvent::Joined { .. }) => self.entered_again(now),
+            (Rejoining::Joining, RoomEvent::Joined { role }) => self.entered_again(role, now),
             (Rejoining::Joining, RoomEvent::Ended(None)) => {
                 let lost = RoomError::JoinTimeout;
                 return Some(RoomEvent::Ended(Some(lost)));
@@ -64,7 +64,10 @@ impl Meeting {
     }
 
     fn enter_again(&mut self, now: Time) {
-        let Some(config) = self.room_config.clone() else { return };
+        let Some(mut config) = self.room_config.clone() else { return };
+        config.display_name.clone_from(&self.options.display_name);
+        // What the room before asked is over; the new one counts anew.
+        self.iqs.retain(|_, asker| !matches!(asker, Asker::Room(_)));
         let env = self.env.fork();
         let Some(mut room) = self.room.as_mut().map(|r| r.again(config, env)) else { return };
         room.start(now);
@@ -74,9 +77,15 @@ impl Meeting {
     }
 
     /// We are in: whoever is not there any more left meanwhile.
-    fn entered_again(&mut self, now: Time) {
+    fn entered_again(&mut self, role: MucRole, now: Time) {
         self.rejoining = None;
         self.join_deadline = None;
+        self.tell_role(role);
+        if let Some((focus, bridge)) = self.room.as_ref().map(|r| (r.focus_occupant().is_some(), r.bridge_available()))
+        {
+            self.tell_focus(focus);
+            self.tell_bridge_available(bridge);
+        }
         let here = |id: &String| self.room.as_ref().is_some_and(|r| r.member(id).is_some());
         let gone: Vec<String> = self.roster.keys().filter(|id| !here(id)).cloned().collect();
         for id in gone {

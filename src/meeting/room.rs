@@ -16,6 +16,14 @@ use std::sync::Arc;
 /// A telephony gateway (docs/protocol/02 §14.1).
 const JIGASI: &str = "http://jitsi.org/protocol/jigasi";
 
+/// What the program knows of the room itself: one that is entered again tells all of it anew, and only what changed is news.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    focus: Option<bool>,
+    role: Option<Role>,
+    no_bridge: bool,
+}
+
 impl Meeting {
     pub(super) fn on_room(&mut self, output: RoomOutput, now: Time) {
         match output {
@@ -96,7 +104,7 @@ impl Meeting {
                     vanished,
                 })));
             }
-            RoomEvent::RoleChanged(r) => self.emit(EventKind::Role(role(r))),
+            RoomEvent::RoleChanged(r) => self.tell_role(r),
             RoomEvent::Sources { endpoint_id } => {
                 self.source_states(&endpoint_id);
                 self.presence_tracks(&endpoint_id);
@@ -109,15 +117,11 @@ impl Meeting {
             }
             RoomEvent::Subject(s) => self.emit(EventKind::Subject(s)),
             RoomEvent::Focus(present) => {
-                // After a rejoin it is told anew.
-                if self.focus != Some(present) {
-                    self.focus = Some(present);
-                    self.emit(EventKind::Focus(present));
-                }
+                self.tell_focus(present);
                 self.tell_jingle(now);
             }
             RoomEvent::BridgeAvailable(available) => {
-                self.emit(EventKind::BridgeAvailable(available));
+                self.tell_bridge_available(available);
                 self.tell_jingle(now);
             }
             RoomEvent::Properties(p) => {
@@ -153,12 +157,32 @@ impl Meeting {
         self.join_deadline = None;
         self.reach(TimelineStage::Joined, now);
         self.state(ClientState::Joined);
+        self.told.role = Some(role(r));
         self.emit(EventKind::Joined(Joined { endpoint_id, role: role(r) }));
         self.announce_local_tracks();
         if let Some(tag) = self.join_tag.take() {
             self.done(tag, None);
         }
         self.tell_jingle(now);
+    }
+
+    pub(super) fn tell_role(&mut self, r: MucRole) {
+        let role = role(r);
+        if self.told.role.replace(role) != Some(role) {
+            self.emit(EventKind::Role(role));
+        }
+    }
+
+    pub(super) fn tell_focus(&mut self, present: bool) {
+        if self.told.focus.replace(present) != Some(present) {
+            self.emit(EventKind::Focus(present));
+        }
+    }
+
+    pub(super) fn tell_bridge_available(&mut self, available: bool) {
+        if std::mem::replace(&mut self.told.no_bridge, !available) == available {
+            self.emit(EventKind::BridgeAvailable(available));
+        }
     }
 
     /// Our endpoint id, once a room was entered.

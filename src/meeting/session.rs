@@ -98,6 +98,8 @@ pub struct MediaSession {
     /// What the payload types mean, as all receivers know it.
     payload_types: Arc<[(u8, Codec)]>,
     pub(super) incoming: Vec<Option<Incoming>>,
+    /// How many were made so far: a source whose pipeline is made anew is on another timeline there.
+    receivers: u32,
     free: Vec<usize>,
     by_name: HashMap<Arc<str>, usize>,
     by_ssrc: HashMap<u32, usize>,
@@ -142,6 +144,7 @@ impl MediaSession {
             negotiated: None,
             payload_types: Arc::default(),
             incoming: Vec::new(),
+            receivers: 0,
             free: Vec::new(),
             by_name: HashMap::new(),
             by_ssrc: HashMap::new(),
@@ -204,7 +207,11 @@ impl MediaSession {
             let Some((primary, larger)) = ssrcs.split_first() else { continue };
             let left = t.left_off.as_deref().filter(|_| self.path == MediaPath::Bridge);
             let mut sender = match left {
-                Some(left) => left.sender.clone(),
+                Some(left) => {
+                    let mut sender = left.sender.clone();
+                    sender.await_key();
+                    sender
+                }
                 None => Sender::simulcast(t.codec, *primary, larger, p.pt, env),
             };
             sender.set_codec(t.codec, p.pt);
@@ -217,6 +224,11 @@ impl MediaSession {
             let (track, media, made) = (t.key, t.codec.media_type(), t.options.encodings());
             self.outgoing.push(Outgoing { track, media, made, sender, frames: Default::default(), refused: false });
         }
+    }
+
+    /// Our frames come this way again, after some went another.
+    pub fn resume(&mut self) {
+        self.outgoing.iter_mut().for_each(|o| o.sender.await_key());
     }
 
     /// The session ends: where the next one towards the bridge is to go on.
@@ -294,8 +306,11 @@ impl MediaSession {
             return Ok(false);
         }
         let (engine, sender) = (&mut self.engine, &mut o.sender);
-        let codec = sender.codec();
+        let (codec, before) = (sender.codec(), sender.frames());
         sender.frame(frame, now, |p| engine.send_rtp(&p, now))?;
+        if sender.frames() == before {
+            return Ok(false);
+        }
         if let Some(f) = o.frames.get_mut(frame.encoding as usize) {
             let size = if codec == Codec::Vp8 { vp8::size(&frame.data) } else { None };
             f.count(codec, size, now.mono_us);

@@ -189,6 +189,25 @@ mod tests {
     }
 
     #[test]
+    fn a_source_that_has_a_slot_again_is_on_another_timeline() {
+        let mut b = Bed::new();
+        b.ann();
+        let timeline = |b: &mut Bed| std::iter::from_fn(|| b.session.poll_frame()).map(|f| f.timeline).last();
+        b.map(Some("ann"), None, 1000);
+        b.map(None, Some("bob"), 2000);
+        b.sound(20, 2000, 2010);
+        let bobs = timeline(&mut b);
+        b.map(Some("bob"), Some("ann"), 3000);
+        b.sound(30, 77_000, 3010);
+        let anns = timeline(&mut b);
+        assert!(bobs.is_some() && anns.is_some() && anns != bobs, "{bobs:?} {anns:?}");
+        b.map(Some("ann"), None, 4000);
+        b.map(None, Some("ann"), 5000);
+        b.sound(40, 5_000, 5010);
+        assert!(timeline(&mut b) != anns, "RTP time of the two cannot be compared");
+    }
+
+    #[test]
     fn without_a_map_the_owner_has_it_after_a_bounded_time() {
         let mut b = Bed::new();
         b.ann();

@@ -78,8 +78,9 @@ impl Jingle {
         }
     }
 
-    pub(in crate::jingle) fn bridge_ice_failed(&mut self, now: Time) {
-        self.bridge_lost(Step::InPlace, EndReason::IceFailed, now);
+    pub(in crate::jingle) fn bridge_ice_failed(&mut self, can_restart: bool, now: Time) {
+        let best = if can_restart { Step::InPlace } else { Step::Full };
+        self.bridge_lost(best, EndReason::IceFailed, now);
     }
 
     pub(in crate::jingle) fn bridge_media_failed(&mut self, now: Time) {

@@ -134,6 +134,8 @@ impl MediaSession {
                 receiver.set_payload_types(self.payload_types.clone());
                 let (red, events) = self.negotiated.as_ref().map(audio_extras).unwrap_or_default();
                 receiver.set_audio_extras(red, events);
+                self.receivers = self.receivers.wrapping_add(1);
+                receiver.count_timelines_from(self.receivers << 16);
                 let (owner, name, media) = (s.owner.clone(), s.name.clone(), s.media);
                 let at = self.free.pop().unwrap_or_else(|| {
                     self.incoming.push(None);

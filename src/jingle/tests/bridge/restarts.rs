@@ -89,11 +89,11 @@ fn generations_that_are_stale_repeated_or_incomplete_are_dropped() {
 #[test]
 fn a_lost_path_is_sought_in_place_first_then_in_a_new_session() {
     let (mut g, key) = Guest::in_session();
-    g.side.j.ice_failed(key, at(1000));
+    g.side.j.ice_failed(key, true, at(1000));
     let out = g.side.drain(at(1000));
     assert_eq!((kinds(&out), actions(&out)), (vec!["bridge-recovering", "iq"], vec!["session-info".to_owned()]));
     // Said twice, it is one loss.
-    g.side.j.ice_failed(key, at(1001));
+    g.side.j.ice_failed(key, true, at(1001));
     assert!(g.side.drain(at(1001)).is_empty());
     g.answer(&out, IqAnswer::Result, at(2000));
     let out = g.wait(17_000);
@@ -114,9 +114,20 @@ fn a_lost_path_is_sought_in_place_first_then_in_a_new_session() {
 }
 
 #[test]
+fn of_an_engine_that_is_at_its_end_no_restart_in_place_is_asked() {
+    let (mut g, key) = Guest::in_session();
+    g.side.j.ice_failed(key, false, at(1000));
+    let out = g.side.drain(at(1000));
+    assert_eq!(actions(&out), ["session-terminate"]);
+    assert_eq!(bridge_ended(&out), Some(EndReason::Restarting));
+    let p = &payloads(&out)[0];
+    assert!(p.contains("<connectivity-error/><text>ICE FAILED</text>") && p.contains("restart='true'"), "{p}");
+}
+
+#[test]
 fn a_path_that_comes_back_ends_the_seeking() {
     let (mut g, key) = Guest::in_session();
-    g.side.j.ice_failed(key, at(1000));
+    g.side.j.ice_failed(key, true, at(1000));
     let out = g.side.drain(at(1000));
     g.answer(&out, IqAnswer::Result, at(1100));
     assert_eq!(kinds(&g.focus(&generation("1"), at(1200))), ["restart-ice", "ack"]);
@@ -130,7 +141,7 @@ fn refusals_of_the_restart_in_place_lead_on() {
     // Asked too often, as the server sees it; a stale id; no answer.
     for answer in [error(Condition::ResourceConstraint), error(Condition::ItemNotFound), IqAnswer::Timeout] {
         let (mut g, key) = Guest::in_session();
-        g.side.j.ice_failed(key, at(1000));
+        g.side.j.ice_failed(key, true, at(1000));
         let out = g.side.drain(at(1000));
         let out = g.answer(&out, answer.clone(), at(1100));
         assert_eq!(kinds(&out).contains(&"ice-restart-refused"), answer != IqAnswer::Timeout);
@@ -143,7 +154,7 @@ fn refusals_of_the_restart_in_place_lead_on() {
     let out = g.answer(&out, error(Condition::FeatureNotImplemented), at(1100));
     assert_eq!(kinds(&out), ["ice-restart-refused"]);
     assert_eq!(g.side.j.request_ice_restart(key, at(60_000)), Err(RestartRefusal::NotSupported));
-    g.side.j.ice_failed(key, at(60_001));
+    g.side.j.ice_failed(key, true, at(60_001));
     assert_eq!(actions(&g.side.drain(at(60_001))), ["session-terminate"]);
 }
 
@@ -188,7 +199,7 @@ fn restarts_that_are_asked_for_have_conditions() {
     g.focus(&text, at(1));
     let key = g.key();
     assert_eq!(g.side.j.restart_session(key, at(2)), Err(RestartRefusal::NoBridgeId));
-    g.side.j.ice_failed(key, at(3));
+    g.side.j.ice_failed(key, true, at(3));
     let out = g.side.drain(at(3));
     assert_eq!((bridge_ended(&out), rejoin(&out)), (Some(EndReason::IceFailed), Some(RejoinReason::RestartsExhausted)));
 }
@@ -227,7 +238,7 @@ fn three_restarts_that_do_not_help_end_in_the_wish_to_join_again() {
     let out = g.focus(&offer(), at(now + 10_000));
     g.side.answer_all(&out, at(now + 10_000));
     let key = g.key();
-    g.side.j.ice_failed(key, at(now + 20_000));
+    g.side.j.ice_failed(key, true, at(now + 20_000));
     assert_eq!(actions(&g.side.drain(at(now + 20_000))), ["session-info"]);
 }
 
@@ -279,7 +290,7 @@ fn no_wait_ends_while_there_is_no_bridge_or_no_stream() {
         // Nor is anything asked.
         let (mut g, key) = Guest::in_session();
         hold(&mut g, true, 2000);
-        g.side.j.ice_failed(key, at(3000));
+        g.side.j.ice_failed(key, true, at(3000));
         assert_eq!(kinds(&g.side.drain(at(3000))), ["bridge-recovering"]);
         g.side.j.handle_timeout(at(100_000));
         assert!(g.side.drain(at(100_000)).is_empty() && g.side.j.next_deadline().is_none());

@@ -1,0 +1,150 @@
+//! Video that changes its way, from the peer to the bridge: what leans on pictures that went the other way is of no use there, and numbers
+//! that go on hide it from whoever receives them. In virtual time.
+
+use jmeet::media::{MediaType, OutgoingFrame};
+use jmeet::meeting::Command;
+use jmeet::meeting::event::{EventKind, MediaPath, MediaState};
+use jmeet::testkit::World;
+use jmeet::testkit::bridge::BridgeConfig;
+use jmeet::testkit::focus::SessionOptions;
+use jmeet::testkit::three::*;
+use std::time::Duration;
+
+fn p2p_up(w: &World, who: usize) -> bool {
+    let last = |e: &EventKind| match e {
+        EventKind::Media(MediaPath::PeerToPeer, s) => Some(matches!(s, MediaState::Connected { .. })),
+        _ => None,
+    };
+    w.peers[who].kinds().filter_map(last).last().unwrap_or(false)
+}
+
+/// An encoder that knows nothing but what it is told, and takes its time: a key frame at first and some pictures after it is wanted, else
+/// what leans on the picture before.
+#[derive(Default)]
+struct Encoder {
+    looked_at: usize,
+    shown: u32,
+    key_in: Option<u32>,
+}
+
+impl Encoder {
+    const DELAY: u32 = 5;
+
+    /// Whether it was a key frame.
+    fn show(&mut self, w: &mut World, who: usize) -> bool {
+        let wanted = |e: &EventKind| matches!(e, EventKind::KeyFrameWanted { track, .. } if *track == VIDEO);
+        if w.peers[who].kinds().skip(self.looked_at).any(wanted) && self.shown > 0 {
+            self.key_in.get_or_insert(Encoder::DELAY);
+        }
+        self.key_in = self.key_in.map(|n| n - 1);
+        let key = self.key_in.take_if(|n| *n == 0).is_some() || self.shown == 0;
+        self.looked_at = w.peers[who].events.len();
+        self.shown += 1;
+        let mut picture = vec![if key { 0x10 } else { 0x11 }, 2, 0, 0x9d, 1, 0x2a, 64, 0, 64, 0];
+        picture.resize(600, who as u8);
+        w.frame(who, VIDEO, OutgoingFrame::video(picture, PICTURE));
+        key
+    }
+}
+
+const PICTURE: Duration = Duration::from_millis(40);
+
+/// Packets of its own video that `who` sent to the bridge in the session that runs.
+fn to_bridge(w: &World, who: usize) -> u64 {
+    let tracks = w.peers[who].meeting.stats(w.now).tracks;
+    let own = tracks.iter().filter(|t| t.local && t.media == MediaType::Video && t.path == MediaPath::Bridge);
+    own.map(|t| t.stream.packets).sum()
+}
+
+/// Two who spoke through the bridge, and now do so directly; everybody's pictures are from its encoder.
+fn two_who_changed_to_the_direct_way(seed: u64) -> (World, [Encoder; 2]) {
+    let mut w = three(seed, SessionOptions::default(), BridgeConfig::default(), |_| {});
+    let mut encoders = [Encoder::default(), Encoder::default()];
+    show(&mut w, &mut encoders, 50);
+    w.command(2, Command::Leave { tag: 0 });
+    for _ in 0..2000 {
+        show(&mut w, &mut encoders, 1);
+        if p2p_up(&w, 0) && p2p_up(&w, 1) {
+            break;
+        }
+    }
+    assert!(p2p_up(&w, 0) && p2p_up(&w, 1));
+    show(&mut w, &mut encoders, 50);
+    (w, encoders)
+}
+
+fn show(w: &mut World, encoders: &mut [Encoder; 2], pictures: u32) {
+    for _ in 0..pictures {
+        for (who, e) in encoders.iter_mut().enumerate() {
+            e.show(w, who);
+        }
+        w.run(PICTURE);
+    }
+}
+
+#[test]
+fn video_that_goes_through_the_bridge_again_begins_there_with_a_key_frame() {
+    let (mut w, mut encoders) = two_who_changed_to_the_direct_way(18);
+    for (from, to) in [(0, 1), (1, 0)] {
+        w.link_mut(from, to).options.loss = 1.0;
+    }
+    let mut before = [to_bridge(&w, 0), to_bridge(&w, 1)];
+    // What the bridge gets first of each of them since.
+    let mut first = [None; 2];
+    for _ in 0..3000 {
+        for (who, e) in encoders.iter_mut().enumerate() {
+            let key = e.show(&mut w, who);
+            let sent = to_bridge(&w, who);
+            if sent > std::mem::replace(&mut before[who], sent) {
+                first[who].get_or_insert(key);
+            }
+        }
+        w.run(PICTURE);
+        if first.iter().all(Option::is_some) {
+            break;
+        }
+    }
+    assert_eq!(first, [Some(true); 2]);
+    assert!(!p2p_up(&w, 0) && !p2p_up(&w, 1));
+    for who in 0..2 {
+        let times = |f: fn(&EventKind) -> bool| {
+            w.peers[who].events.iter().filter(move |e| f(&e.1.kind)).map(|e| e.0.mono_us).next_back()
+        };
+        let ended = |e: &EventKind| matches!(e, EventKind::Media(MediaPath::PeerToPeer, MediaState::Ended { .. }));
+        let wanted = |e: &EventKind| matches!(e, EventKind::KeyFrameWanted { .. });
+        assert!(times(wanted) >= times(ended), "{who} is asked for a key frame by itself");
+    }
+    let since = w.now;
+    show(&mut w, &mut encoders, 75);
+    for (who, of) in [(0, NAMES[1]), (1, NAMES[0])] {
+        let seen: Vec<_> = w.peers[who].frames.iter().map(|f| &f.1).filter(|f| *f.endpoint_id == *of).collect();
+        let late = seen.iter().filter(|f| f.arrival_us > since.mono_us).count();
+        assert!(late >= 60, "{who} saw {late} pictures");
+        let timelines: Vec<(u32, bool)> = seen.iter().map(|f| (f.timeline, f.key)).collect();
+        let begins = timelines.chunk_by(|a, b| a.0 == b.0).map(|c| c[0].1);
+        assert!(begins.clone().count() >= 3 && begins.clone().all(|key| key), "{who}: {timelines:?}");
+    }
+}
+
+#[test]
+fn who_is_left_by_its_peer_speaks_through_the_bridge_before_signalling_says_so() {
+    let (mut w, mut encoders) = two_who_changed_to_the_direct_way(19);
+    w.signalling = Duration::from_millis(800);
+    // With visitors in nobody speaks directly; the other one does not know of them yet.
+    w.inject(
+        0,
+        "<presence xmlns='jabber:client' from='room@conference.meet.localhost/focus'><x xmlns='http://jabber.org/protocol/muc#user'>\
+         <item affiliation='owner' role='moderator' jid='focus@focus.meet.localhost/focus'/></x><conference-properties \
+         xmlns='http://jitsi.org/protocol/focus'><property key='visitor-count' value='1'/></conference-properties></presence>",
+    );
+    for _ in 0..100 {
+        show(&mut w, &mut encoders, 1);
+        if !p2p_up(&w, 0) {
+            break;
+        }
+    }
+    let before = to_bridge(&w, 1);
+    show(&mut w, &mut encoders, 15);
+    assert!(p2p_up(&w, 1) && !p2p_up(&w, 0), "it was not told yet");
+    assert!(to_bridge(&w, 1) > before);
+}
