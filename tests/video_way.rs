@@ -127,6 +127,36 @@ fn video_that_goes_through_the_bridge_again_begins_there_with_a_key_frame() {
 }
 
 #[test]
+fn a_program_that_misses_the_wish_for_a_key_frame_is_asked_again() {
+    let (mut w, _) = two_who_changed_to_the_direct_way(20);
+    for (from, to) in [(0, 1), (1, 0)] {
+        w.link_mut(from, to).options.loss = 1.0;
+    }
+    assert!(w.run_until(Duration::from_secs(90), |w| !p2p_up(w, 0)));
+    let (mut encoder, before, sent) = (Encoder::default(), w.peers[0].events.len(), to_bridge(&w, 0));
+    encoder.show(&mut w, 0);
+    let begun = to_bridge(&w, 0);
+    assert!(begun > sent, "a key frame goes out at once");
+    let wanted = |w: &World, from: usize| {
+        w.peers[0].events[from..].iter().filter(|e| matches!(e.1.kind, EventKind::KeyFrameWanted { .. })).count()
+    };
+    assert_eq!(wanted(&w, before), 0);
+    // Another time, without one.
+    let (mut w, _) = two_who_changed_to_the_direct_way(21);
+    for (from, to) in [(0, 1), (1, 0)] {
+        w.link_mut(from, to).options.loss = 1.0;
+    }
+    assert!(w.run_until(Duration::from_secs(90), |w| !p2p_up(w, 0)));
+    let (before, sent) = (w.peers[0].events.len(), to_bridge(&w, 0));
+    for _ in 0..75 {
+        w.frame(0, VIDEO, OutgoingFrame::video(vec![0x11, 2, 0, 0], PICTURE));
+        w.run(PICTURE);
+    }
+    assert_eq!(to_bridge(&w, 0), sent);
+    assert!((5..=7).contains(&wanted(&w, before)), "{}", wanted(&w, before));
+}
+
+#[test]
 fn who_is_left_by_its_peer_speaks_through_the_bridge_before_signalling_says_so() {
     let (mut w, mut encoders) = two_who_changed_to_the_direct_way(19);
     w.signalling = Duration::from_millis(800);

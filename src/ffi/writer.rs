@@ -130,7 +130,8 @@ const _: () = assert!(
 /// one track, may be written at the same time.
 ///
 /// Video that did not go out is missing to what follows: after each of these three answers the next frame must be a key frame, or after FULL
-/// the same frame again.
+/// the same frame again. Where KEY_FRAME_WANTED says that media goes another way, what comes before that key frame answers OK and is not sent;
+/// the event is repeated meanwhile.
 ///
 /// Errors: `JMEET_ERR_MUTED` and `JMEET_ERR_NOT_READY` (nobody receives media yet, or nothing of this encoding is to be sent now:
 /// TARGET_BITRATE 0): dropped, nothing is wrong. `JMEET_ERR_FULL`: not taken,

@@ -195,6 +195,11 @@ pub struct Packetiser {
 }
 
 impl Packetiser {
+    /// Keeps the parameter sets of a frame that is not sent.
+    pub fn see(&mut self, frame: &Bytes) {
+        nal_units(frame).for_each(|r| self.sets.see(&frame.slice(r)));
+    }
+
     /// Gives the payloads of at most `mtu` bytes to `out`, with whether it is the last. Parameter sets without a picture are kept for
     /// the next key frame and not sent alone. `false`: there is no NAL unit in it.
     pub fn packetise(&mut self, frame: &Bytes, mtu: usize, mut out: impl FnMut(Bytes, bool)) -> bool {

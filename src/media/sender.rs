@@ -138,8 +138,9 @@ impl Sender {
         self.frames
     }
 
-    /// Gives each packet of the frame to `out`; none where a key frame has to come first ([`Sender::await_key`]). An encoding beyond those that there are counts as the largest.
-    pub fn frame(&mut self, f: &OutgoingFrame, now: Time, mut out: impl FnMut(OutgoingRtp)) -> Result<(), SendError> {
+    /// Gives each packet of the frame to `out`; `false`: none, because a key frame has to come first ([`Sender::await_key`]). An encoding beyond
+    /// those that there are counts as the largest.
+    pub fn frame(&mut self, f: &OutgoingFrame, now: Time, mut out: impl FnMut(OutgoingRtp)) -> Result<bool, SendError> {
         let own = match self.codec {
             Codec::Opus => {
                 let d = opus::duration(&f.data).filter(|_| f.data.len() <= MAX_RTP_PAYLOAD);
@@ -172,13 +173,15 @@ impl Sender {
             // The marker begins a talkspurt (RFC 3551 §4.1).
             out(packet(f.data.clone(), self.frames == 0, None));
             self.frames += 1;
-            return Ok(());
+            return Ok(true);
         }
         let key = f.key.unwrap_or_else(|| assembler::is_key(codec, &f.data));
         if e.awaits_key && !key {
-            return Ok(());
+            if codec == Codec::H264 {
+                e.h264.see(&f.data);
+            }
+            return Ok(false);
         }
-        e.awaits_key = false;
         let leaning = e.temporal.next(f.temporal_id.unwrap_or(0), key);
         e.layers = e.layers.max(leaning.temporal_id + 1);
         e.picture_id = (e.picture_id + 1) & 0x7fff;
@@ -229,8 +232,9 @@ impl Sender {
         if !sent {
             return Err(SendError::Malformed);
         }
+        self.encodings[at].awaits_key = false;
         self.frames += 1;
-        Ok(())
+        Ok(true)
     }
 
     /// Keys of a telephone that are due, among our audio: with this payload type and clock.

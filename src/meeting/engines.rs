@@ -2,7 +2,7 @@
 
 use super::event::{EventKind, MediaPath, MediaState, TimelineStage, TrackKey};
 use super::io::{Output, SocketsKey};
-use super::machine::Meeting;
+use super::machine::{Meeting, Phase};
 use super::session::{Heard, IceRestart, MediaSession};
 use super::sessions::to_jingle;
 use crate::jingle::{self, SessionKey};
@@ -137,23 +137,25 @@ impl Meeting {
         }
         self.select_codecs(now);
         self.watch_streaming(now);
-        self.another_way(before);
+        self.another_way(before, now);
     }
 
-    /// Our frames may go another way than before: that one goes on where it stopped, with key frames.
-    fn another_way(&mut self, before: Option<SessionKey>) {
-        if let Some(m) = self.medias.active_mut()
-            && before != Some(m.key)
-        {
-            m.resume();
-            self.refresh_video();
-            self.tell_writers();
+    /// Our frames may go another way than before: that one goes on where it stopped, with key frames. Not while we leave.
+    fn another_way(&mut self, before: Option<SessionKey>, now: Time) {
+        if self.medias.active_key() == before || self.phase != Phase::Joined || self.rejoining.is_some() {
+            return;
         }
+        if let Some(m) = self.medias.active_mut() {
+            m.resume(now);
+        }
+        self.refresh_video();
+        self.tell_writers();
     }
 
     fn close_session(&mut self, mut m: MediaSession, now: Time) {
         self.keep_counts(&m);
         m.leave_off(&mut self.tracks);
+        self.measured.forget(m.path);
         m.engine.handle_command(Command::Close, now);
         while let Some(o) = m.engine.poll_output() {
             if let peer::Output::Transmit(t) = o {
@@ -289,7 +291,9 @@ impl Meeting {
                     if let Some(m) = self.medias.get_mut(session) {
                         m.secure = false;
                     }
-                    self.another_way(before);
+                    self.select_codecs(now);
+                    self.watch_streaming(now);
+                    self.another_way(before, now);
                 }
             }
             peer::Event::Failed(_) => self.jingle.media_failed(session, now),
@@ -307,7 +311,7 @@ impl Meeting {
 
     /// A key frame of every encoding that goes out: the bridge asks on the lowest one whichever it forwards
     /// (docs/protocol/04 §7).
-    fn key_frames_wanted(&mut self, track: TrackKey) {
+    pub(super) fn key_frames_wanted(&mut self, track: TrackKey) {
         let found = self.medias.active().and_then(|m| m.video_tracks().find(|v| v.0 == track));
         for encoding in found.map(|v| v.1).unwrap_or_default() {
             self.emit(EventKind::KeyFrameWanted { track, encoding });

@@ -5,7 +5,9 @@ use super::io::Output;
 use super::machine::{Meeting, Phase, ReaderEntry};
 use super::options::MAX_ENCODINGS;
 use super::provenance::Passage;
+use super::session::Sent;
 use crate::jingle::{self, SessionKey};
+use crate::media::assembler::is_key;
 use crate::media::kind::MediaType;
 use crate::media::{EncodedFrame, OutgoingFrame};
 use crate::time::Time;
@@ -25,11 +27,11 @@ impl Meeting {
         let alive = |key| medias.iter().any(|m| m.key == key);
         let id = (&*frame.endpoint_id, &*frame.source_name);
         let begins = frame.media == MediaType::Audio || frame.key;
-        match self.provenance.accept(id, (session, frame.timeline), begins, active, alive) {
+        match self.provenance.accept(id, (session, frame.timeline), begins, active, alive, now) {
             Passage::Taken(timeline) => frame.timeline = timeline,
             Passage::Elsewhere => return,
-            Passage::NeedsKey => {
-                if let Some(m) = self.medias.get_mut(session) {
+            Passage::NeedsKey { ask } => {
+                if let Some(m) = self.medias.get_mut(session).filter(|_| ask) {
                     m.request_key_frame(&frame.source_name, now);
                 }
                 return;
@@ -76,20 +78,19 @@ impl Meeting {
         let mut frame = Cow::Borrowed(frame);
         if let (Some(t), Some(name)) = (&mut self.transform, name) {
             let frame = frame.to_mut();
+            // Afterwards nobody can tell any more.
+            frame.key.get_or_insert_with(|| is_key(codec, &frame.data));
             match t.outgoing(&name, codec, std::mem::take(&mut frame.data)) {
                 Some(data) => frame.data = data,
                 None => return,
             }
         }
-        let first = self.medias.active_mut().is_some_and(|m| m.send(track, &frame, now).unwrap_or(false));
-        if first {
-            self.reach(
-                match media {
-                    MediaType::Audio => TimelineStage::FirstAudioSent,
-                    MediaType::Video => TimelineStage::FirstVideoSent,
-                },
-                now,
-            );
+        let sent = self.medias.active_mut().map(|m| m.send(track, &frame, now).unwrap_or(Sent::No));
+        match (sent, media) {
+            (Some(Sent::First), MediaType::Audio) => self.reach(TimelineStage::FirstAudioSent, now),
+            (Some(Sent::First), MediaType::Video) => self.reach(TimelineStage::FirstVideoSent, now),
+            (Some(Sent::NeedsKey), _) => self.key_frames_wanted(track),
+            (Some(Sent::More | Sent::No) | None, _) => {}
         }
         self.pump_media(now);
     }

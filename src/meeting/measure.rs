@@ -70,6 +70,11 @@ pub(super) struct Measured {
 }
 
 impl Measured {
+    /// A session of this way is over; the next one counts anew, perhaps on the same SSRCs.
+    pub fn forget(&mut self, path: MediaPath) {
+        self.seen.retain(|id, _| id.0 != path);
+    }
+
     /// When [`Meeting::sum_up`] is wanted.
     pub fn next_deadline(&self) -> Option<Time> {
         self.clock.next_deadline()
@@ -156,8 +161,7 @@ impl Meeting {
             if t.path != path {
                 continue;
             }
-            // One that counts less than before counts anew: another session has its SSRC.
-            let before = self.measured.seen.get(&id).copied().filter(|b| b.1 <= s.packets).unwrap_or_default();
+            let before = self.measured.seen.get(&id).copied().unwrap_or_default();
             let news = |now: u64, before: u64| now.saturating_sub(before);
             let w = ways.entry((t.local, t.media == MediaType::Video)).or_default();
             w.bytes += news(s.bytes, before.0);

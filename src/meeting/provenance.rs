@@ -2,10 +2,12 @@
 //! switch between peer and bridge, with none twice and none out of another's time (design §5.1, §5.6; docs/protocol/02 §14.6).
 //!
 //! A track is heard from one session at a time. The session that carries what we send ourselves takes a track over with its
-//! first frame there; the other one only when it is the only one left. Both ends switch within a round trip of each other,
+//! first frame there, of video with its first key frame; the other one only when it is the only one left. Both ends switch within a round trip of each other,
 //! each source at its own frame, so that nothing has to be held back.
 
 use crate::jingle::{MAX_SOURCES_PER_ENDPOINT, SessionKey};
+use crate::media::receiver::KEY_FRAME_REQUEST_EVERY;
+use crate::time::Time;
 use std::collections::BTreeMap;
 
 /// Where a track stands.
@@ -17,6 +19,8 @@ struct Heard {
     receiver: u32,
     /// The track's count, over all sessions.
     timeline: u32,
+    /// When the other session was last asked for a key frame.
+    asked: Option<Time>,
 }
 
 /// By endpoint id, while the endpoint is in the room: what was heard of its sources.
@@ -30,8 +34,9 @@ pub enum Passage {
     Taken(u32),
     /// The track is heard from another session.
     Elsewhere,
-    /// The track would be heard from this session now, but what begins there needs a key frame: one that came before may have been passed over.
-    NeedsKey,
+    /// The track would be heard from this session now, but what begins there needs a key frame: one that came before may have been passed over. `ask`: it is time
+    /// to ask for it.
+    NeedsKey { ask: bool },
 }
 
 impl Provenance {
@@ -44,6 +49,7 @@ impl Provenance {
         begins: bool,
         active: Option<SessionKey>,
         alive: impl Fn(SessionKey) -> bool,
+        now: Time,
     ) -> Passage {
         if !self.0.contains_key(owner) {
             self.0.insert(owner.to_owned(), Vec::new());
@@ -52,7 +58,7 @@ impl Provenance {
         let Some(h) = known.iter_mut().find(|h| h.name == name) else {
             // As many as an endpoint may have sources.
             if known.len() < MAX_SOURCES_PER_ENDPOINT {
-                known.push(Heard { name: name.to_owned(), session, receiver, timeline: 1 });
+                known.push(Heard { name: name.to_owned(), session, receiver, timeline: 1, asked: None });
             }
             return Passage::Taken(1);
         };
@@ -61,7 +67,9 @@ impl Provenance {
                 return Passage::Elsewhere;
             }
             if !begins {
-                return Passage::NeedsKey;
+                let ask = h.asked.is_none_or(|at| at + KEY_FRAME_REQUEST_EVERY <= now);
+                h.asked = if ask { Some(now) } else { h.asked };
+                return Passage::NeedsKey { ask };
             }
             h.session = session;
             h.timeline += 1;
@@ -93,8 +101,10 @@ mod tests {
     #[test]
     fn a_track_is_heard_from_one_session_at_a_time_and_its_timeline_grows_at_each_switch() {
         let mut p = Provenance::default();
+        let mut now = Time::new(1_000_000, 0);
         let mut hear = |s, receiver, active, alive: bool, begins| {
-            p.accept(("aa", "aa-v0"), (s, receiver), begins, active, |_| alive)
+            now = now + KEY_FRAME_REQUEST_EVERY / 2;
+            p.accept(("aa", "aa-v0"), (s, receiver), begins, active, |_| alive, now)
         };
         use Passage::{Elsewhere, NeedsKey, Taken};
         assert_eq!(hear(BRIDGE, 1, Some(BRIDGE), true, true), Taken(1));
@@ -102,12 +112,16 @@ mod tests {
         // The peer's session is up over there first: its frames are not taken before ours is.
         assert_eq!(hear(PEER, 1, Some(BRIDGE), true, true), Elsewhere);
         assert_eq!(hear(BRIDGE, 1, Some(PEER), true, false), Taken(1), "nothing came over the peer's session yet");
-        assert_eq!(hear(PEER, 1, Some(PEER), true, false), NeedsKey, "its key frame was passed over");
+        for ask in [true, false, true] {
+            let needs = hear(PEER, 1, Some(PEER), true, false);
+            assert_eq!(needs, NeedsKey { ask }, "its key frame was passed over");
+        }
         assert_eq!(hear(BRIDGE, 1, Some(PEER), true, false), Taken(1), "until another comes");
         assert_eq!(hear(PEER, 1, Some(PEER), true, true), Taken(2));
         assert_eq!(hear(PEER, 1, Some(PEER), true, false), Taken(2));
         assert_eq!(hear(BRIDGE, 1, Some(PEER), true, true), Elsewhere, "late on the old path");
-        assert_eq!(hear(BRIDGE, 1, Some(BRIDGE), false, false), NeedsKey, "the peer's session is over");
+        let needs = hear(BRIDGE, 1, Some(BRIDGE), false, false);
+        assert_eq!(needs, NeedsKey { ask: true }, "the peer's session is over");
         assert_eq!(hear(BRIDGE, 1, Some(BRIDGE), false, true), Taken(3));
         assert_eq!(hear(BRIDGE, 2, Some(BRIDGE), true, true), Taken(4), "another SSRC");
     }
@@ -116,7 +130,10 @@ mod tests {
     fn what_an_endpoint_can_make_us_remember_is_bounded() {
         let mut p = Provenance::default();
         for n in 0..=MAX_SOURCES_PER_ENDPOINT {
-            assert_eq!(p.accept(("aa", &format!("aa-a{n}")), (BRIDGE, 1), true, None, |_| true), Passage::Taken(1));
+            assert_eq!(
+                p.accept(("aa", &format!("aa-a{n}")), (BRIDGE, 1), true, None, |_| true, Time::default()),
+                Passage::Taken(1)
+            );
         }
         assert_eq!(p.0["aa"].len(), MAX_SOURCES_PER_ENDPOINT);
         p.forget("aa");

@@ -22,6 +22,7 @@ use crate::media::peer::{
     Candidate, CodecKind, Command, ExtensionIds, IceCredentials, PayloadType, PeerEngine, RtpConfig,
     Sender as EngineSender,
 };
+use crate::media::receiver::KEY_FRAME_REQUEST_EVERY;
 use crate::media::sender::{SendError, Sender};
 use crate::media::telephone_event::Keys;
 use crate::media::{EncodedFrame, OutgoingFrame, vp8};
@@ -46,8 +47,21 @@ pub(super) struct Outgoing {
     pub sender: Sender,
     /// Frames of each encoding.
     pub frames: [Frames; MAX_ENCODINGS as usize],
+    /// When the program was last asked for the key frame without which nothing of it goes out.
+    asked: Option<Time>,
     /// The session takes none of its codec now.
     refused: bool,
+}
+
+/// What became of a frame of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// The first of its track here.
+    First,
+    More,
+    No,
+    /// Not sent before a key frame of its track, of which the program is to be told (again).
+    NeedsKey,
 }
 
 impl Outgoing {
@@ -222,13 +236,24 @@ impl MediaSession {
             }
             sender.set_dependency_descriptor(negotiated.extensions.dependency_descriptor);
             let (track, media, made) = (t.key, t.codec.media_type(), t.options.encodings());
-            self.outgoing.push(Outgoing { track, media, made, sender, frames: Default::default(), refused: false });
+            self.outgoing.push(Outgoing {
+                track,
+                media,
+                made,
+                sender,
+                frames: Default::default(),
+                asked: None,
+                refused: false,
+            });
         }
     }
 
     /// Our frames come this way again, after some went another.
-    pub fn resume(&mut self) {
-        self.outgoing.iter_mut().for_each(|o| o.sender.await_key());
+    pub fn resume(&mut self, now: Time) {
+        for o in &mut self.outgoing {
+            o.sender.await_key();
+            o.asked = Some(now);
+        }
     }
 
     /// The session ends: where the next one towards the bridge is to go on.
@@ -296,26 +321,29 @@ impl MediaSession {
         self.keys.pop_front()
     }
 
-    /// Sends a frame; `true` when it was the first of its track here.
-    pub fn send(&mut self, track: TrackKey, frame: &OutgoingFrame, now: Time) -> Result<bool, SendError> {
+    /// Sends a frame.
+    pub fn send(&mut self, track: TrackKey, frame: &OutgoingFrame, now: Time) -> Result<Sent, SendError> {
         if !self.ready(track) {
-            return Ok(false);
+            return Ok(Sent::No);
         }
-        let Some(o) = self.outgoing.iter_mut().find(|o| o.track == track) else { return Ok(false) };
+        let Some(o) = self.outgoing.iter_mut().find(|o| o.track == track) else { return Ok(Sent::No) };
         if frame.encoding < o.first() || frame.encoding >= o.made {
-            return Ok(false);
+            return Ok(Sent::No);
         }
         let (engine, sender) = (&mut self.engine, &mut o.sender);
-        let (codec, before) = (sender.codec(), sender.frames());
-        sender.frame(frame, now, |p| engine.send_rtp(&p, now))?;
-        if sender.frames() == before {
-            return Ok(false);
+        let codec = sender.codec();
+        if !sender.frame(frame, now, |p| engine.send_rtp(&p, now))? {
+            if o.asked.is_some_and(|at| now < at + KEY_FRAME_REQUEST_EVERY) {
+                return Ok(Sent::No);
+            }
+            o.asked = Some(now);
+            return Ok(Sent::NeedsKey);
         }
         if let Some(f) = o.frames.get_mut(frame.encoding as usize) {
             let size = if codec == Codec::Vp8 { vp8::size(&frame.data) } else { None };
             f.count(codec, size, now.mono_us);
         }
-        Ok(o.sender.frames() == 1)
+        Ok(if o.sender.frames() == 1 { Sent::First } else { Sent::More })
     }
 
     /// Whether these sockets are ours.

@@ -133,7 +133,10 @@ impl Restarts {
     /// The path is lost; `best` is the least that can help.
     pub(super) fn lost(&mut self, best: Step, now: Time) -> Verdict {
         let connected_since = self.connected_since.take();
-        if self.under_way() {
+        // What is under way in place is in vain where that cannot help any more.
+        let in_vain =
+            best == Step::Full && matches!(self.stage, Stage::Due { step: Step::InPlace, .. } | Stage::InPlace { .. });
+        if self.under_way() && !in_vain {
             return Verdict::UnderWay;
         }
         if !self.attempt(connected_since, now) {

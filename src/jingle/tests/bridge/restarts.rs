@@ -125,6 +125,22 @@ fn of_an_engine_that_is_at_its_end_no_restart_in_place_is_asked() {
 }
 
 #[test]
+fn what_is_under_way_in_place_gives_way_to_a_new_session_where_it_is_in_vain() {
+    // Asked for while the path was shaky, before the server answered or after; then the engine gives up.
+    for answered in [false, true] {
+        let (mut g, key) = Guest::in_session();
+        g.side.j.request_ice_restart(key, at(1000)).unwrap();
+        let out = g.side.drain(at(1000));
+        assert_eq!(actions(&out), ["session-info"]);
+        if answered {
+            g.answer(&out, IqAnswer::Result, at(1100));
+        }
+        g.side.j.ice_failed(key, false, at(2000));
+        assert_eq!(actions(&g.side.drain(at(2000))), ["session-terminate"], "answered {answered}");
+    }
+}
+
+#[test]
 fn a_path_that_comes_back_ends_the_seeking() {
     let (mut g, key) = Guest::in_session();
     g.side.j.ice_failed(key, true, at(1000));
