@@ -27,6 +27,22 @@ function withoutDeadMsids(sdp) {
   return sdp.split(/(?=^m=)/m).map(section => (/^a=inactive\r?$/m.test(section) ? section.replace(/^a=msid:.*\r?\n/gm, '') : section)).join('');
 }
 
+// This version of the library sets the parameters of a sender while it still does so for the constraint before. A browser refuses the second, of
+// which the library only logs, and the camera would stay off. What was wanted is put into parameters that the browser knows.
+const setParameters = RTCRtpSender.prototype.setParameters;
+RTCRtpSender.prototype.setParameters = async function (wanted, ...more) {
+  try {
+    return await setParameters.call(this, wanted, ...more);
+  } catch (e) {
+    if (e.name !== 'InvalidStateError') {
+      throw e;
+    }
+    const known = this.getParameters();
+    known.encodings.forEach((encoding, i) => Object.assign(encoding, wanted.encodings[i]));
+    return setParameters.call(this, known, ...more);
+  }
+};
+
 // The payload types of a codec first in each video section of an offer: a browser sends the first one that it can, and this version of the
 // library does not know the AV1 that today's focus offers first.
 function codecFirst(sdp, codec) {
