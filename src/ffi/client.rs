@@ -13,7 +13,7 @@ use super::runtime::{Threads, jmeet_runtime};
 use super::status::jmeet_status;
 use super::track::{Source, jmeet_track};
 use super::writer::{Writing, jmeet_writer};
-use crate::client::{self as rust, Conference, FOR_EVER, FREE_LINGER, Queue};
+use crate::client::{self as rust, Conference, FOR_EVER, FREE_LINGER, Queue, Writer};
 use crate::error::{Code, Error, Stage};
 use crate::log;
 use crate::media::Codec;
@@ -362,8 +362,27 @@ impl Client {
         Ok(handle)
     }
 
+    /// The handle of a track of ours that `send` adds. The handles are held meanwhile: another thread may take its TRACK_ADDED at once, and would
+    /// make one without the writer, whose end is the end of the track.
+    pub fn add_own_track(
+        self: &Arc<Self>,
+        send: impl FnOnce() -> Result<Writer, Error>,
+    ) -> Result<*mut jmeet_track, Error> {
+        let (handle, key) = {
+            let mut known = self.tracks.lock();
+            self.alive()?;
+            let writer = send()?;
+            let key = writer.track();
+            let handle = make(Arc::new(Source::local(self.clone(), writer)))?;
+            known.insert(key, handle.addr());
+            (handle, key)
+        };
+        self.pin_track(key);
+        Ok(handle)
+    }
+
     /// The removal of a track that the program made must be told.
-    pub fn pin_track(&self, key: TrackKey) {
+    fn pin_track(&self, key: TrackKey) {
         if let Ok(c) = self.rust() {
             self.queue.pin_track(c.id(), key);
         }

@@ -8,7 +8,7 @@ use super::handle::{Object, Table, get, make};
 use super::participant::{People, jmeet_participant, jmeet_participant_list};
 use super::reader::{Reading, jmeet_reader, jmeet_reader_options};
 use super::status::jmeet_status;
-use super::track::{Source, Sources, jmeet_track, jmeet_track_list, jmeet_track_options, no_such_track};
+use super::track::{Sources, jmeet_track, jmeet_track_list, jmeet_track_options, no_such_track};
 use crate::client as rust;
 use crate::error::{Code, Error, Stage};
 use crate::meeting::event::{ParticipantKey, TrackKey};
@@ -261,10 +261,7 @@ pub unsafe extern "C" fn jmeet_conference_send_track(
         required(track)?;
         let o = self::options(options)?.read()?;
         let (r, conference) = self::room(room)?;
-        let writer = conference.send_track(o, tag)?;
-        let key = writer.track();
-        r.client.pin_track(key);
-        out(track, r.client.add_track(key, || Source::local(r.client.clone(), writer))?)
+        out(track, r.client.add_own_track(|| conference.send_track(o, tag))?)
     })
 }
 
