@@ -2875,7 +2875,7 @@ jmeet_status jmeet_writer_write(jmeet_writer *writer,
  * thread; does not block.
  *
  * Errors: `JMEET_ERR_INVALID_ARGUMENT`: audio, or not a `jmeet_limitation`. `JMEET_ERR_CLOSED`: the track was removed, or the meeting is over.
- * `JMEET_ERR_BUSY`: too many requests wait. `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
+ * `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
  */
 jmeet_status jmeet_writer_set_limited(jmeet_writer *writer,
                                       uint32_t limitation,

@@ -94,6 +94,15 @@ impl Shared {
         self.send(ToDriver::Command(command))
     }
 
+    /// The same for what may not be refused: the end of an object that was made with a request of its own. It is asked for once of each.
+    pub fn request_end(&self, command: Command) -> Result<(), Error> {
+        if self.state() == ClientState::Closed {
+            return Err(self.closed_error());
+        }
+        self.requests.fetch_add(1, Ordering::AcqRel);
+        self.send(ToDriver::Command(command))
+    }
+
     fn reserve(&self) -> Result<(), Error> {
         if self.state() == ClientState::Closed {
             return Err(self.closed_error());
@@ -228,5 +237,20 @@ mod tests {
         while rx.try_recv().is_ok() {}
         assert_eq!(add().map_err(|e| e.code), Err(Code::Busy));
         assert!(rx.try_recv().is_err());
+    }
+
+    #[test]
+    fn what_nothing_completes_takes_no_slot_and_the_end_of_a_track_is_never_refused() {
+        let (tx, mut rx) = mpsc::unbounded_channel();
+        let shared = Arc::new(Shared::new(1, 0, Queue::new().expect("a queue"), tx));
+        let track = TrackKey(1);
+        let state = Arc::new(WriterShared::new(&TrackOptions::new(Codec::Vp8)));
+        let writer = super::super::Writer::new(track, state, shared.clone());
+        (0..=MAX_REQUESTS).for_each(|_| writer.set_limited(true, 90).expect("not refused"));
+        while shared.request(Command::SetMuted { track, muted: true, tag: 0 }).is_ok() {}
+        while rx.try_recv().is_ok() {}
+        drop(writer);
+        let ended = |m: &ToDriver| matches!(m, ToDriver::Command(Command::RemoveTrack { track: TrackKey(1), tag: 0 }));
+        assert!(rx.try_recv().is_ok_and(|m| ended(&m)));
     }
 }

@@ -39,7 +39,7 @@ pub struct WriterStats {
     pub full: u64,
     /// Frames of the track that wait for the driver.
     pub queued: u32,
-    /// What went out of it on the way that carries our media now, or would; none before one is there.
+    /// What went out of it on the way that carries our media now; none before one is there.
     pub stream: Option<TrackStats>,
 }
 
@@ -88,7 +88,7 @@ impl Drop for Inner {
     fn drop(&mut self) {
         if !self.state.closed.swap(true, Ordering::AcqRel) && self.shared.state() != ClientState::Closed {
             // The client may have closed in between: then there is nothing left to remove.
-            let _ = self.shared.request(Command::RemoveTrack { track: self.track, tag: 0 });
+            let _ = self.shared.request_end(Command::RemoveTrack { track: self.track, tag: 0 });
         }
     }
 }
@@ -124,13 +124,13 @@ impl Writer {
             return Err(self.0.shared.closed_error());
         }
         let all = self.0.shared.measure(Some(self.0.track), timeout)?;
-        let ours = all.tracks.into_iter().filter(|t| t.encoding == encoding);
+        let mut ours = all.tracks.into_iter().filter(|t| t.encoding == encoding);
         Ok(WriterStats {
             taken: counts.taken.load(Ordering::Relaxed),
             dropped: counts.dropped.load(Ordering::Relaxed),
             full: counts.full.load(Ordering::Relaxed),
             queued: s.queued.load(Ordering::Relaxed),
-            stream: ours.max_by_key(|t| Some(t.path) == all.active),
+            stream: ours.find(|t| Some(t.path) == all.active),
         })
     }
 
@@ -224,7 +224,7 @@ impl Writer {
     /// and smaller videos received; and these come back.
     ///
     /// # Errors
-    /// `InvalidArgument`: the track is audio. `Closed`: it was removed, or the meeting is over. `Busy`.
+    /// `InvalidArgument`: the track is audio. `Closed`: it was removed, or the meeting is over.
     pub fn set_limited(&self, limited: bool, height: u32) -> Result<(), Error> {
         if self.0.state.closed.load(Ordering::Acquire) {
             return Err(self.0.shared.closed_error());
@@ -232,7 +232,8 @@ impl Writer {
         if self.0.state.codec.media_type() != MediaType::Video {
             return Err(Error::new(Code::InvalidArgument, Stage::Media, "only video has a height"));
         }
-        self.0.shared.request(Command::SetLimited { track: self.0.track, limited, height })
+        // Nothing completes it, so it takes no slot.
+        self.0.shared.send(ToDriver::Command(Command::SetLimited { track: self.0.track, limited, height }))
     }
 
     /// Presses keys of a telephone, `0`–`9`, `*`, `#`, `A`–`D`, one after the other, as events in the audio (RFC 4733); zero times are 200 ms.
@@ -263,7 +264,7 @@ impl Writer {
     pub fn close(&self) {
         if !self.0.state.closed.swap(true, Ordering::AcqRel) {
             // As in drop: a closed client has no track left.
-            let _ = self.0.shared.request(Command::RemoveTrack { track: self.0.track, tag: 0 });
+            let _ = self.0.shared.request_end(Command::RemoveTrack { track: self.0.track, tag: 0 });
         }
     }
 }

@@ -347,45 +347,48 @@ impl Client {
 
     /// The handle of a track whose lifecycle event is in the program's hands. NULL when no handle is left or the client was freed.
     pub fn track_of_event(self: &Arc<Self>, t: &Track) -> *mut jmeet_track {
-        self.add_track(t.key, || Source::remote(self.clone(), t.key)).unwrap_or(std::ptr::null_mut())
-    }
-
-    /// The handle of this key, made by `source` if there is none yet.
-    pub fn add_track(&self, key: TrackKey, source: impl FnOnce() -> Source) -> Result<*mut jmeet_track, Error> {
         let mut known = self.tracks.lock();
-        if let Some(handle) = known.get(&key) {
-            return Ok(pointer::<Source>(*handle));
+        if let Some(handle) = known.get(&t.key) {
+            return pointer::<Source>(*handle);
         }
-        self.alive()?;
-        let handle = make(Arc::new(source()))?;
-        known.insert(key, handle.addr());
-        Ok(handle)
+        self.add_track(&mut known, || Ok(Source::remote(self.clone(), t.key))).unwrap_or(std::ptr::null_mut())
     }
 
     /// The handle of a track of ours that `send` adds. The handles are held meanwhile: another thread may take its TRACK_ADDED at once, and would
     /// make one without the writer, whose end is the end of the track.
-    pub fn add_own_track(
+    pub fn send_track(
         self: &Arc<Self>,
         send: impl FnOnce() -> Result<Writer, Error>,
     ) -> Result<*mut jmeet_track, Error> {
-        let (handle, key) = {
-            let mut known = self.tracks.lock();
-            self.alive()?;
+        let mut key = TrackKey(0);
+        let handle = self.add_track(&mut self.tracks.lock(), || {
             let writer = send()?;
-            let key = writer.track();
-            let handle = make(Arc::new(Source::local(self.clone(), writer)))?;
-            known.insert(key, handle.addr());
-            (handle, key)
-        };
-        self.pin_track(key);
-        Ok(handle)
-    }
-
-    /// The removal of a track that the program made must be told.
-    fn pin_track(&self, key: TrackKey) {
+            key = writer.track();
+            Ok(Source::local(self.clone(), writer))
+        })?;
+        // The removal of a track that the program made must be told.
         if let Ok(c) = self.rust() {
             self.queue.pin_track(c.id(), key);
         }
+        Ok(handle)
+    }
+
+    #[cfg(test)]
+    pub fn holds_tracks(&self) -> bool {
+        self.tracks.is_locked()
+    }
+
+    fn add_track(
+        &self,
+        known: &mut HashMap<TrackKey, usize>,
+        source: impl FnOnce() -> Result<Source, Error>,
+    ) -> Result<*mut jmeet_track, Error> {
+        self.alive()?;
+        let source = source()?;
+        let key = source.key;
+        let handle = make(Arc::new(source))?;
+        known.insert(key, handle.addr());
+        Ok(handle)
     }
 
     pub fn release_track(&self, key: TrackKey) {

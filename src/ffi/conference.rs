@@ -261,7 +261,7 @@ pub unsafe extern "C" fn jmeet_conference_send_track(
         required(track)?;
         let o = self::options(options)?.read()?;
         let (r, conference) = self::room(room)?;
-        out(track, r.client.add_own_track(|| conference.send_track(o, tag))?)
+        out(track, r.client.send_track(|| conference.send_track(o, tag))?)
     })
 }
 

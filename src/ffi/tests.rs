@@ -321,6 +321,58 @@ mod with_threads {
     }
 
     #[test]
+    fn a_track_of_ours_has_its_writer_whoever_takes_its_event_first() {
+        // A server that never answers: the client is on its way for as long as the test takes.
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = std::ffi::CString::new(format!("ws://{}/x", silent.local_addr().unwrap())).unwrap();
+        let queue = queue();
+        let mut o = info!(jmeet_client_options, jmeet_client_options_init);
+        (o.url, o.room) = (url.as_ptr(), c"room".as_ptr());
+        let (mut client, mut room, mut writer) = (null_mut(), null_mut(), null_mut());
+        // SAFETY: valid pointers and handles.
+        unsafe {
+            assert_eq!(jmeet_client_new(queue, &raw const o, &raw mut client, null_mut()), JMEET_OK);
+            assert_eq!(jmeet_client_join(client, 0, &raw mut room, null_mut()), JMEET_OK);
+        }
+        let c = super::super::client::client(client).unwrap();
+        let mut other = None;
+        let track = c.send_track(|| {
+            let options = crate::meeting::TrackOptions::new(crate::media::Codec::Opus);
+            let writer = c.conference()?.send_track(options, 0)?;
+            // As if its TRACK_ADDED were in another thread's hands already.
+            let key = writer.track();
+            let t = Track { key, ..audio_of_ours() };
+            let of_event = c.clone();
+            other = Some(std::thread::spawn(move || of_event.track_of_event(&t).addr()));
+            assert!(c.holds_tracks(), "that thread has to wait");
+            Ok(writer)
+        });
+        let track = track.unwrap();
+        assert_eq!(other.unwrap().join().unwrap(), track.addr());
+        // SAFETY: handles.
+        unsafe {
+            assert_eq!(jmeet_writer_new(track, null(), &raw mut writer, null_mut()), JMEET_OK);
+            assert_eq!(jmeet_writer_free(writer), JMEET_OK);
+            assert_eq!(jmeet_client_free(client), JMEET_OK);
+            assert_eq!(jmeet_queue_free(queue), JMEET_OK);
+        }
+    }
+
+    fn audio_of_ours() -> Track {
+        Track {
+            key: TrackKey(0),
+            participant: None,
+            endpoint_id: String::new(),
+            source_name: String::new(),
+            media: crate::media::MediaType::Audio,
+            video_type: crate::media::VideoType::Camera,
+            muted: false,
+            local: true,
+            codec: None,
+        }
+    }
+
+    #[test]
     fn a_client_that_never_joined_closes_once() {
         let queue = queue();
         let client = client(queue);

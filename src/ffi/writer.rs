@@ -167,7 +167,7 @@ pub unsafe extern "C" fn jmeet_writer_write(
 /// thread; does not block.
 ///
 /// Errors: `JMEET_ERR_INVALID_ARGUMENT`: audio, or not a `jmeet_limitation`. `JMEET_ERR_CLOSED`: the track was removed, or the meeting is over.
-/// `JMEET_ERR_BUSY`: too many requests wait. `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
+/// `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn jmeet_writer_set_limited(
     writer: *mut jmeet_writer,

@@ -192,12 +192,12 @@ impl Jingle {
         }
     }
 
-    /// The engine found no path, or lost it for good. `can_restart`: it could still begin another one in place; otherwise that is not asked
-    /// of the bridge, whose answer would be in vain, and a new session is next.
-    pub fn ice_failed(&mut self, key: SessionKey, can_restart: bool, now: Time) {
+    /// The engine found no path, or lost it for good: it does nothing any more, and a new session is next. While it still lives,
+    /// [`Jingle::request_ice_restart`] is for it.
+    pub fn ice_failed(&mut self, key: SessionKey, now: Time) {
         match self.kind(key) {
             Some(SessionKind::P2p) => self.end_p2p(EndReason::IceFailed),
-            Some(SessionKind::Bridge) => self.bridge_ice_failed(can_restart, now),
+            Some(SessionKind::Bridge) => self.bridge_ice_failed(now),
             None => {}
         }
     }

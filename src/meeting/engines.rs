@@ -281,7 +281,7 @@ impl Meeting {
                 self.out.extend(closed);
             }
             // After that it does nothing any more. It waits with it for a restart that is under way.
-            peer::Event::Failed(Failure::Ice) => self.jingle.ice_failed(session, false, now),
+            peer::Event::Failed(Failure::Ice) => self.jingle.ice_failed(session, now),
             // A peer that leaves closes DTLS first; signalling tells the reason a moment later. What speaks to a peer directly goes on
             // through the bridge at once.
             peer::Event::Failed(Failure::PeerClosed) => {

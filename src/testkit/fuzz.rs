@@ -294,7 +294,7 @@ pub fn sessions(data: &[u8]) {
             drain(&mut j, now);
         }
         if let Some((session, _)) = j.session(jingle::SessionKind::Bridge).filter(|_| i % 3 == 2) {
-            j.ice_failed(session, true, now);
+            j.ice_failed(session, now);
         }
         now = now + Duration::from_millis(700);
         if j.next_deadline().is_some_and(|t| t <= now) {

@@ -32,7 +32,7 @@ use crate::wire::jingle::Action;
 use crate::wire::{Condition, StanzaError};
 use accept::Accept;
 use leavers::Leavers;
-use restart::{Restarts, Step};
+use restart::Restarts;
 
 /// What was asked of the focus.
 #[derive(Debug)]
@@ -76,7 +76,7 @@ impl Jingle {
     pub(super) fn bridge_timeout(&mut self, now: Time) {
         if self.bridge.session.as_mut().is_some_and(|s| s.deadline.take_if(|d| due(Some(*d), now)).is_some()) {
             // Our own engine does not answer: another one may.
-            self.bridge_lost(Step::Full, EndReason::NotAnswered, now);
+            self.bridge_lost(EndReason::NotAnswered, now);
         }
         self.recovery_timeout(now);
     }
@@ -153,7 +153,7 @@ impl Jingle {
                 self.apply_queued();
             }
             (Asked::Accept(sources), IqAnswer::Error(e)) => self.accept_refused(key, sources, &e, now),
-            (Asked::Accept(_), IqAnswer::Timeout) => self.bridge_lost(Step::Full, EndReason::NotAnswered, now),
+            (Asked::Accept(_), IqAnswer::Timeout) => self.bridge_lost(EndReason::NotAnswered, now),
             (Asked::Add(sources), IqAnswer::Error(e)) => {
                 s.unanswered -= 1;
                 s.told.retain(|t| !sources.iter().any(|r| own_sources::same(r, t)));

@@ -78,22 +78,20 @@ impl Jingle {
         }
     }
 
-    pub(in crate::jingle) fn bridge_ice_failed(&mut self, can_restart: bool, now: Time) {
-        let best = if can_restart { Step::InPlace } else { Step::Full };
-        self.bridge_lost(best, EndReason::IceFailed, now);
+    pub(in crate::jingle) fn bridge_ice_failed(&mut self, now: Time) {
+        self.bridge_lost(EndReason::IceFailed, now);
     }
 
     pub(in crate::jingle) fn bridge_media_failed(&mut self, now: Time) {
-        self.bridge_lost(Step::Full, EndReason::MediaFailed, now);
+        self.bridge_lost(EndReason::MediaFailed, now);
     }
 
-    /// The session carries nothing any more; `best` is the least that can help, `reason` is why it ends if nothing can.
-    pub(super) fn bridge_lost(&mut self, best: Step, reason: EndReason, now: Time) {
+    /// The session carries nothing any more; `reason` is why it ends if no other can be asked for.
+    pub(super) fn bridge_lost(&mut self, reason: EndReason, now: Time) {
         let Some(s) = &mut self.bridge.session else { return };
-        // Without the id the focus takes neither request, and without our accept there is nothing to restart in place.
-        let best = if s.local.is_none() { Step::Full } else { best };
+        // Without the id the focus takes no request.
         let verdict = match s.bridge_id {
-            Some(_) => self.bridge.restarts.lost(best, now),
+            Some(_) => self.bridge.restarts.lost(now),
             None => Verdict::Exhausted,
         };
         if verdict != Verdict::Exhausted && (std::mem::take(&mut s.connected) || verdict == Verdict::Restart) {
@@ -176,17 +174,16 @@ impl Jingle {
     pub(super) fn in_place_answered(&mut self, answer: &IqAnswer, now: Time) {
         match answer {
             // Accepted, not done: the focus asks the bridge now.
-            IqAnswer::Result if self.bridge.restarts.under_way() => self.bridge.restarts.asked_in_place(now),
-            IqAnswer::Result => {}
+            IqAnswer::Result => self.bridge.restarts.in_place_accepted(now),
             IqAnswer::Error(e) => {
                 self.bridge.restarts.unsupported |= e.condition == Condition::FeatureNotImplemented;
                 if let Some(s) = &self.bridge.session {
                     let event = Event::IceRestartRefused { session: s.key, condition: e.condition.as_str() };
                     self.out.push_back(Output::Event(event));
                 }
-                self.bridge.restarts.in_place_failed(now);
+                self.bridge.restarts.in_place_failed();
             }
-            IqAnswer::Timeout => self.bridge.restarts.in_place_failed(now),
+            IqAnswer::Timeout => self.bridge.restarts.in_place_failed(),
         }
         self.restart_due(now);
     }

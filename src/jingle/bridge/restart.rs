@@ -1,5 +1,5 @@
-//! The policy of restarts: first a new path in place, then a new session, and when that does not help either, the room
-//! again (docs/protocol/02 §10.4, §11.1, §23.11, §23.15). Values in, values out: it knows neither stanzas nor sessions.
+//! The policy of restarts: a new path in place while the engine lives, a new session once it does not, and when that does not help either,
+//! the room again (docs/protocol/02 §10.4, §11.1, §23.11, §23.15). Values in, values out: it knows neither stanzas nor sessions.
 //!
 //! Each kind of request has a budget inside the focus's own limits, so that it never has to refuse us.
 
@@ -16,7 +16,7 @@ pub const MAX_RESTARTS_IN_WINDOW: usize = 5;
 pub const RESTART_WINDOW: Duration = Duration::from_secs(61);
 /// Lost paths that are answered by restarts before the room is to be joined again.
 pub const MAX_RESTART_ATTEMPTS: u32 = 3;
-/// How long a restart in place may take before a new session is asked for.
+/// How long a restart in place may take; after that another may be asked for.
 pub const IN_PLACE_WAIT: Duration = Duration::from_secs(15);
 /// A path that held as long makes all attempts before it forgotten.
 pub const STABLE_AFTER: Duration = Duration::from_secs(60);
@@ -130,19 +130,16 @@ impl Restarts {
         left
     }
 
-    /// The path is lost; `best` is the least that can help.
-    pub(super) fn lost(&mut self, best: Step, now: Time) -> Verdict {
+    /// The path is lost for good, for the engine is at its end: what was under way in place would be in vain.
+    pub(super) fn lost(&mut self, now: Time) -> Verdict {
         let connected_since = self.connected_since.take();
-        // What is under way in place is in vain where that cannot help any more.
-        let in_vain =
-            best == Step::Full && matches!(self.stage, Stage::Due { step: Step::InPlace, .. } | Stage::InPlace { .. });
-        if self.under_way() && !in_vain {
+        if matches!(self.stage, Stage::Due { step: Step::Full, .. }) {
             return Verdict::UnderWay;
         }
         if !self.attempt(connected_since, now) {
             return Verdict::Exhausted;
         }
-        self.plan(if self.unsupported { Step::Full } else { best }, false, now);
+        self.plan(Step::Full, false, now);
         Verdict::Restart
     }
 
@@ -151,19 +148,22 @@ impl Restarts {
         self.stage = Stage::Due { step, at: budget.next(now), wanted };
     }
 
-    /// A restart in place was asked for, or the asking was answered: the wait begins.
+    /// A restart in place was asked for: the wait begins.
     pub(super) fn asked_in_place(&mut self, now: Time) {
         self.stage = Stage::InPlace { until: now + IN_PLACE_WAIT };
     }
 
-    /// The restart in place was refused, or its time is over: without a path a new session is next.
-    pub(super) fn in_place_failed(&mut self, now: Time) {
-        if !matches!(self.stage, Stage::InPlace { .. }) {
-            return;
+    /// The asking was answered: the wait begins anew, if it is still of use.
+    pub(super) fn in_place_accepted(&mut self, now: Time) {
+        if matches!(self.stage, Stage::InPlace { .. }) {
+            self.asked_in_place(now);
         }
-        match self.connected_since {
-            Some(_) => self.stage = Stage::Calm,
-            None => self.plan(Step::Full, false, now),
+    }
+
+    /// The restart in place was refused, or its time is over. The path of before may still hold; if not, that is told.
+    pub(super) fn in_place_failed(&mut self) {
+        if matches!(self.stage, Stage::InPlace { .. }) {
+            self.stage = Stage::Calm;
         }
     }
 
@@ -172,7 +172,7 @@ impl Restarts {
         if let Stage::InPlace { until } = self.stage
             && due(Some(until), now)
         {
-            self.in_place_failed(now);
+            self.in_place_failed();
         }
         match self.stage {
             Stage::Due { step, at, .. } if due(Some(at), now) => {
@@ -221,22 +221,31 @@ mod tests {
     }
 
     #[test]
-    fn in_place_comes_first_and_a_new_session_after_the_wait() {
-        let mut r = Restarts::default();
-        r.connected(at(0));
-        assert_eq!(r.lost(Step::InPlace, at(1000)), Verdict::Restart);
-        assert_eq!(r.lost(Step::InPlace, at(1000)), Verdict::UnderWay);
-        assert_eq!(r.take_due(at(1000)), Some(Step::InPlace));
-        r.asked_in_place(at(1000));
-        assert_eq!((r.take_due(at(15_999)), r.deadline()), (None, Some(at(16_000))));
-        assert_eq!(r.take_due(at(16_000)), Some(Step::Full));
-        assert!(!r.under_way());
+    fn in_place_comes_first_and_gives_way_to_a_new_session_when_the_path_is_lost() {
+        for asked in [false, true] {
+            let mut r = Restarts::default();
+            r.in_place.spend(at(0));
+            r.connected(at(0));
+            assert_eq!(r.want(Step::InPlace, at(1000)), Verdict::Restart);
+            if asked {
+                assert_eq!((r.take_due(at(5999)), r.take_due(at(6000))), (None, Some(Step::InPlace)));
+                r.asked_in_place(at(6000));
+                assert_eq!((r.take_due(at(20_999)), r.deadline()), (None, Some(at(21_000))));
+            }
+            assert_eq!(r.lost(at(20_999)), Verdict::Restart);
+            assert_eq!(r.lost(at(20_999)), Verdict::UnderWay);
+            // An answer that is late changes nothing, nor does a refusal.
+            r.in_place_accepted(at(20_999));
+            r.in_place_failed();
+            assert_eq!(r.take_due(at(20_999)), Some(Step::Full));
+            assert!(!r.under_way());
+        }
     }
 
     #[test]
     fn a_path_that_is_back_ends_the_round() {
         let mut r = Restarts::default();
-        r.lost(Step::InPlace, at(0));
+        r.want(Step::InPlace, at(0));
         r.take_due(at(0));
         r.asked_in_place(at(0));
         r.connected(at(2000));
@@ -248,7 +257,7 @@ mod tests {
         let mut r = Restarts::default();
         r.connected(at(0));
         r.asked_in_place(at(1));
-        r.in_place_failed(at(2));
+        r.in_place_failed();
         assert!(!r.under_way());
         r.asked_in_place(at(3));
         assert_eq!((r.take_due(at(20_000)), r.under_way()), (None, false));
@@ -283,15 +292,15 @@ mod tests {
         for _ in 0..MAX_RESTART_ATTEMPTS {
             r.connected(now);
             now = now + (STABLE_AFTER - Duration::from_millis(1));
-            assert_eq!(r.lost(Step::Full, now), Verdict::Restart);
+            assert_eq!(r.lost(now), Verdict::Restart);
             assert_eq!(r.take_due(now), Some(Step::Full));
         }
         r.connected(now);
         now = now + (STABLE_AFTER - Duration::from_millis(1));
-        assert_eq!(r.lost(Step::Full, now), Verdict::Exhausted);
+        assert_eq!(r.lost(now), Verdict::Exhausted);
         r.connected(now);
         now = now + STABLE_AFTER;
-        assert_eq!(r.lost(Step::Full, now), Verdict::Restart);
+        assert_eq!(r.lost(now), Verdict::Restart);
         assert_eq!(r.attempts, 1);
     }
 }

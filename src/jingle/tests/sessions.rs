@@ -146,9 +146,9 @@ fn failures_end_the_session_with_their_reason() {
     };
     let (mut a, _) = begin();
     let key = a.j.session(SessionKind::P2p).unwrap().0;
-    a.j.ice_failed(SessionKey(99), true, at(1));
+    a.j.ice_failed(SessionKey(99), at(1));
     assert!(a.drain(at(1)).is_empty());
-    a.j.ice_failed(key, true, at(1));
+    a.j.ice_failed(key, at(1));
     let out = a.drain(at(1));
     assert_eq!(ended(&out), Some(EndReason::IceFailed));
     assert!(payloads(&out)[0].contains("<connectivity-error/><text>ICE FAILED</text>"));

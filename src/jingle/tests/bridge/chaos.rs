@@ -167,7 +167,7 @@ impl Disorder {
                 self.g.side.j.set_local_sources(all);
             }
             15 | 16 => self.g.side.j.ice_connected(key, now),
-            17 => self.g.side.j.ice_failed(key, true, now),
+            17 => self.g.side.j.ice_failed(key, now),
             18 => self.g.side.j.media_failed(key, now),
             19 => drop(self.g.side.j.request_ice_restart(key, now)),
             20 => drop(self.g.side.j.restart_session(key, now)),

@@ -405,14 +405,15 @@ fn what_a_real_focus_says_of_our_sources_is_told_with_its_words_and_costs_no_ses
 
 #[test]
 fn what_a_real_focus_says_of_a_stale_session_leads_to_another_one_or_out_of_the_room() {
-    // A restart in place of a bridge session that is not current: the whole session is restarted.
+    // A restart in place of a bridge session that is not current: the whole session is restarted once its path is lost.
     let (mut g, key) = Guest::in_session();
-    g.side.j.ice_failed(key, true, at(1000));
+    g.side.j.request_ice_restart(key, at(1000)).unwrap();
     let asked = g.side.drain(at(1000));
     assert_eq!(actions(&asked), ["session-info"]);
     let out = g.answer(&asked, answered(ERRORS, "e-stale-ice"), at(1100));
     assert!(kinds(&out).contains(&"ice-restart-refused"));
-    assert_eq!(actions(&out), ["session-terminate"]);
+    g.side.j.ice_failed(key, at(1200));
+    assert_eq!(actions(&g.side.drain(at(1200))), ["session-terminate"]);
     // The focus holds the session for ended after any of these, though it refuses them.
     for id in ["e-stale-term", "e-noid-term"] {
         let (mut g, key) = Guest::in_session();

@@ -87,81 +87,65 @@ fn generations_that_are_stale_repeated_or_incomplete_are_dropped() {
 }
 
 #[test]
-fn a_lost_path_is_sought_in_place_first_then_in_a_new_session() {
-    let (mut g, key) = Guest::in_session();
-    g.side.j.ice_failed(key, true, at(1000));
-    let out = g.side.drain(at(1000));
-    assert_eq!((kinds(&out), actions(&out)), (vec!["bridge-recovering", "iq"], vec!["session-info".to_owned()]));
-    // Said twice, it is one loss.
-    g.side.j.ice_failed(key, true, at(1001));
-    assert!(g.side.drain(at(1001)).is_empty());
-    g.answer(&out, IqAnswer::Result, at(2000));
-    let out = g.wait(17_000);
-    assert_eq!(kinds(&out), ["iq", "removed", "close", "bridge-ended"]);
-    let p = &payloads(&out)[0];
-    assert!(p.contains("<connectivity-error/><text>ICE FAILED</text>") && p.contains("restart='true'"));
-    assert_eq!(bridge_ended(&out), Some(EndReason::Restarting));
-    // Whatever comes for the old session now is unknown; the new one begins in peace.
-    assert!(reply(&g.focus(&request("source-add", ""), at(17_001))).contains("<unknown-session"));
-    assert!(g.answer(&out, IqAnswer::Result, at(17_100)).is_empty());
-    let out = g.focus(&offer().replace(SID, "second"), at(18_000));
-    assert!(kinds(&out).contains(&"create"));
-    g.side.answer_all(&out, at(18_100));
-    let key = g.key();
-    g.side.j.ice_connected(key, at(18_200));
-    assert_eq!(kinds(&g.side.drain(at(18_200))), ["bridge-active"]);
-    assert!(g.side.j.next_deadline().is_none());
-}
-
-#[test]
-fn of_an_engine_that_is_at_its_end_no_restart_in_place_is_asked() {
-    let (mut g, key) = Guest::in_session();
-    g.side.j.ice_failed(key, false, at(1000));
-    let out = g.side.drain(at(1000));
-    assert_eq!(actions(&out), ["session-terminate"]);
-    assert_eq!(bridge_ended(&out), Some(EndReason::Restarting));
-    let p = &payloads(&out)[0];
-    assert!(p.contains("<connectivity-error/><text>ICE FAILED</text>") && p.contains("restart='true'"), "{p}");
-}
-
-#[test]
-fn what_is_under_way_in_place_gives_way_to_a_new_session_where_it_is_in_vain() {
-    // Asked for while the path was shaky, before the server answered or after; then the engine gives up.
-    for answered in [false, true] {
+fn a_path_is_sought_in_place_first_then_in_a_new_session() {
+    // The engine gives up before the server answered, or after, or when the wait for the new path is over.
+    for (answered, failed) in [(false, 2000), (true, 2000), (true, 18_000)] {
         let (mut g, key) = Guest::in_session();
         g.side.j.request_ice_restart(key, at(1000)).unwrap();
-        let out = g.side.drain(at(1000));
-        assert_eq!(actions(&out), ["session-info"]);
+        let asked = g.side.drain(at(1000));
+        assert_eq!(actions(&asked), ["session-info"]);
         if answered {
-            g.answer(&out, IqAnswer::Result, at(1100));
+            g.answer(&asked, IqAnswer::Result, at(1500));
         }
-        g.side.j.ice_failed(key, false, at(2000));
-        assert_eq!(actions(&g.side.drain(at(2000))), ["session-terminate"], "answered {answered}");
+        if failed > 16_500 {
+            assert!(g.wait(16_500).is_empty(), "the path of before may still hold");
+        }
+        g.side.j.ice_failed(key, at(failed));
+        let out = g.side.drain(at(failed));
+        assert_eq!(kinds(&out), ["bridge-recovering", "iq", "removed", "close", "bridge-ended"]);
+        let p = &payloads(&out)[0];
+        assert!(p.contains("<connectivity-error/><text>ICE FAILED</text>") && p.contains("restart='true'"));
+        assert_eq!(bridge_ended(&out), Some(EndReason::Restarting));
+        // Said twice, it is one loss.
+        g.side.j.ice_failed(key, at(failed));
+        assert!(g.side.drain(at(failed)).is_empty());
+        // Whatever comes for the old session now is unknown; the new one begins in peace.
+        assert!(reply(&g.focus(&request("source-add", ""), at(failed + 1))).contains("<unknown-session"));
+        assert!(g.answer(&out, IqAnswer::Result, at(failed + 100)).is_empty());
+        let out = g.focus(&offer().replace(SID, "second"), at(failed + 1000));
+        assert!(kinds(&out).contains(&"create"));
+        g.side.answer_all(&out, at(failed + 1100));
+        let key = g.key();
+        g.side.j.ice_connected(key, at(failed + 1200));
+        assert_eq!(kinds(&g.side.drain(at(failed + 1200))), ["bridge-active"]);
+        assert!(g.side.j.next_deadline().is_none());
     }
 }
 
 #[test]
 fn a_path_that_comes_back_ends_the_seeking() {
     let (mut g, key) = Guest::in_session();
-    g.side.j.ice_failed(key, true, at(1000));
+    g.side.j.request_ice_restart(key, at(1000)).unwrap();
     let out = g.side.drain(at(1000));
     g.answer(&out, IqAnswer::Result, at(1100));
     assert_eq!(kinds(&g.focus(&generation("1"), at(1200))), ["restart-ice", "ack"]);
     g.side.j.ice_connected(key, at(1300));
-    assert_eq!(kinds(&g.side.drain(at(1300))), ["bridge-active"]);
+    assert!(g.side.drain(at(1300)).is_empty(), "it was not lost");
     assert!(g.side.j.next_deadline().is_none());
 }
 
 #[test]
-fn refusals_of_the_restart_in_place_lead_on() {
+fn refusals_of_the_restart_in_place_lead_to_a_new_session_once_the_path_is_lost() {
     // Asked too often, as the server sees it; a stale id; no answer.
     for answer in [error(Condition::ResourceConstraint), error(Condition::ItemNotFound), IqAnswer::Timeout] {
         let (mut g, key) = Guest::in_session();
-        g.side.j.ice_failed(key, true, at(1000));
+        g.side.j.request_ice_restart(key, at(1000)).unwrap();
         let out = g.side.drain(at(1000));
         let out = g.answer(&out, answer.clone(), at(1100));
         assert_eq!(kinds(&out).contains(&"ice-restart-refused"), answer != IqAnswer::Timeout);
-        assert_eq!(actions(&out), ["session-terminate"]);
+        assert!(actions(&out).is_empty() && g.side.j.next_deadline().is_none());
+        g.side.j.ice_failed(key, at(1200));
+        assert_eq!(actions(&g.side.drain(at(1200))), ["session-terminate"]);
     }
     // Switched off: never asked again.
     let (mut g, key) = Guest::in_session();
@@ -170,7 +154,7 @@ fn refusals_of_the_restart_in_place_lead_on() {
     let out = g.answer(&out, error(Condition::FeatureNotImplemented), at(1100));
     assert_eq!(kinds(&out), ["ice-restart-refused"]);
     assert_eq!(g.side.j.request_ice_restart(key, at(60_000)), Err(RestartRefusal::NotSupported));
-    g.side.j.ice_failed(key, true, at(60_001));
+    g.side.j.ice_failed(key, at(60_001));
     assert_eq!(actions(&g.side.drain(at(60_001))), ["session-terminate"]);
 }
 
@@ -215,7 +199,7 @@ fn restarts_that_are_asked_for_have_conditions() {
     g.focus(&text, at(1));
     let key = g.key();
     assert_eq!(g.side.j.restart_session(key, at(2)), Err(RestartRefusal::NoBridgeId));
-    g.side.j.ice_failed(key, true, at(3));
+    g.side.j.ice_failed(key, at(3));
     let out = g.side.drain(at(3));
     assert_eq!((bridge_ended(&out), rejoin(&out)), (Some(EndReason::IceFailed), Some(RejoinReason::RestartsExhausted)));
 }
@@ -254,8 +238,8 @@ fn three_restarts_that_do_not_help_end_in_the_wish_to_join_again() {
     let out = g.focus(&offer(), at(now + 10_000));
     g.side.answer_all(&out, at(now + 10_000));
     let key = g.key();
-    g.side.j.ice_failed(key, true, at(now + 20_000));
-    assert_eq!(actions(&g.side.drain(at(now + 20_000))), ["session-info"]);
+    g.side.j.ice_failed(key, at(now + 20_000));
+    assert_eq!(actions(&g.side.drain(at(now + 20_000))), ["session-terminate"]);
 }
 
 #[test]
@@ -304,19 +288,26 @@ fn no_wait_ends_while_there_is_no_bridge_or_no_stream() {
         hold(&mut g, false, 600_000);
         assert_eq!(rejoin(&g.wait(610_000)), Some(RejoinReason::NotInvited));
         // Nor is anything asked.
-        let (mut g, key) = Guest::in_session();
-        hold(&mut g, true, 2000);
-        g.side.j.ice_failed(key, true, at(3000));
-        assert_eq!(kinds(&g.side.drain(at(3000))), ["bridge-recovering"]);
-        g.side.j.handle_timeout(at(100_000));
-        assert!(g.side.drain(at(100_000)).is_empty() && g.side.j.next_deadline().is_none());
-        if by_bridge {
-            g.conference.bridge_not_available = false;
-            g.side.j.set_conference(g.conference.clone(), at(100_001));
-        } else {
-            g.side.j.set_online(true, at(100_001));
+        for lost in [true, false] {
+            let (mut g, key) = Guest::in_session();
+            hold(&mut g, true, 2000);
+            if lost {
+                g.side.j.ice_failed(key, at(3000));
+                assert_eq!(kinds(&g.side.drain(at(3000))), ["bridge-recovering"]);
+            } else {
+                g.side.j.request_ice_restart(key, at(3000)).unwrap();
+                assert!(g.side.drain(at(3000)).is_empty());
+            }
+            g.side.j.handle_timeout(at(100_000));
+            assert!(g.side.drain(at(100_000)).is_empty() && g.side.j.next_deadline().is_none());
+            if by_bridge {
+                g.conference.bridge_not_available = false;
+                g.side.j.set_conference(g.conference.clone(), at(100_001));
+            } else {
+                g.side.j.set_online(true, at(100_001));
+            }
+            assert_eq!(actions(&g.side.drain(at(100_001))), [if lost { "session-terminate" } else { "session-info" }]);
         }
-        assert_eq!(actions(&g.side.drain(at(100_001))), ["session-info"]);
     }
 }
 

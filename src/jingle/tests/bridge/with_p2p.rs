@@ -112,7 +112,7 @@ fn nothing_that_ends_a_living_peer_session_is_wished_for() {
         g.side.j.handle_timeout(at(50_000));
         assert!(g.side.drain(at(50_000)).is_empty());
         // When it ends, the wish is there.
-        g.side.j.ice_failed(p2p, true, at(50_001));
+        g.side.j.ice_failed(p2p, at(50_001));
         assert!(g.side.j.next_deadline().is_some_and(|d| d <= at(50_001)));
         g.side.j.handle_timeout(at(50_002));
         let reason = if exhausted { RejoinReason::RestartsExhausted } else { RejoinReason::NotInvited };
