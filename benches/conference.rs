@@ -125,7 +125,10 @@ fn client_cpu() -> f64 {
         let ns: f64 = stat.split(' ').next()?.parse().ok()?;
         (name.trim_end() == "jmeet-worker").then_some(ns)
     };
-    tasks.flatten().filter_map(|t| run(t.path())).sum::<f64>() + cpu::clock::now_ns()
+    let workers: Vec<f64> = tasks.flatten().filter_map(|t| run(t.path())).collect();
+    // Or the figure would be of this thread alone.
+    assert!(!workers.is_empty(), "no thread of a client's runtime, or no schedstat");
+    workers.iter().sum::<f64>() + cpu::clock::now_ns()
 }
 
 /// A participant on a socket, in a session with a bridge and a room with all the others, and how source-adds reach it.

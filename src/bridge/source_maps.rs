@@ -61,7 +61,6 @@ struct Entry {
 pub struct SourceMaps {
     by_ssrc: HashMap<u32, Entry>,
     by_source: HashMap<Arc<str>, u32>,
-    by_mid: HashMap<Arc<str>, u32>,
     /// The slot of an SSRC of repairs.
     by_rtx: HashMap<u32, u32>,
     empty: HashSet<u32>,
@@ -144,7 +143,7 @@ impl SourceMaps {
     /// The slot with this mid.
     #[cfg(test)]
     fn by_mid(&self, mid: &str) -> Option<&Slot> {
-        self.by_ssrc(*self.by_mid.get(mid)?)
+        self.iter().find(|s| s.mid.as_deref() == Some(mid))
     }
 
     /// All slots that carry something.
@@ -193,18 +192,14 @@ impl SourceMaps {
             e.slot.rtx = None;
         }
         let mid: Option<Arc<str>> = m.mid.as_deref().map(Into::into);
-        if let Some(other) =
-            mid.clone().and_then(|mid| self.by_mid.insert(mid, m.ssrc)).filter(|other| *other != m.ssrc)
-            && let Some(e) = self.by_ssrc.get_mut(&other)
-        {
-            e.slot.mid = None;
+        if mid.is_some() {
+            // A map has few entries, and a bridge few slots.
+            let others = self.by_ssrc.values_mut().filter(|e| e.slot.ssrc != m.ssrc && e.slot.mid == mid);
+            others.for_each(|e| e.slot.mid = None);
         }
         let Some(Entry { slot, .. }) = self.by_ssrc.get_mut(&m.ssrc) else { return };
         if let Some(old) = slot.rtx.filter(|old| rtx.is_some_and(|new| new != *old)) {
             self.by_rtx.remove(&old);
-        }
-        if let Some(old) = slot.mid.as_ref().filter(|old| mid.as_ref().is_some_and(|new| new != *old)) {
-            self.by_mid.remove(old);
         }
         slot.rtx = rtx.or(slot.rtx);
         slot.mid = mid.or_else(|| slot.mid.take());
@@ -224,9 +219,6 @@ impl SourceMaps {
         self.by_source.remove(&slot.source);
         if let Some(rtx) = slot.rtx {
             self.by_rtx.remove(&rtx);
-        }
-        if let Some(mid) = &slot.mid {
-            self.by_mid.remove(mid);
         }
         let kept = fate == Fate::Empty && self.empty.len() < MAX_EMPTY_SLOTS && self.empty.insert(ssrc);
         changes.push(MapChange::Removed { slot, reused: kept || fate == Fate::Refilled });

@@ -191,7 +191,9 @@ pub fn rtcp(data: &[u8]) {
         }
         let mut answers = 0;
         while let Some(o) = engine.poll_output() {
-            answers += usize::from(matches!(o, Output::Transmit(_)));
+            if let Output::Transmit(t) = o {
+                answers += t.datagrams().count();
+            }
         }
         assert!(answers <= MOST_ANSWERS, "{answers} datagrams for one");
         assert!(engine.stats().streams as usize <= MAX_STREAMS + 1, "streams without end");

@@ -352,6 +352,8 @@ fn vp9_descriptors_read_back_and_end_where_the_bytes_do() {
         };
         let mut b = bytes::BytesMut::new();
         d.write(&mut b);
+        let whole = [&b[..], &[0xff; 2]].concat();
+        assert_eq!(vp9::picture_id(&whole), d.picture_id.filter(|_| !d.short_id), "{bits:b}");
         assert_eq!(vp9::Descriptor::parse(&b), Some((d, b.len())), "{bits:b}");
         for cut in 0..b.len() {
             assert_eq!(vp9::Descriptor::parse(&b[..cut]), None, "{bits:b} cut at {cut}");

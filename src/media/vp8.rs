@@ -193,11 +193,15 @@ mod tests {
             let mut b = BytesMut::new();
             d.write(&mut b);
             assert_eq!(Descriptor::parse(&b), Some((d, b.len())), "{bits:04b}");
+            b.extend_from_slice(&[0xff; 3]);
+            assert_eq!(picture_id(&b), d.picture_id, "{bits:04b}");
+            b.truncate(b.len() - 3);
             for cut in 0..b.len() {
                 assert_eq!(Descriptor::parse(&b[..cut]), None, "{bits:04b} cut at {cut}");
             }
         }
         assert_eq!(Descriptor::parse(&[0x90, 0x80, 0x55]).map(|d| d.0.picture_id), Some(Some(0x55)));
+        assert_eq!(picture_id(&[0x90, 0x80, 0x55, 0xff]), None, "seven bits come around too soon");
     }
 
     #[test]

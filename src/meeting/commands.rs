@@ -154,7 +154,7 @@ impl Meeting {
         };
         let mut gone = self.tracks.local.remove(at);
         let track = gone.track.take();
-        self.forget_unmuting(key, "the track is gone");
+        self.forget_unmuting(Some(key), "the track is gone");
         self.adaptation.forget(key.0, now);
         if let Some(endpoint) = self.endpoint_id() {
             let (name, desktop) = (gone.source_name(&endpoint), gone.options.video_type == VideoType::Desktop);

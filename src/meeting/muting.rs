@@ -37,7 +37,7 @@ impl Meeting {
             return;
         };
         if muted {
-            self.forget_unmuting(key, "the track was muted again");
+            self.forget_unmuting(Some(key), "the track was muted again");
         } else if is_muted && self.asks_to_unmute(key, kind, tag) {
             // The writers are told again what they are: the call has told them otherwise.
             self.writers_told();
@@ -72,20 +72,16 @@ impl Meeting {
     /// The focus has answered one of those; false when the request is another one.
     pub(super) fn unmute_answered(&mut self, request: u64, error: Option<&Error>, now: Time) -> bool {
         let Some((key, kind, tag)) = self.muting.asked.remove(&request) else { return false };
-        let gone =
-            self.tracks.local_mut(key).is_none().then(|| Error::new(Code::Gone, self.stage, "the track is gone"));
-        let error = error.cloned().or(gone);
         if error.is_none() {
             self.muting.by_focus.remove(&kind);
             self.mute(key, false, now);
         }
-        self.done(tag, error);
+        self.done(tag, error.cloned());
         true
     }
 
     /// What waits for the focus's consent is not wanted any more; `track`: of one, else of all.
-    pub(super) fn forget_unmuting(&mut self, track: impl Into<Option<TrackKey>>, why: &str) {
-        let track = track.into();
+    pub(super) fn forget_unmuting(&mut self, track: Option<TrackKey>, why: &str) {
         let asked = self.muting.asked.iter();
         let given_up: Vec<u64> =
             asked.filter(|(_, a)| track.is_none_or(|t| t == a.0)).map(|(request, _)| *request).collect();

@@ -12,6 +12,9 @@ use std::time::Duration;
 /// Without a channel a doubt ends after this time (default 10 s): better a wrong owner of what nobody can tell than a source that is never
 /// heard again.
 pub const MAX_DOUBT: Duration = Duration::from_secs(10);
+/// SSRCs of slots without a source that are remembered, those too that were found by a `mid` which has moved; the oldest is forgotten first.
+/// Many more than a bridge has slots.
+pub const MAX_LEFT_SLOTS: usize = 1024;
 /// Slots of those who left that are remembered for what is still on its way; the oldest is forgotten first.
 pub const MAX_GONE_SLOTS: usize = 256;
 
@@ -22,8 +25,9 @@ pub(super) struct Unclear {
     pub early: Early,
     /// Packets of an owner that came after the next one had the SSRC.
     late: u64,
-    /// Slots that lost their source and may have another; as many as the source maps remember, and SSRCs that were found to be theirs.
-    left: HashMap<u32, Takeover>,
+    /// Slots that lost their source and may have another, and SSRCs that were found to be theirs; each with its number in the order of losses.
+    left: HashMap<u32, (u64, Takeover)>,
+    losses: u64,
     /// Slots of those who left, when they did, and what was known of their packets.
     gone: VecDeque<(u32, Time, Takeover)>,
     /// The oldest doubt, or one before it.
@@ -51,7 +55,14 @@ impl Unclear {
 
     /// A slot lost its source.
     pub fn left(&mut self, ssrc: u32, t: Takeover) {
-        self.left.insert(ssrc, t);
+        if self.left.len() >= MAX_LEFT_SLOTS
+            && !self.left.contains_key(&ssrc)
+            && let Some(oldest) = self.left.iter().min_by_key(|(_, l)| l.0).map(|(ssrc, _)| *ssrc)
+        {
+            self.left.remove(&oldest);
+        }
+        self.losses += 1;
+        self.left.insert(ssrc, (self.losses, t));
     }
 
     /// A slot went with its owner: what is still on its way on it is nobody's.
@@ -65,7 +76,7 @@ impl Unclear {
     /// A packet of an SSRC that has no owner now: it waits for one, unless it is of the owner before.
     pub fn unowned(&mut self, p: IncomingRtp, now: Time) {
         let gone = self.gone.iter().any(|(ssrc, at, _)| *ssrc == p.ssrc && now <= *at + EARLY_WAIT);
-        let before = self.left.get_mut(&p.ssrc).is_some_and(|t| t.packet(&p, None, true) != Verdict::Doubtful);
+        let before = self.left.get_mut(&p.ssrc).is_some_and(|l| l.1.packet(&p, None, true) != Verdict::Doubtful);
         if gone || before {
             self.late += 1;
         } else {
@@ -83,7 +94,7 @@ impl Unclear {
         let gone = self.gone.iter().position(|g| g.0 == ssrc).and_then(|at| self.gone.remove(at));
         let gone = gone.filter(|(_, at, _)| now <= *at + EARLY_WAIT).map(|(.., t)| (t, false));
         // The engine has forgotten the numbers of an SSRC whose owner left.
-        let left = self.left.remove(&ssrc).map(|t| (t, true));
+        let left = self.left.remove(&ssrc).map(|(_, t)| (t, true));
         let Some((mut t, numbered)) = left.or(gone) else { return Takeover::new(media) };
         t.hand_over(media, numbered, now);
         t
@@ -278,6 +289,17 @@ mod tests {
             b.session.unclear.owner_left(1000 + n, Takeover::new(MediaType::Audio), late);
         }
         assert_eq!(b.session.unclear.gone.len(), MAX_GONE_SLOTS);
+    }
+
+    #[test]
+    fn slots_without_a_source_are_remembered_so_many_and_the_oldest_goes() {
+        let mut u = Unclear::default();
+        let lose = |u: &mut Unclear, ssrc| u.left(ssrc, Takeover::new(MediaType::Video));
+        (0..MAX_LEFT_SLOTS as u32).for_each(|ssrc| lose(&mut u, ssrc));
+        lose(&mut u, 0);
+        lose(&mut u, 5000);
+        assert_eq!(u.left.len(), MAX_LEFT_SLOTS);
+        assert_eq!((u.knows(0), u.knows(1), u.knows(2), u.knows(5000)), (true, false, true, true));
     }
 
     #[test]

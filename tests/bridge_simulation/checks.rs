@@ -19,7 +19,7 @@ impl Simulation {
             });
             // With fewer than two there is no session that tells the focus.
             if live.len() > 2 || (live.len() == 2 && !self.actors[*who].abandoned) {
-                let mut of_focus = of_focus.unwrap_or_default();
+                let mut of_focus = of_focus.expect("the focus knows the room");
                 of_focus.retain(|n| names.contains(n) || !self.retired(*who, n));
                 assert_eq!(of_focus, names, "the focus, of participant {who}");
             }

@@ -164,9 +164,7 @@ impl MediaSession {
         };
         for ssrc in &s.primaries {
             // What carried another slot's `mid` has a name of its own now.
-            if let Some(t) = self.lose_found(*ssrc, now) {
-                self.unclear.left(*ssrc, t);
-            }
+            self.leave_found(*ssrc, now);
             let Some(i) = &mut self.incoming[at] else { return };
             if self.by_ssrc.insert(*ssrc, at) != Some(at) {
                 i.ssrcs.push(*ssrc);
@@ -196,9 +194,7 @@ impl MediaSession {
         if let Some(mid) = mid {
             // Another slot's so far: what was found by it is not that one's any more.
             for ssrc in self.mids.holder(mid).filter(|o| *o != slot).map_or(vec![], |o| self.mids.found_of(o)) {
-                if let Some(t) = self.lose_found(ssrc, now) {
-                    self.unclear.left(ssrc, t);
-                }
+                self.leave_found(ssrc, now);
             }
         }
         if let Some(mid) = mid
@@ -238,6 +234,13 @@ impl MediaSession {
         self.by_ssrc.insert(ssrc, at);
         self.map_repairs(slot, now);
         self.take_early(at, ssrc, now);
+    }
+
+    /// A found SSRC is its slot's no more, and may be another's.
+    fn leave_found(&mut self, ssrc: u32, now: Time) {
+        if let Some(t) = self.lose_found(ssrc, now) {
+            self.unclear.left(ssrc, t);
+        }
     }
 
     /// A found SSRC is its slot's no more; what is known of its packets.
