@@ -36,7 +36,17 @@ class Meeting:
         if why[0] is not None:
             for who in (*self.pages, *self.natives):
                 print(f"\n{who.endpoint} saw", *(e for e in who.seen if e["event"] not in ("stats", "timeline")), sep="\n  ", file=sys.stderr)
+            self.show_senders()
         return self.stack.__exit__(*why)
+
+    def show_senders(self):
+        """What the pages sent: what does not come somewhere may never have left."""
+        for page in self.pages:
+            try:
+                stats = page.stats()
+                print(f"\n{page.endpoint} sends", stats["senders"], stats["outbound"], sep="\n  ", file=sys.stderr)
+            except Exception as e:
+                print(f"\n{page.endpoint} sends: {e}", file=sys.stderr)
 
     def page(self, name, **options):
         page = self.browser.page(name)

@@ -27,21 +27,28 @@ function withoutDeadMsids(sdp) {
   return sdp.split(/(?=^m=)/m).map(section => (/^a=inactive\r?$/m.test(section) ? section.replace(/^a=msid:.*\r?\n/gm, '') : section)).join('');
 }
 
-// This version of the library sets the parameters of a sender while it still does so for the constraint before. A browser refuses the second, of
-// which the library only logs, and the camera would stay off. What was wanted is put into parameters that the browser knows.
-const setParameters = RTCRtpSender.prototype.setParameters;
-RTCRtpSender.prototype.setParameters = async function (wanted, ...more) {
-  try {
-    return await setParameters.call(this, wanted, ...more);
-  } catch (e) {
-    if (e.name !== 'InvalidStateError') {
-      throw e;
-    }
-    const known = this.getParameters();
-    known.encodings.forEach((encoding, i) => Object.assign(encoding, wanted.encodings[i]));
-    return setParameters.call(this, known, ...more);
-  }
-};
+// This version of the library sets the parameters of a sender while it still does so for the constraint before. A browser refuses one of the two,
+// of which the library only logs, and the camera may stay as the older one wanted it: off. Here each waits for the one before, and what was wanted
+// is put into parameters that the browser knows by then.
+const { getParameters, setParameters } = RTCRtpSender.prototype;
+const wishes = new WeakMap();
+Object.assign(RTCRtpSender.prototype, {
+  getParameters() {
+    const wish = wishes.get(this);
+    return wish ? structuredClone(wish.wanted) : getParameters.call(this);
+  },
+  setParameters(wanted) {
+    const before = wishes.get(this)?.done ?? Promise.resolve();
+    const wish = { wanted: structuredClone(wanted) };
+    wish.done = before.catch(() => {}).then(() => {
+      const known = getParameters.call(this);
+      known.encodings.forEach((encoding, i) => Object.assign(encoding, wish.wanted.encodings[i]));
+      return setParameters.call(this, { ...known, degradationPreference: wish.wanted.degradationPreference });
+    }).finally(() => wishes.get(this) === wish && wishes.delete(this));
+    wishes.set(this, wish);
+    return wish.done;
+  },
+});
 
 // The payload types of a codec first in each video section of an offer: a browser sends the first one that it can, and this version of the
 // library does not know the AV1 that today's focus offers first.
@@ -295,7 +302,7 @@ class Participant {
   // Sums over all live peer connections; counters of RFC-less W3C webrtc-stats, names as there.
   async stats() {
     const kinds = { audio: {}, video: {} };
-    const out = { connections: 0, selected: [], inbound: structuredClone(kinds), outbound: structuredClone(kinds) };
+    const out = { connections: 0, selected: [], senders: [], inbound: structuredClone(kinds), outbound: structuredClone(kinds) };
     const counters = ['bytesReceived', 'bytesSent', 'packetsReceived', 'packetsLost', 'packetsSent', 'framesDecoded', 'framesEncoded',
       'keyFramesDecoded', 'keyFramesEncoded', 'framesReceived', 'framesDropped', 'totalAudioEnergy', 'totalSamplesReceived',
       'concealedSamples', 'nackCount', 'pliCount', 'firCount', 'retransmittedPacketsReceived', 'retransmittedPacketsSent'];
@@ -305,6 +312,9 @@ class Participant {
         continue;
       }
       out.connections += 1;
+      // What each sender was told to send: why nothing comes of a camera is often here.
+      out.senders.push(...pc.getSenders().map(s => ({ kind: s.track?.kind, muted: s.track?.muted, state: s.track?.readyState,
+        active: s.getParameters().encodings?.map(e => e.active) })));
       const all = new Map();
       (await pc.getStats()).forEach(s => all.set(s.id, s));
       for (const s of all.values()) {
