@@ -193,7 +193,7 @@ impl Pair {
     /// A frame of the first end through its packetiser.
     fn frame(&mut self, p: &mut Packetiser, f: &OutgoingFrame) {
         let now = time(self.us);
-        self.ends[0].measured(|e| p.frame(f, now, |packet| e.engine.send_rtp(&packet, now)).expect("a frame"));
+        self.ends[0].measured(|e| p.frame(f, now, |packet| e.engine.send_rtp(packet, now)).expect("a frame"));
     }
 }
 

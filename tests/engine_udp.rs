@@ -142,7 +142,7 @@ fn engines_meet_over_loopback_and_repair_what_is_lost() {
             let payload = Bytes::from(vec![n as u8; 900]);
             let ssrc = 10 + i as u32;
             let packet = OutgoingRtp { ssrc, pt: VIDEO, ts: n * 3000, marker: true, level: None, extra: None, payload };
-            p.engine.send_rtp(&packet, clock());
+            p.engine.send_rtp(packet, clock());
         }
         for p in &mut peers {
             p.turn(&mut lose);

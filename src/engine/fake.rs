@@ -526,14 +526,14 @@ impl PeerEngine for FakeEngine {
         }
     }
 
-    fn send_rtp(&mut self, p: &OutgoingRtp, now: Time) {
+    fn send_rtp(&mut self, p: OutgoingRtp, now: Time) {
         let Some(s) = self.senders.get_mut(&p.ssrc).filter(|_| self.secure && !self.over) else {
             self.stats.send_dropped += 1;
             return;
         };
         let seq = s.seq;
         (s.seq, s.last) = (seq + 1, Some((now, p.ts, p.pt)));
-        self.send_numbered(p, seq, "");
+        self.send_numbered(&p, seq, "");
         self.report_at.get_or_insert(now + REPORT_EVERY);
     }
 

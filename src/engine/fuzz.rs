@@ -169,7 +169,7 @@ pub fn rtcp(data: &[u8]) {
     for n in 0..SENT {
         let payload = Bytes::from(vec![5; 200]);
         let packet = OutgoingRtp { ssrc: OURS, pt: 100, ts: n * 3000, marker: true, level: None, extra: None, payload };
-        engine.send_rtp(&packet, now);
+        engine.send_rtp(packet, now);
         now = now + Duration::from_millis(5);
         engine.handle_timeout(now);
         while engine.poll_output().is_some() {}

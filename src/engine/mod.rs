@@ -481,7 +481,7 @@ impl PeerEngine for Engine {
         self.feedback(now);
     }
 
-    fn send_rtp(&mut self, packet: &OutgoingRtp, now: Time) {
+    fn send_rtp(&mut self, packet: OutgoingRtp, now: Time) {
         self.see(now);
         if self.over {
             self.stats.send_dropped += 1;

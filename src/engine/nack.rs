@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
+use crate::media::peer::OutgoingRtp;
+
 /// A gap wider than this is a break in the stream, not a loss: nothing of it is asked for.
 pub(super) const MAX_GAP: u64 = 256;
 /// How often one packet is asked for.
@@ -89,20 +91,25 @@ impl Missing {
     }
 }
 
-/// A packet as it was sent.
+/// A packet as it was sent. One line of the cache: a second's packets of many streams do not fit into it, and each is looked at when it
+/// comes and when it goes.
 #[derive(Clone)]
+#[repr(align(64))]
 pub(super) struct Sent {
-    pub seq: u16,
+    pub payload: Bytes,
+    pub extra: Option<Box<(u8, Bytes)>>,
+    at_us: u64,
     pub ts: u32,
+    /// When it was sent again, after it was sent first; of use only when it was.
+    resent_after_us: u32,
+    pub seq: u16,
     pub pt: u8,
     pub marker: bool,
-    pub extra: Option<(u8, Bytes)>,
-    pub payload: Bytes,
-    at_us: u64,
-    resent_us: Option<u64>,
-    /// How often that was.
+    /// How often it was sent again.
     resent: u8,
 }
+
+const _: () = assert!(size_of::<Sent>() == 64);
 
 /// The last packets of one stream.
 #[derive(Default)]
@@ -113,15 +120,8 @@ pub(super) struct History {
 
 impl History {
     /// Keeps a packet, and others for as long as the round trip makes sense; sequence numbers are consecutive.
-    pub fn push(
-        &mut self,
-        now_us: u64,
-        rtt_us: u64,
-        (seq, ts, pt, marker): (u16, u32, u8, bool),
-        extra: &Option<(u8, Bytes)>,
-        payload: &Bytes,
-    ) {
-        self.bytes += payload.len();
+    pub fn push(&mut self, now_us: u64, rtt_us: u64, seq: u16, p: OutgoingRtp) {
+        self.bytes += p.payload.len();
         let age_us = (3 * rtt_us).clamp(MIN_HISTORY_US, MAX_HISTORY_US);
         while let Some(s) = self.sent.front()
             && (self.sent.len() >= HISTORY_PACKETS
@@ -131,9 +131,17 @@ impl History {
             self.bytes -= s.payload.len();
             self.sent.pop_front();
         }
-        let (extra, payload) = (extra.clone(), payload.clone());
-        let (at_us, resent_us, resent) = (now_us, None, 0);
-        self.sent.push_back(Sent { seq, ts, pt, marker, extra, payload, at_us, resent_us, resent });
+        self.sent.push_back(Sent {
+            payload: p.payload,
+            extra: p.extra.map(Box::new),
+            at_us: now_us,
+            ts: p.ts,
+            resent_after_us: 0,
+            seq,
+            pt: p.pt,
+            marker: p.marker,
+            resent: 0,
+        });
     }
 
     /// One of the newest packets; a number past the oldest begins again with the newest.
@@ -146,10 +154,12 @@ impl History {
     pub fn again(&mut self, now_us: u64, seq: u16, rtt_us: u64) -> Option<Sent> {
         let i = usize::from(seq.wrapping_sub(self.sent.front()?.seq));
         let s = self.sent.get_mut(i)?;
-        if s.resent >= MAX_RESENT || s.resent_us.is_some_and(|t| now_us.saturating_sub(t) < rtt_us * 9 / 10) {
+        let after_us = now_us.saturating_sub(s.at_us);
+        let again_us = after_us.saturating_sub(u64::from(s.resent_after_us));
+        if s.resent >= MAX_RESENT || s.resent > 0 && again_us < rtt_us * 9 / 10 {
             return None;
         }
-        s.resent_us = Some(now_us);
+        s.resent_after_us = u32::try_from(after_us).unwrap_or(u32::MAX);
         s.resent += 1;
         Some(s.clone())
     }
@@ -158,6 +168,11 @@ impl History {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn packet(payload: &Bytes) -> OutgoingRtp {
+        let payload = payload.clone();
+        OutgoingRtp { ssrc: 1, pt: 100, ts: 0, marker: false, level: None, extra: None, payload }
+    }
 
     #[test]
     fn a_gap_is_asked_for_after_the_reorder_wait_until_it_is_filled() {
@@ -177,7 +192,7 @@ mod tests {
     #[test]
     fn a_packet_is_sent_again_a_few_times_and_no_more() {
         let mut h = History::default();
-        h.push(0, 0, (7, 0, 96, true), &None, &Bytes::from_static(b"x"));
+        h.push(0, 0, 7, packet(&Bytes::from_static(b"x")));
         for n in 0..u64::from(MAX_RESENT) {
             assert!(h.again(n * 1000, 7, 1000).is_some(), "{n}");
         }
@@ -216,7 +231,7 @@ mod tests {
         let mut h = History::default();
         let small = Bytes::from_static(&[1; 10]);
         for i in 0..=HISTORY_PACKETS as u16 {
-            h.push(0, 0, (i, 0, 100, false), &None, &small);
+            h.push(0, 0, i, packet(&small));
         }
         assert!(h.again(0, 0, 0).is_none());
         assert!(h.again(0, 1, 100).is_some_and(|s| s.seq == 1));
@@ -225,18 +240,18 @@ mod tests {
         assert!(h.again(0, HISTORY_PACKETS as u16 + 1, 0).is_none());
         let big = Bytes::from(vec![0; HISTORY_BYTES / 4]);
         for i in 0..6 {
-            h.push(1, 0, (2000 + i, 0, 100, false), &None, &big);
+            h.push(1, 0, 2000 + i, packet(&big));
         }
         assert!(h.bytes <= HISTORY_BYTES && h.sent.len() <= 4);
-        h.push(2 + MIN_HISTORY_US, 0, (2006, 0, 100, false), &None, &small);
+        h.push(2 + MIN_HISTORY_US, 0, 2006, packet(&small));
         assert_eq!((h.sent.len(), h.bytes), (1, 10));
         // Long round trips keep them longer, up to the limit.
         for (rtt, kept) in [(500_000, 1_500_000), (9_000_000, MAX_HISTORY_US)] {
             let mut h = History::default();
-            h.push(0, rtt, (0, 0, 100, false), &None, &small);
-            h.push(kept, rtt, (1, 0, 100, false), &None, &small);
+            h.push(0, rtt, 0, packet(&small));
+            h.push(kept, rtt, 1, packet(&small));
             assert_eq!(h.sent.len(), 2, "{rtt}");
-            h.push(kept + 1, rtt, (2, 0, 100, false), &None, &small);
+            h.push(kept + 1, rtt, 2, packet(&small));
             assert_eq!(h.sent.len(), 2, "{rtt}");
         }
     }

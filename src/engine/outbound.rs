@@ -181,7 +181,7 @@ impl Wire {
 }
 
 impl Engine {
-    pub(super) fn send(&mut self, p: &OutgoingRtp, now: Time) {
+    pub(super) fn send(&mut self, p: OutgoingRtp, now: Time) {
         let Some(t) =
             self.tx.get_mut(&p.ssrc).filter(|_| self.wire.srtp.is_some() && p.payload.len() <= MAX_RTP_PAYLOAD)
         else {
@@ -190,12 +190,15 @@ impl Engine {
         };
         let pt = self.payload_types[usize::from(p.pt & 0x7f)];
         let keep = pt.is_some_and(|t| t.nack).then(|| self.rtt_us.unwrap_or(0));
-        let seq = t.next(now.mono_us, p, keep);
+        let seq = t.next(now.mono_us, &p);
         self.report_us.get_or_insert(now.mono_us + REPORT_US);
         // Without transport-cc nothing is known of the path, and there is no rate to keep.
         if self.wire.ids.transport_cc != 0 {
             let waits = pt.is_none_or(|t| t.kind != CodecKind::Audio) && !self.wire.pacer.is_open(now.mono_us);
             if waits {
+                if let Some(rtt_us) = keep {
+                    t.history.push(now.mono_us, rtt_us, seq, p.clone());
+                }
                 return self.wait(p, seq, now);
             }
             self.wire.pacer.sent(now.mono_us, p.payload.len());
@@ -212,9 +215,13 @@ impl Engine {
             extra: p.extra.as_ref(),
             padded: false,
         };
+        let (marker, len) = (p.marker, p.payload.len());
         let sent = self.wire.rtp(now, f, None, &p.payload);
-        self.count_sent(sent, p.payload.len());
-        if p.marker && self.report_may_go(now) {
+        if let Some(rtt_us) = keep {
+            t.history.push(now.mono_us, rtt_us, seq, p);
+        }
+        self.count_sent(sent, len);
+        if marker && self.report_may_go(now) {
             self.send_reports(now);
         }
     }
@@ -235,15 +242,15 @@ impl Engine {
         }
     }
 
-    fn wait(&mut self, p: &OutgoingRtp, seq: u16, now: Time) {
+    fn wait(&mut self, p: OutgoingRtp, seq: u16, now: Time) {
         let taken = self.wire.pacer.push(Waiting {
             ssrc: p.ssrc,
             pt: p.pt,
             marker: p.marker,
             seq,
             ts: p.ts,
-            extra: p.extra.clone(),
-            payload: p.payload.clone(),
+            extra: p.extra,
+            payload: p.payload,
             original: None,
             repair: false,
             since_us: now.mono_us,
@@ -293,7 +300,7 @@ impl Engine {
                 None => (media, s.pt, seq, None),
             };
             let (marker, ts, since_us) = (s.marker, s.ts, now.mono_us);
-            let (extra, payload) = (s.extra, s.payload);
+            let (extra, payload) = (s.extra.map(|e| *e), s.payload);
             self.wire.pacer.repaired(now.mono_us, payload.len());
             let w = Waiting { ssrc, pt, marker, seq: number, ts, extra, payload, original, repair: true, since_us };
             let taken = self.wire.pacer.push(w);

@@ -89,7 +89,7 @@ impl Engine {
             self.padded = self.padded.wrapping_add(1);
             let sent = match t.history.newest(self.padded % REPEATED) {
                 Some(s) => {
-                    (f.ts, f.marker, f.extra) = (s.ts, s.marker, s.extra.as_ref());
+                    (f.ts, f.marker, f.extra) = (s.ts, s.marker, s.extra.as_deref());
                     f.pt = rtx_pt(&self.repaired_by, s.pt, pt);
                     self.wire.rtp(now, f, Some(s.seq), &s.payload)
                 }

@@ -116,10 +116,13 @@ impl Context {
     /// RFC 7714 §8.1.
     #[inline]
     fn gcm_nonce(&self, i: &Index) -> aead::Nonce {
+        // In two words: what is written in small pieces and read in larger ones waits for the pieces, twice in each packet.
+        let high = (u64::from(i.ssrc) << 16) | ((i.index >> 32) & 0xffff);
+        let high_salt = self.salt.first_chunk().map_or(0, |s| u64::from_be_bytes(*s));
+        let low_salt = self.salt[8..].first_chunk().map_or(0, |s| u32::from_be_bytes(*s));
         let mut iv = [0; 12];
-        iv[2..6].copy_from_slice(&i.ssrc.to_be_bytes());
-        iv[6..].copy_from_slice(&i.index.to_be_bytes()[2..]);
-        iv.iter_mut().zip(self.salt).for_each(|(v, s)| *v ^= s);
+        iv[..8].copy_from_slice(&(high ^ high_salt).to_be_bytes());
+        iv[8..].copy_from_slice(&(i.index as u32 ^ low_salt).to_be_bytes());
         aead::Nonce::assume_unique_for_key(iv)
     }
 

@@ -123,7 +123,9 @@ impl Receiver {
         self.last_us = now_us;
         // A late packet says nothing about jitter.
         if !recovered && ext == self.top {
-            let clock_time = (u128::from(now_us) * u128::from(self.clock) / 1_000_000) as i64;
+            let (s, us) = (now_us / 1_000_000, now_us % 1_000_000);
+            let clock_time =
+                s.wrapping_mul(u64::from(self.clock)).wrapping_add(us * u64::from(self.clock) / 1_000_000) as i64;
             let transit = clock_time.wrapping_sub(i64::from(ts));
             if let Some(before) = self.transit {
                 // RTP time wraps and restarts; only the 32-bit difference has a meaning.
@@ -240,9 +242,9 @@ impl Transmitter {
         }
     }
 
-    /// Takes the next sequence number and counts the packet; it is kept for repairs where `keep` tells the round trip, µs.
+    /// Takes the next sequence number and counts the packet.
     #[inline]
-    pub fn next(&mut self, now_us: u64, p: &OutgoingRtp, keep: Option<u64>) -> u16 {
+    pub fn next(&mut self, now_us: u64, p: &OutgoingRtp) -> u16 {
         let seq = self.seq;
         self.seq = seq.wrapping_add(1);
         self.packets = self.packets.wrapping_add(1);
@@ -250,9 +252,6 @@ impl Transmitter {
         self.sent = (self.sent.0 + 1, self.sent.1 + p.payload.len() as u64);
         self.meter.add(p.payload.len() as u64, now_us);
         (self.pt, self.last) = (p.pt, Some((now_us, p.ts)));
-        if let Some(rtt_us) = keep {
-            self.history.push(now_us, rtt_us, (seq, p.ts, p.pt, p.marker), &p.extra, &p.payload);
-        }
         seq
     }
 
@@ -354,15 +353,15 @@ mod tests {
         let payload = Bytes::from_static(b"abc");
         let p = OutgoingRtp { ssrc: 1, pt: 111, ts: 960, marker: false, level: None, extra: None, payload };
         let mut before = Transmitter::new(&sender, 7 << 16 | 9);
-        assert_eq!((before.next(0, &p, None), before.next(0, &p, None), before.next_rtx()), (7, 8, 9));
+        assert_eq!((before.next(0, &p), before.next(0, &p), before.next_rtx()), (7, 8, 9));
         let mut t = Transmitter::new(&sender, u32::MAX);
         t.go_on(before.numbers());
-        assert_eq!((t.next(0, &p, None), t.next_rtx()), (9, 10));
+        assert_eq!((t.next(0, &p), t.next_rtx()), (9, 10));
         t.go_on(Numbers { seq: 500, rtx_seq: 500 });
-        assert_eq!((t.next(0, &p, None), t.next_rtx()), (10, 11), "not once it has sent");
+        assert_eq!((t.next(0, &p), t.next_rtx()), (10, 11), "not once it has sent");
         let mut t = Transmitter::new(&sender, u32::MAX);
         t.go_on(Numbers { seq: LAST_START, rtx_seq: LAST_START + 1 });
-        assert_eq!((t.next(0, &p, None), t.next_rtx()), (LAST_START, 0));
+        assert_eq!((t.next(0, &p), t.next_rtx()), (LAST_START, 0));
     }
 
     #[test]
@@ -371,7 +370,7 @@ mod tests {
         let payload = Bytes::from_static(b"abc");
         let p = OutgoingRtp { ssrc: 1, pt: 111, ts: 960, marker: false, level: None, extra: None, payload };
         assert!(t.report(0, 0, 48_000).is_none());
-        assert_eq!(t.next(0, &p, None), 0x7fff);
+        assert_eq!(t.next(0, &p), 0x7fff);
         let i = t.report(20_000, 5, 48_000).expect("report");
         assert_eq!((i.rtp, i.packets, i.octets, i.ntp), (1920, 1, 3, 5));
         assert!(t.report(20_000, 5, 48_000).is_none());

@@ -46,7 +46,7 @@ pub trait PeerEngine: Send {
 
     /// Sends one RTP packet of a stream made with [`Command::AddSender`]; the engine numbers it. Dropped, and counted,
     /// for an unknown SSRC and before [`Event::Secure`].
-    fn send_rtp(&mut self, packet: &OutgoingRtp, now: Time);
+    fn send_rtp(&mut self, packet: OutgoingRtp, now: Time);
 
     /// The next thing that the engine wants done.
     fn poll_output(&mut self) -> Option<Output>;

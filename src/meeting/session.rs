@@ -312,7 +312,7 @@ impl MediaSession {
         let Some(events) = self.telephone_events().filter(|_| self.secure) else { return false };
         let Some(o) = self.outgoing.iter_mut().find(|o| o.track == track) else { return false };
         let engine = &mut self.engine;
-        o.sender.keys(keys, events, now, |p| engine.send_rtp(&p, now));
+        o.sender.keys(keys, events, now, |p| engine.send_rtp(p, now));
         true
     }
 
@@ -332,7 +332,7 @@ impl MediaSession {
         }
         let (engine, sender) = (&mut self.engine, &mut o.sender);
         let codec = sender.codec();
-        if !sender.frame(frame, now, |p| engine.send_rtp(&p, now))? {
+        if !sender.frame(frame, now, |p| engine.send_rtp(p, now))? {
             if o.asked.is_some_and(|at| now < at + KEY_FRAME_REQUEST_EVERY) {
                 return Ok(Sent::No);
             }

@@ -86,7 +86,7 @@ impl End for Ours {
         let ts = (now_us * 9 / 100) as u32;
         let marker = n + 1 == BURST;
         let p = OutgoingRtp { ssrc: ssrc(stream), pt: VIDEO, ts, marker, level: None, extra: None, payload };
-        self.engine.send_rtp(&p, time(now_us));
+        self.engine.send_rtp(p, time(now_us));
     }
 
     fn receive(&mut self, data: &[u8], segment: usize, now_us: u64, out: &mut dyn FnMut(&[u8], usize)) {

@@ -243,7 +243,7 @@ impl Net {
     }
 
     pub fn send(&mut self, side: usize, p: &OutgoingRtp) {
-        self.engines[side].send_rtp(p, self.now);
+        self.engines[side].send_rtp(p.clone(), self.now);
     }
 
     pub fn failure(&self, side: usize) -> Option<Failure> {

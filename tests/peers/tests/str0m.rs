@@ -233,8 +233,8 @@ fn media_flows_both_ways_in_every_role() {
         net.run(Duration::from_secs(20), |n| n.connected && n.ours.secure);
         assert!(net.connected && net.ours.secure, "control {control} {role:?} {:?}", net.ours.engine.stats());
         for n in 0..100 {
-            net.ours.engine.send_rtp(&audio(OUR_AUDIO, n), net.now);
-            net.ours.engine.send_rtp(&video(OUR_VIDEO, n), net.now);
+            net.ours.engine.send_rtp(audio(OUR_AUDIO, n), net.now);
+            net.ours.engine.send_rtp(video(OUR_VIDEO, n), net.now);
             let level = ExtensionValues { audio_level: Some(-30), voice_activity: Some(true), ..Default::default() };
             net.send_theirs(THEIR_AUDIO, AUDIO, n, n * 960, 80, level);
             net.send_theirs(THEIR_VIDEO, VIDEO, n, n * 3000, 1000, ExtensionValues::default());
@@ -272,7 +272,7 @@ fn losses_are_repaired_both_ways_by_rtx() {
     net.run(Duration::from_secs(20), |n| n.connected && n.ours.secure);
     // A stream's first packet must come, or nobody knows that it is missing.
     let both = |net: &mut Net, n| {
-        net.ours.engine.send_rtp(&video(OUR_VIDEO, n), net.now);
+        net.ours.engine.send_rtp(video(OUR_VIDEO, n), net.now);
         net.send_theirs(THEIR_VIDEO, VIDEO, n, n * 3000, 1000, ExtensionValues::default());
         net.run(Duration::from_millis(20), |_| false);
     };
@@ -304,7 +304,7 @@ fn losses_are_repaired_both_ways_by_rtx() {
 fn key_frames_are_asked_for_both_ways() {
     let mut net = Net::new(true, DtlsRole::Server);
     net.run(Duration::from_secs(20), |n| n.connected && n.ours.secure);
-    net.ours.engine.send_rtp(&video(OUR_VIDEO, 0), net.now);
+    net.ours.engine.send_rtp(video(OUR_VIDEO, 0), net.now);
     net.send_theirs(THEIR_VIDEO, VIDEO, 0, 0, 1000, ExtensionValues::default());
     net.run(Duration::from_millis(100), |_| false);
     net.ours.engine.handle_command(Command::RequestKeyFrame(THEIR_VIDEO), net.now);

@@ -335,8 +335,8 @@ async fn meet(case: Case) {
     let packets = 200u32;
     for n in 0..packets {
         loss.each = if (20..packets - 20).contains(&n) { 10 } else { 0 };
-        ours.engine.send_rtp(&audio(OUR_AUDIO, n), clock());
-        ours.engine.send_rtp(&video(OUR_VIDEO, n), clock());
+        ours.engine.send_rtp(audio(OUR_AUDIO, n), clock());
+        ours.engine.send_rtp(video(OUR_VIDEO, n), clock());
         their_audio.write_rtp(rtp(THEIR_AUDIO, AUDIO, n, n * 960, 80)).await.expect("their audio");
         their_video.write_rtp(rtp(THEIR_VIDEO, VIDEO, n, n * 3000, 1000)).await.expect("their video");
         for _ in 0..5 {

@@ -363,7 +363,7 @@ impl Net {
             extra: None,
             payload: Bytes::from(vec![n as u8; 80]),
         };
-        c.engine.send_rtp(&p, now);
+        c.engine.send_rtp(p, now);
     }
 
     /// One frame of each of the first `layers` layers: a key frame where one was asked for, and at the start.
@@ -384,7 +384,7 @@ impl Net {
                 extra: None,
                 payload: vp8(n, key, 180 << i, 250 << i),
             };
-            c.engine.send_rtp(&p, now);
+            c.engine.send_rtp(p, now);
         }
     }
 
