@@ -177,6 +177,9 @@
 /** Longest text of a chat message, in bytes. */
 #define JMEET_MAX_MESSAGE_BYTES 65536
 
+/** Tracks of ours at once. */
+#define JMEET_MAX_LOCAL_TRACKS 16
+
 /** Application messages that wait for the channel to the bridge at most. */
 #define JMEET_MAX_WAITING_MESSAGES 64
 
@@ -2419,7 +2422,7 @@ jmeet_status jmeet_conference_find_track_by_key(const jmeet_conference *room,
  *
  * Errors: `JMEET_ERR_INVALID_ARGUMENT`: media, codec and video type do not fit. `JMEET_ERR_NOT_BUILT`: the library has no media.
  * `JMEET_ERR_BUSY`, `JMEET_ERR_CLOSED`, `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_UNSUPPORTED`. REQUEST_DONE:
- * `JMEET_ERR_RESOURCES`: there are 16 tracks of ours. `JMEET_ERR_CLOSED`, `JMEET_ERR_CANCELLED`.
+ * `JMEET_ERR_RESOURCES`: there are `JMEET_MAX_LOCAL_TRACKS` tracks of ours. `JMEET_ERR_CLOSED`, `JMEET_ERR_CANCELLED`.
  */
 jmeet_status jmeet_conference_send_track(jmeet_conference *room,
                                          const jmeet_track_options *options,
@@ -2852,9 +2855,9 @@ jmeet_status jmeet_writer_new(jmeet_track *track,
  * Errors: `JMEET_ERR_MUTED` and `JMEET_ERR_NOT_READY` (nobody receives media yet, or nothing of this encoding is to be sent now:
  * TARGET_BITRATE 0): dropped, nothing is wrong. `JMEET_ERR_FULL`: not taken,
  * the network is behind. `JMEET_ERR_TOO_LARGE` (`JMEET_MAX_FRAME_BYTES`; of Opus 1180), `JMEET_ERR_INVALID_ARGUMENT` (empty, no such
- * encoding, no Opus packet, video without a duration, a temporal layer or level out of range), `JMEET_ERR_CODEC` (the other
- * side takes none of this codec, or CODEC_WANTED named another one), `JMEET_ERR_CLOSED` (the track was removed,
- * or the meeting is over), `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_UNSUPPORTED`.
+ * encoding, no Opus packet, no NAL unit of H.264, no temporal unit of AV1, video without a duration, a temporal layer or level out of
+ * range), `JMEET_ERR_CODEC` (the other side takes none of this codec, or CODEC_WANTED named another one), `JMEET_ERR_CLOSED` (the track was
+ * removed, or the meeting is over), `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_UNSUPPORTED`.
  */
 jmeet_status jmeet_writer_write(jmeet_writer *writer,
                                 const jmeet_outgoing_frame *frame);

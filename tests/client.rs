@@ -137,6 +137,9 @@ fn writes_are_refused_by_name() {
     writer.close();
     assert_eq!(code(writer.write(frame())), Code::Closed);
     wait(&queue, |e| matches!(e, EventKind::TrackRemoved(_)));
+    let video = client.conference().send_track(track(Codec::H264), 4).unwrap();
+    let none = OutgoingFrame::video(vec![0x65, 7, 7, 7], Duration::from_millis(33));
+    assert_eq!(code(video.write(none)), Code::InvalidArgument, "no start code, no NAL unit");
 }
 
 #[test]

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Names that bound nothing that comes from outside.
-const NO_LIMITS: [(&str, &str); 16] = [
+const NO_LIMITS: [(&str, &str); 17] = [
     ("JMEET_MAX_FRAME_BYTES", "the header's word for client::MAX_FRAME_BYTES, compared at compile time"),
+    ("JMEET_MAX_LOCAL_TRACKS", "the header's word for meeting::MAX_LOCAL_TRACKS, compared at compile time"),
     ("JMEET_MAX_MESSAGE_BYTES", "the header's word for client::MAX_MESSAGE_BYTES, compared at compile time"),
     ("JMEET_MAX_MESSAGES", "the header's word for client::MAX_MESSAGES, compared at compile time"),
     ("JMEET_MAX_REQUESTS", "the header's word for client::MAX_REQUESTS, compared at compile time"),

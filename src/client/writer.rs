@@ -2,10 +2,11 @@
 
 use super::shared::{Shared, ToDriver};
 use crate::error::{Code, Error, Stage};
+use crate::media::frame::is_frame;
 use crate::media::kind::MediaType;
 use crate::media::peer::MAX_RTP_PAYLOAD;
 use crate::media::telephone_event::{Keys, KeysError};
-use crate::media::{Codec, OutgoingFrame, opus};
+use crate::media::{Codec, OutgoingFrame};
 use crate::meeting::event::{ClientState, TrackKey};
 use crate::meeting::measure::TrackStats;
 use crate::meeting::options::{DEFAULT_WRITER_FRAMES, MAX_ENCODINGS};
@@ -169,18 +170,16 @@ impl Writer {
         if frame.data.len() > MAX_FRAME_BYTES {
             return refuse(Code::TooLarge, "the frame is over its limit");
         }
-        if s.codec == Codec::Opus {
-            // One packet is one frame: what does not fit cannot be split.
-            if frame.data.len() > MAX_RTP_PAYLOAD {
-                return refuse(Code::TooLarge, "an Opus packet over its limit");
-            }
-            if opus::duration(&frame.data).is_none() {
-                return refuse(Code::InvalidArgument, "not an Opus packet");
-            }
+        // One packet is one frame: what does not fit cannot be split.
+        if s.codec == Codec::Opus && frame.data.len() > MAX_RTP_PAYLOAD {
+            return refuse(Code::TooLarge, "an Opus packet over its limit");
         }
         let codec = frame.codec.unwrap_or(s.codec);
         if codec as u32 != s.wanted.load(Ordering::Acquire) {
             return refuse(Code::Codec, "another codec is wanted now: see the newest CodecWanted");
+        }
+        if !is_frame(codec, &frame.data) {
+            return refuse(Code::InvalidArgument, "not a frame of this codec");
         }
         if s.muted.load(Ordering::Acquire) {
             return refuse(Code::Muted, "the track is muted");

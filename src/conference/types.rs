@@ -56,7 +56,7 @@ pub enum IqFailure {
 pub enum RoomOutput {
     /// A stanza to send.
     Send(String),
-    /// An iq to send; its answer comes back by [`Room::on_iq_answer`] with this token.
+    /// An iq to send; its answer comes back by [`Room::on_iq_answer`](super::Room::on_iq_answer) with this token.
     SendIq {
         token: u64,
         text_payload: String,

@@ -240,6 +240,10 @@ pub unsafe extern "C" fn jmeet_conference_find_track_by_key(
     })
 }
 
+/// Tracks of ours at once.
+pub const JMEET_MAX_LOCAL_TRACKS: u32 = 16;
+const _: () = assert!(JMEET_MAX_LOCAL_TRACKS as usize == crate::meeting::MAX_LOCAL_TRACKS);
+
 /// Adds a local track: a microphone, camera or screen that others see. Frames go through a writer made from it
 /// (`jmeet_writer_new`). Allowed as soon as join was called; then it is part of the first offer. The track is borrowed: it ends with
 /// `jmeet_track_remove` or the client. With a `tag` a REQUEST_DONE comes at once when it was taken: the room is told then, or with the join where
@@ -248,7 +252,7 @@ pub unsafe extern "C" fn jmeet_conference_find_track_by_key(
 ///
 /// Errors: `JMEET_ERR_INVALID_ARGUMENT`: media, codec and video type do not fit. `JMEET_ERR_NOT_BUILT`: the library has no media.
 /// `JMEET_ERR_BUSY`, `JMEET_ERR_CLOSED`, `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_UNSUPPORTED`. REQUEST_DONE:
-/// `JMEET_ERR_RESOURCES`: there are 16 tracks of ours. `JMEET_ERR_CLOSED`, `JMEET_ERR_CANCELLED`.
+/// `JMEET_ERR_RESOURCES`: there are `JMEET_MAX_LOCAL_TRACKS` tracks of ours. `JMEET_ERR_CLOSED`, `JMEET_ERR_CANCELLED`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn jmeet_conference_send_track(
     room: *mut jmeet_conference,

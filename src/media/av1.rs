@@ -92,6 +92,18 @@ fn obus(unit: &[u8]) -> Option<Vec<Obu>> {
     Some(out)
 }
 
+/// The OBUs of a temporal unit that are sent: delimiters and tile lists are not (RTP Payload Format For AV1 §5).
+fn sent_obus(unit: &[u8]) -> Option<Vec<Obu>> {
+    let mut obus = obus(unit)?;
+    obus.retain(|o| !matches!(o.kind(), TEMPORAL_DELIMITER | TILE_LIST));
+    (!obus.is_empty()).then_some(obus)
+}
+
+/// Whether this is a temporal unit with something to send.
+pub fn is_temporal_unit(unit: &[u8]) -> bool {
+    sent_obus(unit).is_some()
+}
+
 /// Whether a temporal unit can be decoded on its own: a sequence header, and a key frame that is shown.
 pub fn is_key(unit: &[u8]) -> bool {
     let Some(obus) = obus(unit) else { return false };
@@ -167,11 +179,7 @@ fn uvlc(b: &mut Bits) -> Option<()> {
 /// Gives the payloads of a temporal unit, of at most `mtu` bytes each, to `out`, with whether it is the last. `false`: it is no
 /// temporal unit.
 pub fn packetise(unit: &Bytes, mtu: usize, mut out: impl FnMut(Bytes, bool)) -> bool {
-    let Some(mut obus) = obus(unit) else { return false };
-    obus.retain(|o| !matches!(o.kind(), TEMPORAL_DELIMITER | TILE_LIST));
-    if obus.is_empty() {
-        return false;
-    }
+    let Some(obus) = sent_obus(unit) else { return false };
     let mtu = mtu.max(16);
     let mut n = if is_key(unit) { N } else { 0 };
     let mut packet = Packet::default();

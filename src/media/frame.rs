@@ -2,6 +2,7 @@
 
 use super::kind::{Codec, MediaType, ParticipantKey, TrackKey};
 use super::peer::AudioLevel;
+use super::{av1, h264, opus};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,6 +40,16 @@ pub struct EncodedFrame {
     /// Width and height of a key frame, where the payload says so.
     pub size: Option<(u16, u16)>,
     pub data: Bytes,
+}
+
+/// Whether these bytes may be a frame of this codec: those that go into packets. Of VP8 and VP9 any will do.
+pub fn is_frame(codec: Codec, data: &[u8]) -> bool {
+    match codec {
+        Codec::Opus => opus::duration(data).is_some(),
+        Codec::Vp8 | Codec::Vp9 => !data.is_empty(),
+        Codec::H264 => h264::nal_units(data).next().is_some(),
+        Codec::Av1 => av1::is_temporal_unit(data),
+    }
 }
 
 /// A frame to send.

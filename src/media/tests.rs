@@ -1,7 +1,7 @@
 //! The frame pipeline as a whole: sender → (loss, reordering, repeats) → receiver.
 
 use super::early::{EARLY_WAIT, Early, MAX_EARLY_PACKETS};
-use super::frame::{EncodedFrame, OutgoingFrame};
+use super::frame::{EncodedFrame, OutgoingFrame, is_frame};
 use super::jitter::{Jitter, MAX_HELD_PACKETS, MAX_SEQUENCE_JUMP};
 use super::kind::{Codec, MediaType};
 use super::peer::{IncomingRtp, NTP_UNIX_OFFSET, OutgoingRtp, SenderReport};
@@ -231,6 +231,22 @@ fn what_is_no_frame_is_refused() {
     let mut s = Sender::new(Codec::Vp8, 9, 100, &mut Env::seeded(2));
     let empty = OutgoingFrame::video(vec![], Duration::ZERO);
     assert_eq!(s.frame(&empty, ms(0), |_| panic!("sent")), Err(SendError::Malformed));
+    // What a writer refuses is what would be refused here, where nobody hears of it.
+    for (codec, data, taken) in [
+        (Codec::H264, &[0, 0, 1, 0x65, 7][..], true),
+        (Codec::H264, &[0x65, 7, 7, 7], false),
+        (Codec::Av1, &[0x12, 0, 0x32, 1, 7], true),
+        (Codec::Av1, &[0x12, 0], false),
+        (Codec::Av1, &[0x32, 9, 7], false),
+    ] {
+        let frame = OutgoingFrame::video(data.to_vec(), Duration::ZERO);
+        let mut s = Sender::new(codec, 9, 100, &mut Env::seeded(2));
+        assert_eq!(
+            (s.frame(&frame, ms(0), |_| ()).is_ok(), is_frame(codec, data)),
+            (taken, taken),
+            "{codec:?} {data:?}"
+        );
+    }
 }
 
 #[test]
