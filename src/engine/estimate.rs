@@ -25,7 +25,7 @@ const MAX_EXCESS: f64 = 15.0;
 const OVERUSE_US: i64 = 10_000;
 /// The acknowledged rate is measured over this time, µs.
 const RATE_WINDOW_US: i64 = 500_000;
-/// Arrivals kept for that: 140 Mbit/s of video; the oldest go past it.
+/// Arrivals kept for that, at different times: 140 Mbit/s of video if each packet comes alone; the oldest go past it.
 const MAX_ACKED: usize = 8192;
 /// On over-use the estimate falls to this part of the acknowledged rate.
 const BACK_OFF: f64 = 0.85;
@@ -242,11 +242,7 @@ impl Estimator {
                 (self.newest, self.acked_bytes) = (arrival_us, 0);
                 self.acked.clear();
             }
-            if self.acked.len() >= MAX_ACKED {
-                self.acked_bytes -= self.acked.pop_front().map_or(0, |a| u64::from(a.1));
-            }
-            self.acked.push_back((arrival_us, f.size));
-            self.acked_bytes += u64::from(f.size);
+            self.acked(arrival_us, f.size);
             self.newest = self.newest.max(arrival_us);
             self.trend.arrived(f.sent_us, arrival_us);
         }
@@ -283,6 +279,21 @@ impl Estimator {
         }
         self.bps = self.bps.clamp(self.bounds.min as f64, self.max() as f64);
         fell
+    }
+
+    /// What came at one time is one entry: a frame's packets mostly, whose first alone would say that the others came later.
+    #[inline]
+    fn acked(&mut self, arrival_us: i64, size: u32) {
+        self.acked_bytes += u64::from(size);
+        match self.acked.back_mut() {
+            Some((at, together)) if *at == arrival_us => *together = together.saturating_add(size),
+            _ => {
+                if self.acked.len() >= MAX_ACKED {
+                    self.acked_bytes -= self.acked.pop_front().map_or(0, |a| u64::from(a.1));
+                }
+                self.acked.push_back((arrival_us, size));
+            }
+        }
     }
 
     /// Bits per second that arrived over the window; `None` before it says something.
@@ -401,9 +412,10 @@ mod tests {
     fn arrivals_are_bounded_and_a_clock_that_went_back_begins_anew() {
         let fate = |arrival_us| Fate { sent_us: 0, size: 1000, arrival_us: Some(arrival_us) };
         let mut e = Estimator::new(BOUNDS);
-        e.on_feedback(0, &vec![fate(7); MAX_ACKED], 0);
+        let in_turns: Vec<Fate> = (0..MAX_ACKED as i64 + 4).map(|i| fate(7 + i % 2)).collect();
+        e.on_feedback(0, &in_turns[..MAX_ACKED], 0);
         assert_eq!(e.acked.len(), MAX_ACKED);
-        e.on_feedback(0, &[fate(7); 3], 0);
+        e.on_feedback(0, &in_turns[MAX_ACKED..], 0);
         assert_eq!((e.acked.len(), e.acked_bytes), (MAX_ACKED, MAX_ACKED as u64 * 1000));
         // A time far ahead would keep all that follow out of the window, or in it, for ever.
         e.on_feedback(0, &[fate(1 << 40)], 0);
@@ -413,6 +425,17 @@ mod tests {
         }
         assert_eq!(e.acked.len() as i64, RATE_WINDOW_US / 10_000 + 1);
         assert!((700_000..900_000).contains(&(e.acked_rate(e.newest).expect("a rate") as u64)));
+    }
+
+    #[test]
+    fn frames_of_many_packets_are_acknowledged_at_their_rate() {
+        let mut e = Estimator::new(BOUNDS);
+        // Ten frames a second of 10,000 bytes: the first of them ends no interval.
+        for n in 0..20 {
+            let frame = [Fate { sent_us: n * 100_000, size: 1000, arrival_us: Some(n as i64 * 100_000) }; 10];
+            e.on_feedback(n * 100_000, &frame, 0);
+        }
+        assert_eq!((e.acked.len(), e.acked_rate(e.newest)), (6, Some(800_000.0)));
     }
 
     #[test]

@@ -13,6 +13,9 @@ const ONE_BYTE: u16 = 0xbede;
 /// Room that a header written by [`write_header`] may take besides its `extra` extension.
 pub(super) const MAX_OWN_HEADER: usize = FIXED + 4 + 2 + 4 + 3 + 3;
 
+/// The same in whole words.
+const OWN_HEADER: usize = MAX_OWN_HEADER.next_multiple_of(4);
+
 /// A parsed header; offsets point into the packet it was parsed from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {
@@ -145,19 +148,51 @@ pub(super) struct Fields<'a> {
     pub padded: bool,
 }
 
+/// The extensions of our own, in the one-byte form, behind the fixed part, where there is zero; the length of both. Nearly every packet has no
+/// other ones.
+#[inline]
+fn write_own_extensions(head: &mut [u8; OWN_HEADER], ids: &ExtensionIds, f: &Fields) -> usize {
+    let mut at = FIXED + 4;
+    if let Some(l) = f.level.filter(|_| ids.audio_level != 0) {
+        head[at..at + 2].copy_from_slice(&[ids.audio_level << 4, l.level.min(127) | (u8::from(l.voice) << 7)]);
+        at += 2;
+    }
+    if ids.abs_send_time != 0 {
+        let [_, a, b, c] = f.abs_send_time.to_be_bytes();
+        head[at..at + 4].copy_from_slice(&[(ids.abs_send_time << 4) | 2, a, b, c]);
+        at += 4;
+    }
+    if ids.transport_cc != 0 {
+        let [a, b] = f.transport_cc.to_be_bytes();
+        head[at..at + 3].copy_from_slice(&[(ids.transport_cc << 4) | 1, a, b]);
+        at += 3;
+    }
+    if at == FIXED + 4 {
+        return FIXED;
+    }
+    let words = (at - FIXED - 4).div_ceil(4);
+    head[0] |= 0x10;
+    head[FIXED..FIXED + 4].copy_from_slice(&[0xbe, 0xde, 0, words as u8]);
+    FIXED + 4 + 4 * words
+}
+
 /// Appends a header to the empty `out`. An extension with id 0 is not negotiated and left out.
 #[inline]
 pub(super) fn write_header(out: &mut Vec<u8>, ids: &ExtensionIds, f: &Fields) {
-    let mut head = [0; FIXED];
+    let mut head = [0; OWN_HEADER];
     head[0] = 0x80 | (u8::from(f.padded) << 5);
     head[1] = (f.pt & 0x7f) | (u8::from(f.marker) << 7);
     head[2..4].copy_from_slice(&f.seq.to_be_bytes());
     head[4..8].copy_from_slice(&f.ts.to_be_bytes());
     head[8..12].copy_from_slice(&f.ssrc.to_be_bytes());
-    out.extend_from_slice(&head);
     let extra = f.extra.filter(|(id, v)| *id != 0 && v.len() <= usize::from(u8::MAX));
-    let two = extra.is_some_and(|(id, v)| *id > 14 || v.is_empty() || v.len() > 16)
-        || ids.audio_level.max(ids.abs_send_time).max(ids.transport_cc) > 14;
+    let wide = ids.audio_level.max(ids.abs_send_time).max(ids.transport_cc) > 14;
+    if extra.is_none() && !wide {
+        let len = write_own_extensions(&mut head, ids, f);
+        return out.extend_from_slice(&head[..len]);
+    }
+    out.extend_from_slice(&head[..FIXED]);
+    let two = wide || extra.is_some_and(|(id, v)| *id > 14 || v.is_empty() || v.len() > 16);
     out.extend_from_slice(if two { &[0x10, 0, 0, 0] } else { &[0xbe, 0xde, 0, 0] });
     let start = out.len();
     let mut put = |id: u8, v: &[u8]| {
@@ -286,6 +321,32 @@ mod tests {
         assert_eq!((seen.mid.as_ref().map(Mid::as_str), seen.dependency_descriptor), (Some("v12"), None));
         let none = read_extensions(&h, &b, &ExtensionIds::default());
         assert_eq!(none, Seen::default());
+    }
+
+    #[test]
+    fn our_own_extensions_are_written_as_those_beside_another_one_are() {
+        let extra = (11, Bytes::from_static(b"x"));
+        for negotiated in 0..8u8 {
+            let id = |bit: u8, id: u8| if negotiated & bit != 0 { id } else { 0 };
+            let ids = ExtensionIds {
+                audio_level: id(1, 1),
+                abs_send_time: id(2, 3),
+                transport_cc: id(4, 14),
+                ..ExtensionIds::default()
+            };
+            for level in [None, Some(AudioLevel { level: 200, voice: true })] {
+                let read = |extra| {
+                    let mut b = vec![];
+                    write_header(&mut b, &ids, &Fields { level, ..fields(extra) });
+                    let h = Header::parse(&b).expect("header");
+                    assert_eq!(h.len, b.len());
+                    h.extensions(&b).map(|(id, v)| (id, v.to_vec())).collect::<Vec<_>>()
+                };
+                let mut beside = read(Some(&extra));
+                assert_eq!(beside.pop(), Some((11, b"x".to_vec())));
+                assert_eq!(read(None), beside, "{negotiated} {level:?}");
+            }
+        }
     }
 
     #[test]

@@ -251,7 +251,7 @@ impl Replay {
     #[inline]
     fn mark(&mut self, index: u64) {
         if index > self.top {
-            for s in index.saturating_sub(REPLAY_WINDOW - 1).max(self.top + 1)..=index {
+            for s in index.saturating_sub(REPLAY_WINDOW - 1).max(self.top + 1)..index + 1 {
                 let (word, bit) = Self::bit(s);
                 self.seen[word] &= !bit;
             }

@@ -104,7 +104,7 @@ impl Receiver {
             return None;
         }
         if ext > self.top {
-            for s in (self.top + 1).max(ext.saturating_sub(WINDOW))..=ext {
+            for s in (self.top + 1).max(ext.saturating_sub(WINDOW))..ext + 1 {
                 let (word, bit) = Self::bit(s);
                 self.seen[word] &= !bit;
             }

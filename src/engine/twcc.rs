@@ -125,19 +125,29 @@ struct Runs {
 }
 
 impl Runs {
+    #[inline]
     fn push(&mut self, symbol: u8, n: usize, out: &mut Vec<u8>) {
         for _ in 0..n {
-            let differs = self.len > 0 && self.symbols[0] != symbol;
-            let full = if self.mixed { VECTOR } else { MAX_RUN };
-            if self.len >= full || (differs && self.len >= VECTOR) {
-                self.flush(out);
+            // Nearly always: one more of what there are seven of already.
+            if !self.mixed && (VECTOR..MAX_RUN).contains(&self.len) && self.symbols[0] == symbol {
+                self.len += 1;
+            } else {
+                self.add(symbol, out);
             }
-            self.mixed |= self.len > 0 && self.symbols[0] != symbol;
-            if self.len < VECTOR {
-                self.symbols[self.len] = symbol;
-            }
-            self.len += 1;
         }
+    }
+
+    fn add(&mut self, symbol: u8, out: &mut Vec<u8>) {
+        let differs = self.len > 0 && self.symbols[0] != symbol;
+        let full = if self.mixed { VECTOR } else { MAX_RUN };
+        if self.len >= full || (differs && self.len >= VECTOR) {
+            self.flush(out);
+        }
+        self.mixed |= self.len > 0 && self.symbols[0] != symbol;
+        if self.len < VECTOR {
+            self.symbols[self.len] = symbol;
+        }
+        self.len += 1;
     }
 
     fn flush(&mut self, out: &mut Vec<u8>) {
