@@ -33,7 +33,6 @@ pub mod stats;
 mod streaming;
 mod tones;
 mod tracks;
-mod unclear;
 mod url;
 
 pub use command::{Command, ReaderKey, WriterKey};

@@ -1,12 +1,14 @@
 //! One media session: an engine, a receive pipeline per remote source ([`incoming`]), a send pipeline per local one.
 //!
 //! It carries values between the three worlds that never meet: Jingle (credentials, sources), the engine (packets), and
-//! frames. Who owns an SSRC is decided by the source table of Jingle alone.
+//! frames. Who owns an SSRC is decided by the source table of Jingle and source maps alone ([`ownership`]).
 
 #[cfg(test)]
 pub(in crate::meeting) mod bed_tests;
 mod incoming;
 mod mids;
+mod ownership;
+mod unclear;
 
 pub use incoming::{Heard, Source};
 
@@ -14,7 +16,6 @@ use super::event::{MediaPath, TrackKey};
 use super::io::SocketsKey;
 use super::options::MAX_ENCODINGS;
 use super::tracks::{LeftOff, Tracks};
-use super::unclear::Unclear;
 use crate::env::Env;
 use crate::jingle::{Codec as JingleCodec, Negotiated, NegotiatedPayload, SessionKey};
 use crate::media::kind::{Codec, MediaType};
@@ -36,6 +37,7 @@ use std::time::Duration;
 
 use incoming::{Frames, Incoming};
 use mids::Mids;
+use unclear::Unclear;
 
 /// A local source of this session.
 pub(super) struct Outgoing {

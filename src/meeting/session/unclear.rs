@@ -20,7 +20,7 @@ pub const MAX_GONE_SLOTS: usize = 256;
 
 /// Of one session.
 #[derive(Default)]
-pub(super) struct Unclear {
+pub(in crate::meeting) struct Unclear {
     /// Of SSRCs that nobody named yet, and of those whose owner is in doubt.
     pub early: Early,
     /// Packets of an owner that came after the next one had the SSRC.
@@ -146,8 +146,8 @@ impl Unclear {
 
 #[cfg(test)]
 mod tests {
-    use super::super::session::Heard;
-    use super::super::session::bed_tests::{Bed, SSRC, of};
+    use super::super::Heard;
+    use super::super::bed_tests::{Bed, SSRC, of};
     use super::*;
     use crate::media::early::{EARLY_WAIT, MAX_EARLY_PACKETS};
 
