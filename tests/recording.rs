@@ -22,6 +22,8 @@ const SECOND: Duration = Duration::from_secs(1);
 const STEP: Duration = Duration::from_millis(20);
 /// How far a length may be off.
 const NEAR: f64 = 0.040;
+/// So many steps lose nothing where somebody begins, and at the end of a part of the meeting.
+const SMOOTH: u128 = 10;
 
 /// Files in memory, as the command has them on disk.
 #[derive(Default)]
@@ -87,6 +89,9 @@ fn plays(file: &str) -> f64 {
 /// A meeting whose first participant records.
 struct Meeting {
     world: World,
+    /// What the links do, but when somebody begins or ends: who lost somebody's last word, or got the second before the first, cannot tell
+    /// that there was one, and the length is to be known to a packet or two.
+    rough: LinkOptions,
     recorder: Recorder,
     files: Files,
     events: usize,
@@ -94,6 +99,8 @@ struct Meeting {
     timelines: BTreeMap<String, u32>,
     /// Who speaks, and who shows a camera.
     speaks: BTreeSet<usize>,
+    /// The same in the part before.
+    spoke: BTreeSet<usize>,
     shows: BTreeSet<usize>,
     sent: [usize; 8],
 }
@@ -150,7 +157,12 @@ impl Meeting {
 
     /// Everybody who speaks or shows does so for this long.
     fn go_on(&mut self, time: Duration, packets: &[bytes::Bytes], clip: &media_files::Clip) {
-        for _ in 0..time.as_millis() / STEP.as_millis() {
+        let steps = time.as_millis() / STEP.as_millis();
+        let begins = std::mem::replace(&mut self.spoke, self.speaks.clone()) != self.speaks;
+        for n in 0..steps {
+            let at_an_end = begins && n < SMOOTH || n + SMOOTH >= steps;
+            let (loss, jitter) = if at_an_end { (0.0, Duration::ZERO) } else { (self.rough.loss, self.rough.jitter) };
+            self.world.set_links(LinkOptions { loss, jitter, ..self.rough });
             for who in self.speaks.clone() {
                 self.sent[who] += 1;
                 let packet = packets[self.sent[who] % packets.len()].clone();
@@ -174,11 +186,13 @@ fn ten_minutes_with_loss_remaps_and_a_rejoin_are_as_long_as_they_were() {
     let mut world = World::with_bridge(41, SessionOptions::default(), config).unwrap();
     // With jitter, packets overtake the map that gives their SSRC to another source.
     let (delay, jitter) = (Duration::from_millis(30), Duration::from_millis(20));
-    world.link = LinkOptions { delay, jitter, loss: 0.02, ..LinkOptions::default() };
+    let rough = LinkOptions { delay, jitter, loss: 0.02, ..LinkOptions::default() };
+    world.link = rough;
     let recorder = Recorder::new(world.now.mono_us, world.now.unix_us);
     let (files, timelines) = (Files::default(), BTreeMap::new());
     let (speaks, shows) = (BTreeSet::new(), BTreeSet::new());
-    let mut m = Meeting { world, recorder, files, events: 0, timelines, speaks, shows, sent: [0; 8] };
+    let spoke = BTreeSet::new();
+    let mut m = Meeting { world, rough, recorder, files, events: 0, timelines, speaks, spoke, shows, sent: [0; 8] };
     let packets = media_files::read_ogg_opus(include_bytes!("fixtures/media/audio.ogg")).unwrap();
     let clip = media_files::read_ivf(include_bytes!("fixtures/media/video.ivf")).unwrap();
     m.join("f0000000", &[]);

@@ -138,8 +138,10 @@ impl Writer {
     /// Hands a frame over. Never blocks; pacing frames is the caller's, pacing packets ours.
     ///
     /// # Errors
-    /// `Muted` and `NotReady`: dropped, nothing is wrong. `Codec`: the other side takes none of this codec, or another one is wanted now. `Full`: not taken, the network is behind. `TooLarge`: over
-    /// [`MAX_FRAME_BYTES`], or an Opus packet over [`MAX_RTP_PAYLOAD`]. `InvalidArgument`: empty, not an Opus packet, or of an encoding that the track has not. `Closed`.
+    /// `Muted` and `NotReady`: dropped, nothing is wrong. `Codec`: the other side takes none of this codec, or another one is wanted now.
+    /// `Full`: not taken, the network is behind. `TooLarge`: over [`MAX_FRAME_BYTES`], or an Opus packet over [`MAX_RTP_PAYLOAD`].
+    /// `InvalidArgument`: empty, no Opus packet, no NAL unit of H.264, nothing of an AV1 temporal unit but its delimiter, or of an encoding that
+    /// the track has not. `Closed`.
     pub fn write(&self, frame: OutgoingFrame) -> Result<(), Error> {
         let encoding = frame.encoding;
         let done = self.hand_over(frame);

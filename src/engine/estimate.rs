@@ -281,7 +281,8 @@ impl Estimator {
         fell
     }
 
-    /// What came at one time is one entry: a frame's packets mostly, whose first alone would say that the others came later.
+    /// What came at one time is one entry, a frame's packets mostly: the rate leaves out the first entry, which only begins its time, so that must be
+    /// all of it.
     #[inline]
     fn acked(&mut self, arrival_us: i64, size: u32) {
         self.acked_bytes += u64::from(size);

@@ -504,7 +504,7 @@ impl PeerEngine for Engine {
         }
         let own = [self.wire.pacer.due_us(), self.prober.due_us(), self.arrivals.due_us()];
         let all = [self.ice_us, self.dtls_us, self.sctp_us, self.nack_us, self.report_us, self.key_frame_us];
-        // Asked after each batch: without a chain of iterators, which was sixty instructions for each packet.
+        // Asked after each batch, three times for each frame: a chain of iterators was half of what it costs.
         let first = |us: &[Option<u64>]| us.iter().fold(u64::MAX, |least, t| least.min(t.unwrap_or(u64::MAX)));
         let us = first(&own).min(first(&all));
         (us != u64::MAX).then(|| Time::new(us, us as i64 + self.wall_us))

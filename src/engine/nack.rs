@@ -100,7 +100,7 @@ pub(super) struct Sent {
     pub extra: Option<Box<(u8, Bytes)>>,
     at_us: u64,
     pub ts: u32,
-    /// When it was sent again, after it was sent first; of use only when it was.
+    /// From `at_us` to when it was last sent again, µs; means nothing while `resent` is 0.
     resent_after_us: u32,
     pub seq: u16,
     pub pt: u8,

@@ -148,8 +148,8 @@ pub(super) struct Fields<'a> {
     pub padded: bool,
 }
 
-/// The extensions of our own, in the one-byte form, behind the fixed part, where there is zero; the length of both. Nearly every packet has no
-/// other ones.
+/// The extensions of our own, in the one-byte form, behind the fixed part, where there is zero; the length of both. Packets without a
+/// dependency descriptor have no other ones.
 #[inline]
 fn write_own_extensions(head: &mut [u8; OWN_HEADER], ids: &ExtensionIds, f: &Fields) -> usize {
     let mut at = FIXED + 4;

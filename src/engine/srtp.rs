@@ -116,7 +116,7 @@ impl Context {
     /// RFC 7714 §8.1.
     #[inline]
     fn gcm_nonce(&self, i: &Index) -> aead::Nonce {
-        // In two words: what is written in small pieces and read in larger ones waits for the pieces, twice in each packet.
+        // In two words: the cipher reads it in two, and a load that spans several smaller stores waits until they have left.
         let high = (u64::from(i.ssrc) << 16) | ((i.index >> 32) & 0xffff);
         let high_salt = self.salt.first_chunk().map_or(0, |s| u64::from_be_bytes(*s));
         let low_salt = self.salt[8..].first_chunk().map_or(0, |s| u32::from_be_bytes(*s));

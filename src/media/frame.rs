@@ -42,7 +42,7 @@ pub struct EncodedFrame {
     pub data: Bytes,
 }
 
-/// Whether these bytes may be a frame of this codec: those that go into packets. Of VP8 and VP9 any will do.
+/// Whether these bytes may be a frame of this codec: those that a sender does not refuse as malformed. Of VP8 and VP9 whatever is not empty.
 pub fn is_frame(codec: Codec, data: &[u8]) -> bool {
     match codec {
         Codec::Opus => opus::duration(data).is_some(),

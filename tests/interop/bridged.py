@@ -43,7 +43,7 @@ class Meeting:
         """What the pages sent: what does not come somewhere may never have left."""
         for page in self.pages:
             try:
-                stats = page.stats()
+                stats = page.call("stats", timeout=5)
                 print(f"\n{page.endpoint} sends", stats["senders"], stats["outbound"], sep="\n  ", file=sys.stderr)
             except Exception as e:
                 print(f"\n{page.endpoint} sends: {e}", file=sys.stderr)

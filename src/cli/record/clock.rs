@@ -2,13 +2,18 @@
 //!
 //! RTP time is exact within a run of frames and means nothing beyond it: a new SSRC, a rejoin, a new session or a sender that
 //! stopped its clock during a pause begins a new run. Where a run lies is told by arrival: the frame that was least delayed in
-//! its first second places all of it, so neither jitter nor a late repair moves it, and runs add no error to each other.
+//! its first seconds places all of it, so neither jitter nor a late repair moves it, and runs add no error to each other.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// How long the start of a run is looked at before its frames get their times.
-pub const WINDOW: Duration = Duration::from_secs(1);
+/// How long the start of a run is looked at before its frames get their times. A picture of several packets is as late as the latest of them:
+/// of a dozen in one second none may be in time to a few milliseconds.
+pub const WINDOW: Duration = Duration::from_secs(2);
+/// And so many frames at least, while it is not longer than [`WIDE`]: a key frame that was repaired is late by a round trip, and may be all that
+/// came for a while.
+const ENOUGH: u32 = 12;
+pub const WIDE: Duration = Duration::from_secs(4);
 /// Arrival and RTP time that part by more than this between two frames begin a new run.
 pub const BREAK: Duration = Duration::from_millis(500);
 /// A run ends when its frames lie further than this from where its first did: many small steps are a large one.
@@ -23,8 +28,9 @@ pub type Run = u64;
 struct Unplaced {
     run: Run,
     opened_us: u64,
-    /// Least of arrival − RTP time.
+    /// Least of arrival − RTP time, and of how many frames.
     least: i64,
+    frames: u32,
     /// The RTP clock is the one of the run before.
     same_clock: bool,
 }
@@ -47,6 +53,13 @@ fn us(d: Duration) -> u64 {
     d.as_micros() as u64
 }
 
+impl Unplaced {
+    /// When it has been looked at for long enough.
+    fn closes_us(&self) -> u64 {
+        self.opened_us + us(if self.frames < ENOUGH { WIDE } else { WINDOW })
+    }
+}
+
 impl Clock {
     /// A frame that arrived: the run that it belongs to.
     pub fn frame(&mut self, timeline: u32, rtp_us: u64, arrival_us: u64) -> Run {
@@ -60,10 +73,16 @@ impl Clock {
         let drifted = apart.abs_diff(self.first) > us(DRIFT);
         if !runs_on || drifted {
             self.first = apart;
-            self.runs.push_back(Unplaced { run: self.next, opened_us: arrival_us, least: apart, same_clock });
+            self.runs.push_back(Unplaced {
+                run: self.next,
+                opened_us: arrival_us,
+                least: apart,
+                frames: 1,
+                same_clock,
+            });
             self.next += 1;
-        } else if let Some(r) = self.runs.back_mut().filter(|r| arrival_us < r.opened_us + us(WINDOW)) {
-            r.least = r.least.min(apart);
+        } else if let Some(r) = self.runs.back_mut().filter(|r| arrival_us < r.closes_us()) {
+            (r.least, r.frames) = (r.least.min(apart), r.frames + 1);
         }
         self.last = Some((timeline, rtp_us, arrival_us));
         self.next.saturating_sub(1)
@@ -72,7 +91,7 @@ impl Clock {
     /// What to add to RTP time of this run, once it is known; runs are asked for in their order. `now`: also without more frames.
     pub fn offset(&mut self, run: Run, now_us: u64) -> Option<i64> {
         while let Some(r) = self.runs.front().filter(|r| r.run <= run) {
-            if now_us < r.opened_us + us(WINDOW) {
+            if now_us < r.closes_us() {
                 return None;
             }
             if !(r.same_clock && self.placed.is_some() && r.least.abs_diff(self.offset) <= us(SAME)) {
@@ -86,7 +105,7 @@ impl Clock {
 
     /// When the next run can be placed.
     pub fn next_deadline(&self) -> Option<u64> {
-        self.runs.front().map(|r| r.opened_us + us(WINDOW))
+        self.runs.front().map(Unplaced::closes_us)
     }
 }
 
@@ -114,6 +133,18 @@ mod tests {
         assert_eq!(time(&mut c, f[0]), 100 * MS);
         assert_eq!(time(&mut c, f[49]), 1080 * MS);
         assert_eq!(c.next_deadline(), None);
+    }
+
+    #[test]
+    fn a_repaired_key_frame_that_is_alone_for_a_while_does_not_place_the_run() {
+        let mut c = Clock::default();
+        let f = feed(&mut c, 1, 0, 500 * MS, 1, |_| 120 * MS)[0];
+        assert_eq!(c.offset(f.0, 620 * MS + us(WINDOW)), None);
+        feed(&mut c, 1, 2_500 * MS, 3_000 * MS, u64::from(ENOUGH), |_| 3 * MS);
+        assert_eq!(time(&mut c, f), 503 * MS);
+        // If nothing follows, that is all that there is.
+        let f = feed(&mut c, 2, 0, 9_000 * MS, 1, |_| 120 * MS)[0];
+        assert_eq!(c.offset(f.0, 9_120 * MS + us(WIDE)), Some(9_120 * MS as i64));
     }
 
     #[test]

@@ -42,8 +42,8 @@ Object.assign(RTCRtpSender.prototype, {
     const wish = { wanted: structuredClone(wanted) };
     wish.done = before.catch(() => {}).then(() => {
       const known = getParameters.call(this);
-      known.encodings.forEach((encoding, i) => Object.assign(encoding, wish.wanted.encodings[i]));
-      return setParameters.call(this, { ...known, degradationPreference: wish.wanted.degradationPreference });
+      const encodings = wish.wanted.encodings.map((encoding, i) => ({ ...encoding, rid: known.encodings[i]?.rid }));
+      return setParameters.call(this, { ...known, encodings, degradationPreference: wish.wanted.degradationPreference });
     }).finally(() => wishes.get(this) === wish && wishes.delete(this));
     wishes.set(this, wish);
     return wish.done;
@@ -314,7 +314,7 @@ class Participant {
       out.connections += 1;
       // What each sender was told to send: why nothing comes of a camera is often here.
       out.senders.push(...pc.getSenders().map(s => ({ kind: s.track?.kind, muted: s.track?.muted, state: s.track?.readyState,
-        active: s.getParameters().encodings?.map(e => e.active) })));
+        active: getParameters.call(s).encodings?.map(e => e.active), changing: wishes.has(s) })));
       const all = new Map();
       (await pc.getStats()).forEach(s => all.set(s.id, s));
       for (const s of all.values()) {
