@@ -166,7 +166,7 @@ pub(super) struct Estimator {
     /// The acknowledged rate, bit/s.
     carried: f64,
     trend: Trend,
-    acked: VecDeque<(i64, u32)>,
+    acked: VecDeque<(i64, u64)>,
     acked_bytes: u64,
     /// The latest arrival so far, on the peer's clock, µs.
     newest: i64,
@@ -242,7 +242,7 @@ impl Estimator {
                 (self.newest, self.acked_bytes) = (arrival_us, 0);
                 self.acked.clear();
             }
-            self.acked(arrival_us, f.size);
+            self.acked(arrival_us, u64::from(f.size));
             self.newest = self.newest.max(arrival_us);
             self.trend.arrived(f.sent_us, arrival_us);
         }
@@ -251,7 +251,7 @@ impl Estimator {
             && newest - at > RATE_WINDOW_US
         {
             self.acked.pop_front();
-            self.acked_bytes -= u64::from(size);
+            self.acked_bytes -= size;
         }
         if self.total >= LOSS_PACKETS {
             self.loss = f64::from(self.lost) / f64::from(self.total);
@@ -284,13 +284,13 @@ impl Estimator {
     /// What came at one time is one entry, a frame's packets mostly: the rate leaves out the first entry, which only begins its time, so that must be
     /// all of it.
     #[inline]
-    fn acked(&mut self, arrival_us: i64, size: u32) {
-        self.acked_bytes += u64::from(size);
+    fn acked(&mut self, arrival_us: i64, size: u64) {
+        self.acked_bytes += size;
         match self.acked.back_mut() {
-            Some((at, together)) if *at == arrival_us => *together = together.saturating_add(size),
+            Some((at, together)) if *at == arrival_us => *together += size,
             _ => {
                 if self.acked.len() >= MAX_ACKED {
-                    self.acked_bytes -= self.acked.pop_front().map_or(0, |a| u64::from(a.1));
+                    self.acked_bytes -= self.acked.pop_front().map_or(0, |a| a.1);
                 }
                 self.acked.push_back((arrival_us, size));
             }
@@ -300,7 +300,7 @@ impl Estimator {
     /// Bits per second that arrived over the window; `None` before it says something.
     fn acked_rate(&self, newest: i64) -> Option<f64> {
         let &(first, size) = self.acked.front()?;
-        let (span, bytes) = (newest - first, self.acked_bytes - u64::from(size));
+        let (span, bytes) = (newest - first, self.acked_bytes - size);
         (span >= RATE_WINDOW_US / 4).then(|| bytes as f64 * 8_000_000.0 / span as f64)
     }
 

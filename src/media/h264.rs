@@ -44,6 +44,12 @@ pub fn nal_units(frame: &[u8]) -> impl Iterator<Item = Range<usize>> + '_ {
     .filter(|r| !r.is_empty())
 }
 
+/// Whether there is a NAL unit in it; the first one is not looked through for its end.
+pub fn has_nal_unit(frame: &[u8]) -> bool {
+    start_code(frame, 0).and_then(|at| frame.get(at)).is_some_and(|header| *header != 0)
+        || nal_units(frame).next().is_some()
+}
+
 /// The place after the next start code.
 fn start_code(frame: &[u8], mut at: usize) -> Option<usize> {
     while at + 3 <= frame.len() {

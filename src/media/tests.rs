@@ -235,6 +235,8 @@ fn what_is_no_frame_is_refused() {
     for (codec, data, taken) in [
         (Codec::H264, &[0, 0, 1, 0x65, 7][..], true),
         (Codec::H264, &[0x65, 7, 7, 7], false),
+        (Codec::H264, &[0, 0, 1], false),
+        (Codec::H264, &[0, 0, 1, 0, 0, 0, 1, 0x65, 7], true),
         (Codec::Av1, &[0x12, 0, 0x32, 1, 7], true),
         (Codec::Av1, &[0x12, 0], false),
         (Codec::Av1, &[0x32, 9, 7], false),

@@ -270,12 +270,6 @@ impl World {
         self.heard.iter().any(|t| t.contains(text))
     }
 
-    /// Every link does this from now on, and so do new ones.
-    pub fn set_links(&mut self, options: LinkOptions) {
-        self.link = options;
-        self.links.values_mut().for_each(|l| l.options = options);
-    }
-
     /// The link from one participant to another.
     pub fn link_mut(&mut self, from: usize, to: usize) -> &mut Link<Datagram> {
         let (options, seed) = (self.link, (from * 1000 + to) as u64);

@@ -10,9 +10,10 @@ use std::time::Duration;
 /// How long the start of a run is looked at before its frames get their times. A picture of several packets is as late as the latest of them:
 /// of a dozen in one second none may be in time to a few milliseconds.
 pub const WINDOW: Duration = Duration::from_secs(2);
-/// And so many frames at least, while it is not longer than [`WIDE`]: a key frame that was repaired is late by a round trip, and may be all that
-/// came for a while.
+/// A run of which fewer frames came in that time is looked at for longer: a key frame that was repaired is late by a round trip, and may be all
+/// that comes for a while.
 const ENOUGH: u32 = 12;
+/// Until it is so old; then it is placed by what there is.
 pub const WIDE: Duration = Duration::from_secs(4);
 /// Arrival and RTP time that part by more than this between two frames begin a new run.
 pub const BREAK: Duration = Duration::from_millis(500);
