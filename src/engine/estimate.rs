@@ -366,7 +366,7 @@ mod tests {
                     free_us += 8000.0 * 1e6 / link;
                 }
                 let arrival_us = (!drop).then_some(free_us as i64 + 20_000);
-                sent.push(Fate { sent_us: now, size: 1000, arrival_us });
+                sent.push(Fate { sent_us: now, size: 1000, arrival_us, packet: (0, 0) });
             }
             if now % 50_000 == 0 {
                 let at = |f: &Fate| f.arrival_us.unwrap_or(f.sent_us as i64 + 20_000) <= now as i64;
@@ -411,7 +411,7 @@ mod tests {
 
     #[test]
     fn arrivals_are_bounded_and_a_clock_that_went_back_begins_anew() {
-        let fate = |arrival_us| Fate { sent_us: 0, size: 1000, arrival_us: Some(arrival_us) };
+        let fate = |arrival_us| Fate { sent_us: 0, size: 1000, arrival_us: Some(arrival_us), packet: (0, 0) };
         let mut e = Estimator::new(BOUNDS);
         let in_turns: Vec<Fate> = (0..MAX_ACKED as i64 + 4).map(|i| fate(7 + i % 2)).collect();
         e.on_feedback(0, &in_turns[..MAX_ACKED], 0);
@@ -433,7 +433,8 @@ mod tests {
         let mut e = Estimator::new(BOUNDS);
         // Ten frames a second of 10,000 bytes: the first of them ends no interval.
         for n in 0..20 {
-            let frame = [Fate { sent_us: n * 100_000, size: 1000, arrival_us: Some(n as i64 * 100_000) }; 10];
+            let frame =
+                [Fate { sent_us: n * 100_000, size: 1000, arrival_us: Some(n as i64 * 100_000), packet: (0, 0) }; 10];
             e.on_feedback(n * 100_000, &frame, 0);
         }
         assert_eq!((e.acked.len(), e.acked_rate(e.newest)), (6, Some(800_000.0)));
@@ -446,7 +447,7 @@ mod tests {
             e.on_feedback(i * 50_000, &[], 0);
         }
         assert_eq!(e.bps(), BOUNDS.initial);
-        let lost = [Fate { sent_us: 0, size: 1000, arrival_us: None }; 50];
+        let lost = [Fate { sent_us: 0, size: 1000, arrival_us: None, packet: (0, 0) }; 50];
         for i in 0..1000 {
             e.on_feedback(10_000_000 + i * 1_000_000, &lost, 0);
         }

@@ -304,6 +304,12 @@ impl Engine {
         if !self.wire.sending.on_feedback(fci, &mut self.fates) {
             self.stats.junk += 1;
         }
+        for f in self.fates.iter().filter(|f| f.arrival_us.is_some()) {
+            // A repair came on an SSRC that has no history: what it repaired goes with age.
+            if let Some(t) = self.tx.get_mut(&f.packet.0) {
+                t.history.arrived(f.packet.1);
+            }
+        }
         if let Some(f) = self.fates.iter().rev().find(|f| f.arrival_us.is_some()) {
             self.feedback_rtt_us = now.mono_us.saturating_sub(f.sent_us);
             if !self.rtt_reported {

@@ -24,6 +24,8 @@ pub(super) const HISTORY_BYTES: usize = 512 * 1024;
 /// …and their age: three round trips, between these, µs. What is repaired later comes too late to be shown (docs/protocol/04 §20).
 pub(super) const MIN_HISTORY_US: u64 = 1_000_000;
 pub(super) const MAX_HISTORY_US: u64 = 3_000_000;
+/// The newest of them that stay whole when the other side has them: they are what padding is made of.
+pub(super) const FOR_PADDING: usize = 8;
 
 struct Miss {
     seq: u64,
@@ -91,8 +93,7 @@ impl Missing {
     }
 }
 
-/// A packet as it was sent. One line of the cache: a second's packets of many streams do not fit into it, and each is looked at when it
-/// comes and when it goes.
+/// A packet as it was sent. One line of the cache: each is looked at when it comes and when it goes.
 #[derive(Clone)]
 #[repr(align(64))]
 pub(super) struct Sent {
@@ -107,14 +108,18 @@ pub(super) struct Sent {
     pub marker: bool,
     /// How often it was sent again.
     resent: u8,
+    /// The other side has it.
+    arrived: bool,
 }
 
 const _: () = assert!(size_of::<Sent>() == 64);
 
-/// The last packets of one stream.
+/// The last packets of one stream that the other side may still ask for. What transport-cc says that it has goes at once: what is sent in a
+/// round trip stays in the cache, what is sent in a second does not, and is ten times the memory.
 #[derive(Default)]
 pub(super) struct History {
     sent: VecDeque<Sent>,
+    /// Of payloads.
     bytes: usize,
 }
 
@@ -128,8 +133,7 @@ impl History {
                 || self.bytes > HISTORY_BYTES
                 || now_us.saturating_sub(s.at_us) > age_us)
         {
-            self.bytes -= s.payload.len();
-            self.sent.pop_front();
+            self.pop();
         }
         self.sent.push_back(Sent {
             payload: p.payload,
@@ -141,22 +145,55 @@ impl History {
             pt: p.pt,
             marker: p.marker,
             resent: 0,
+            arrived: false,
         });
+        // The one that is no longer among the newest.
+        if let Some(i) = self.sent.len().checked_sub(FOR_PADDING + 1)
+            && self.sent[i].arrived
+        {
+            self.release(i);
+        }
     }
 
-    /// One of the newest packets; a number past the oldest begins again with the newest.
+    fn pop(&mut self) {
+        self.bytes -= self.sent.pop_front().map_or(0, |s| s.payload.len());
+    }
+
+    /// The other side has this packet.
+    #[inline]
+    pub fn arrived(&mut self, seq: u16) {
+        let Some(first) = self.sent.front() else { return };
+        let i = usize::from(seq.wrapping_sub(first.seq));
+        let Some(s) = self.sent.get_mut(i) else { return };
+        s.arrived = true;
+        if i + FOR_PADDING < self.sent.len() {
+            self.release(i);
+        }
+    }
+
+    /// One that arrived and is not among the newest.
+    fn release(&mut self, i: usize) {
+        let s = &mut self.sent[i];
+        self.bytes -= std::mem::take(&mut s.payload).len();
+        s.extra = None;
+        while self.sent.len() > FOR_PADDING && self.sent[0].arrived {
+            self.pop();
+        }
+    }
+
+    /// One of the newest packets, of which there are [`FOR_PADDING`]; a number past the oldest begins again with the newest.
     pub fn newest(&self, i: usize) -> Option<&Sent> {
-        let i = i.checked_rem(self.sent.len())?;
+        let i = i.checked_rem(self.sent.len().min(FOR_PADDING))?;
         self.sent.get(self.sent.len() - 1 - i)
     }
 
-    /// A packet to send again. `None` if it is gone, was sent again less than a round trip ago, or [`MAX_RESENT`] times.
+    /// A packet to send again. `None` if it is gone, arrived, was sent again less than a round trip ago, or [`MAX_RESENT`] times.
     pub fn again(&mut self, now_us: u64, seq: u16, rtt_us: u64) -> Option<Sent> {
         let i = usize::from(seq.wrapping_sub(self.sent.front()?.seq));
         let s = self.sent.get_mut(i)?;
         let after_us = now_us.saturating_sub(s.at_us);
         let again_us = after_us.saturating_sub(u64::from(s.resent_after_us));
-        if s.resent >= MAX_RESENT || s.resent > 0 && again_us < rtt_us * 9 / 10 {
+        if s.arrived || s.resent >= MAX_RESENT || s.resent > 0 && again_us < rtt_us * 9 / 10 {
             return None;
         }
         s.resent_after_us = u32::try_from(after_us).unwrap_or(u32::MAX);
@@ -254,5 +291,29 @@ mod tests {
             h.push(kept + 1, rtt, 2, packet(&small));
             assert_eq!(h.sent.len(), 2, "{rtt}");
         }
+    }
+
+    #[test]
+    fn what_arrived_is_not_sent_again_and_leaves_the_newest_for_padding() {
+        let (mut h, payload) = (History::default(), Bytes::from_static(&[1; 10]));
+        let kept = FOR_PADDING + 20;
+        let first = u16::MAX - 5;
+        let seq = |i: usize| first.wrapping_add(i as u16);
+        (0..kept).for_each(|i| h.push(0, 0, seq(i), packet(&payload)));
+        // Not the third, and numbers that were never sent.
+        (0..kept + 5).filter(|i| *i != 2).for_each(|i| h.arrived(seq(i)));
+        h.arrived(first.wrapping_sub(1));
+        assert_eq!((h.sent.len(), h.bytes), (kept - 2, (FOR_PADDING + 1) * 10));
+        assert!((0..kept).all(|i| h.again(0, seq(i), 0).is_some() == (i == 2)));
+        // Padding goes round the newest, all of which are whole.
+        let round: Vec<_> = (0..2 * FOR_PADDING).filter_map(|i| h.newest(i)).collect();
+        assert!(round.len() == 2 * FOR_PADDING && round.iter().all(|s| s.payload.len() == 10));
+        assert_eq!((round[0].seq, round[FOR_PADDING - 1].seq), (seq(kept - 1), seq(kept - FOR_PADDING)));
+        // The third arrives, said twice: what waited behind it goes; each new one lets go of one.
+        h.arrived(seq(2));
+        h.arrived(seq(2));
+        assert_eq!((h.sent.len(), h.bytes), (FOR_PADDING, FOR_PADDING * 10));
+        h.push(0, 0, seq(kept), packet(&payload));
+        assert_eq!((h.sent.len(), h.bytes), (FOR_PADDING, FOR_PADDING * 10));
     }
 }

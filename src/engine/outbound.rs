@@ -132,7 +132,7 @@ impl Wire {
         let extra = f.extra.map_or(0, |(_, v)| v.len() + 8);
         let size = payload.len() + MAX_OWN_HEADER + extra + BELOW_RTP;
         if self.ids.transport_cc != 0 {
-            f.transport_cc = self.sending.stamp(now.mono_us, size);
+            f.transport_cc = self.sending.stamp(now.mono_us, (f.ssrc, f.seq), size);
         }
         self.sent_bytes += size as u64;
         self.head.clear();

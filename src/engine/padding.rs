@@ -9,8 +9,6 @@ use super::rtp::Fields;
 use crate::media::peer::{Bandwidth, Event};
 use crate::time::Time;
 
-/// The newest packets of a stream that are sent again as padding, in turns.
-const REPEATED: usize = 64;
 /// A packet of nothing but padding: the last byte counts them (RFC 3550 §5.1).
 static PADDING: [u8; 255] = {
     let mut b = [0; 255];
@@ -87,7 +85,7 @@ impl Engine {
                 padded: false,
             };
             self.padded = self.padded.wrapping_add(1);
-            let sent = match t.history.newest(self.padded % REPEATED) {
+            let sent = match t.history.newest(self.padded) {
                 Some(s) => {
                     (f.ts, f.marker, f.extra) = (s.ts, s.marker, s.extra.as_deref());
                     f.pt = rtx_pt(&self.repaired_by, s.pt, pt);

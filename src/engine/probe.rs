@@ -206,7 +206,7 @@ mod tests {
                     (sent, n) = (sent + 1000, n + 1);
                     free = free.max(due as f64) + 8e9 / link;
                     let arrival_us = (lose == 0 || n % lose != 0).then_some(free as i64);
-                    fates.push(Fate { sent_us: due, size: 1000, arrival_us });
+                    fates.push(Fate { sent_us: due, size: 1000, arrival_us, packet: (0, 0) });
                     bytes = bytes.saturating_sub(1000);
                 }
                 continue;

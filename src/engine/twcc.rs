@@ -172,11 +172,14 @@ pub(super) struct Fate {
     pub size: u32,
     /// On the peer's clock, µs; `None`: not arrived.
     pub arrival_us: Option<i64>,
+    /// Its SSRC and sequence number.
+    pub packet: (u32, u16),
 }
 
 #[derive(Clone, Copy)]
 struct Sent {
     at_us: u64,
+    packet: (u32, u16),
     size: u16,
     told: bool,
 }
@@ -192,15 +195,16 @@ pub(super) struct Sending {
 }
 
 impl Sending {
-    /// The number for a packet of this size.
+    /// The number for a packet of this SSRC and sequence number and this size.
     #[inline]
-    pub fn stamp(&mut self, now_us: u64, size: usize) -> u16 {
+    pub fn stamp(&mut self, now_us: u64, packet: (u32, u16), size: usize) -> u16 {
         let n = self.next;
         self.next += 1;
         if self.sent.len() >= MAX_SENT {
             self.sent.pop_front();
         }
-        self.sent.push_back(Sent { at_us: now_us, size: size.min(usize::from(u16::MAX)) as u16, told: false });
+        let size = size.min(usize::from(u16::MAX)) as u16;
+        self.sent.push_back(Sent { at_us: now_us, packet, size, told: false });
         n as u16
     }
 
@@ -267,7 +271,7 @@ impl Sending {
         {
             s.told = true;
             let arrival_us = tick.map(|t| t * TICK_US as i64);
-            out.push(Fate { sent_us: s.at_us, size: u32::from(s.size), arrival_us });
+            out.push(Fate { sent_us: s.at_us, size: u32::from(s.size), arrival_us, packet: s.packet });
         }
     }
 }
@@ -369,10 +373,10 @@ mod tests {
         let lost = |i: u64| i % 13 == 5 || (40..60).contains(&i);
         let (mut arrivals, mut sending) = (Arrivals::default(), Sending::default());
         for _ in 0..65_500 {
-            sending.stamp(0, 1);
+            sending.stamp(0, (0, 0), 1);
         }
         for i in 0..1000 {
-            let n = sending.stamp(i * 3000, 100);
+            let n = sending.stamp(i * 3000, (0, 0), 100);
             if !lost(i) {
                 arrivals.arrived(7_000_000 + i * 3000, n, 9);
             }
@@ -405,7 +409,7 @@ mod tests {
         for gap in 1..40u64 {
             let (mut arrivals, mut sending) = (Arrivals::default(), Sending::default());
             for i in 0..600 {
-                let n = sending.stamp(i, 1);
+                let n = sending.stamp(i, (0, 0), 1);
                 if i % gap == 0 {
                     arrivals.arrived(i * 100_000, n, 9);
                 }
@@ -432,7 +436,7 @@ mod tests {
         }
         let mut sending = Sending::default();
         for _ in 0..20 {
-            sending.stamp(0, 1);
+            sending.stamp(0, (0, 0), 1);
         }
         let mut b = vec![];
         assert!(a.write(1, &mut b));
@@ -444,7 +448,7 @@ mod tests {
     fn malformed_feedback_is_refused_and_memory_stays_bounded() {
         let mut s = Sending::default();
         for _ in 0..MAX_SENT + 10 {
-            s.stamp(0, 1);
+            s.stamp(0, (0, 0), 1);
         }
         assert_eq!(s.sent.len(), MAX_SENT);
         let mut out = vec![];

@@ -1,6 +1,7 @@
 //! Media both ways, repairs, feedback, estimate.
 
 use super::super::MAX_STREAMS;
+use super::super::nack::FOR_PADDING;
 use super::*;
 
 #[test]
@@ -71,6 +72,35 @@ fn lost_packets_are_repaired_by_rtx_and_the_counts_agree() {
         assert_eq!((p.seq, p.ts, p.payload[0]), (got[0].seq + n as u64, n as u32 * 3000, n as u8));
         assert_eq!((p.ssrc, p.pt), (10, VIDEO));
     }
+}
+
+#[test]
+fn what_feedback_says_arrived_is_kept_no_longer_and_what_it_misses_is() {
+    let mut net = Net::new(0);
+    net.connect();
+    net.command(0, Command::AddSender(Sender { ssrc: 10, rtx: Some((11, RTX)), pt: VIDEO }));
+    net.command(1, Command::MapRtx { rtx: 11, primary: 10 });
+    let payloads: Vec<_> = (0..100).map(|n| Bytes::from(vec![n; 500])).collect();
+    let repair = |i: usize, b: &[u8]| i == 0 && is_media(b) && b[1] & 0x7f == RTX;
+    let mut count = 0;
+    for (n, payload) in (0..).zip(&payloads) {
+        net.send(0, &OutgoingRtp { payload: payload.clone(), ..video(10, n) });
+        let until = net.now + Duration::from_millis(5);
+        let mut fate = |i: usize, b: &[u8]| {
+            let repair = repair(i, b);
+            count += u32::from(i == 0 && is_media(b) && !repair);
+            if repair || i == 0 && is_media(b) && count == 50 { Fate::Lose } else { Fate::Pass }
+        };
+        net.run(until, &mut fate, &mut |_| false);
+    }
+    let until = net.now + Duration::from_millis(150);
+    net.run(until, &mut |i, b| if repair(i, b) { Fate::Lose } else { Fate::Pass }, &mut |_| false);
+    let kept = |n: &usize| !payloads[*n].is_unique();
+    // Padding is made of the newest.
+    let newest = 100 - FOR_PADDING..100;
+    assert_eq!((0..100).filter(kept).collect::<Vec<_>>(), std::iter::once(49).chain(newest).collect::<Vec<_>>());
+    net.run_for(Duration::from_secs(1));
+    assert_eq!(net.received(1).len(), 100, "what was kept repaired it");
 }
 
 #[test]
