@@ -304,11 +304,10 @@ impl Engine {
         if !self.wire.sending.on_feedback(fci, &mut self.fates) {
             self.stats.junk += 1;
         }
-        for f in self.fates.iter().filter(|f| f.arrival_us.is_some()) {
+        for frame in self.fates.chunk_by(|a, b| a.packet.0 == b.packet.0) {
             // A repair came on an SSRC that has no history: what it repaired goes with age.
-            if let Some(t) = self.tx.get_mut(&f.packet.0) {
-                t.history.arrived(f.packet.1);
-            }
+            let Some(t) = self.tx.get_mut(&frame[0].packet.0) else { continue };
+            frame.iter().filter(|f| f.arrival_us.is_some()).for_each(|f| t.history.arrived(f.packet.1));
         }
         if let Some(f) = self.fates.iter().rev().find(|f| f.arrival_us.is_some()) {
             self.feedback_rtt_us = now.mono_us.saturating_sub(f.sent_us);
