@@ -1,10 +1,14 @@
 //! What every payload format of video promises, with made frames and with real ones.
 
 use super::assembler::{self, Assembler, Begins, Finished, Malformed, Whole};
+use super::frame::OutgoingFrame;
 use super::kind::Codec;
+use super::sender::{Sender, Went};
 use super::{av1, h264, vp8, vp9};
 use crate::env::Env;
+use crate::time::Time;
 use bytes::Bytes;
+use std::time::Duration;
 
 const VIDEO: [Codec; 4] = [Codec::Vp8, Codec::H264, Codec::Vp9, Codec::Av1];
 
@@ -252,11 +256,24 @@ fn h264_parameter_sets_given_apart_come_with_each_key_frame() {
     };
     let sets = with(&units[..2]);
     let bare = with(&units[2..]);
-    let mut p = h264::Packetiser::default();
-    let mut out = vec![];
-    assert!(p.packetise(&sets, 1180, |p, last| out.push((p, last))));
-    assert!(out.is_empty(), "parameters alone are no frame");
-    assert!(p.packetise(&bare, 1180, |p, last| out.push((p, last))));
+    // As some encoders give them: first the sets, as if they were a frame, then pictures. They take no picture's time and are no frame.
+    let mut s = Sender::new(Codec::H264, 9, 102, &mut Env::seeded(1));
+    let (mut out, mut stamps) = (vec![], vec![]);
+    for (n, (data, went)) in [(&bare, Went::Out), (&sets, Went::Kept), (&bare, Went::Out)].into_iter().enumerate() {
+        out.clear();
+        let at = Time::new(n as u64 * 33_000, 0);
+        let sent = s.frame(&OutgoingFrame::video(data.clone(), Duration::from_millis(33)), at, |p| {
+            stamps.push(p.ts);
+            out.push((p.payload, p.marker));
+        });
+        assert_eq!(sent, Ok(went));
+    }
+    stamps.dedup();
+    assert_eq!((s.frames(), stamps.len(), stamps[1].wrapping_sub(stamps[0])), (2, 2, 2970));
+    // Nor is a key frame missed for them.
+    s.await_key();
+    let sets_again = s.frame(&OutgoingFrame::video(sets, Duration::ZERO), Time::new(0, 0), |_| panic!("sent"));
+    assert_eq!(sets_again, Ok(Went::Kept));
     let mut a = Assembler::new(Codec::H264).unwrap();
     assert!(matches!(joined(&mut a, &out), Ok(Finished::Whole(w)) if w.data == *key && w.size == Some((320, 180))));
     // The other way round: a sender that sends them apart, and once.

@@ -50,6 +50,18 @@ pub fn has_nal_unit(frame: &[u8]) -> bool {
         || nal_units(frame).next().is_some()
 }
 
+/// Whether there is a picture in it, and not parameter sets alone.
+pub fn has_picture(frame: &[u8]) -> bool {
+    let mut at = start_code(frame, 0);
+    while let Some(begin) = at {
+        if (SLICE..=IDR).contains(&kind(&frame[begin..])) {
+            return true;
+        }
+        at = start_code(frame, begin);
+    }
+    false
+}
+
 /// The place after the next start code.
 fn start_code(frame: &[u8], mut at: usize) -> Option<usize> {
     while at + 3 <= frame.len() {
@@ -201,19 +213,17 @@ pub struct Packetiser {
 }
 
 impl Packetiser {
-    /// Keeps the parameter sets of a frame that is not sent.
+    /// Keeps the parameter sets of a frame that is not sent, for the next key frame without.
     pub fn see(&mut self, frame: &Bytes) {
         nal_units(frame).for_each(|r| self.sets.see(&frame.slice(r)));
     }
 
-    /// Gives the payloads of at most `mtu` bytes to `out`, with whether it is the last. Parameter sets without a picture are kept for
-    /// the next key frame and not sent alone. `false`: there is no NAL unit in it.
+    /// Gives the payloads of at most `mtu` bytes to `out`, with whether it is the last. `false`: there is no picture in it.
     pub fn packetise(&mut self, frame: &Bytes, mtu: usize, mut out: impl FnMut(Bytes, bool)) -> bool {
         let mtu = mtu.max(8);
-        let (mut nals, mut any) = (Vec::new(), false);
+        let mut nals = Vec::new();
         let (mut idr, mut sps, mut picture) = (false, false, false);
         for r in nal_units(frame) {
-            any = true;
             let nal = frame.slice(r);
             let kind = kind(&nal);
             self.sets.see(&nal);
@@ -226,7 +236,7 @@ impl Packetiser {
             }
         }
         if !picture {
-            return any;
+            return false;
         }
         if idr && !sps {
             nals.splice(0..0, self.sets.all().cloned());

@@ -28,6 +28,16 @@ pub enum SendError {
     Malformed,
 }
 
+/// What became of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Went {
+    Out,
+    /// Not sent: a key frame has to come first ([`Sender::await_key`]).
+    NeedsKey,
+    /// H.264 parameter sets without a picture, as some encoders give them: they go with the next key frame that brings none.
+    Kept,
+}
+
 /// The pipeline of one local source.
 #[derive(Clone, Debug)]
 pub struct Sender {
@@ -138,19 +148,23 @@ impl Sender {
         self.frames
     }
 
-    /// Gives each packet of the frame to `out`; `false`: none, because a key frame has to come first ([`Sender::await_key`]). An encoding beyond
-    /// those that there are counts as the largest.
-    pub fn frame(&mut self, f: &OutgoingFrame, now: Time, mut out: impl FnMut(OutgoingRtp)) -> Result<bool, SendError> {
+    /// Gives each packet of the frame to `out`. An encoding beyond those that there are counts as the largest.
+    pub fn frame(&mut self, f: &OutgoingFrame, now: Time, mut out: impl FnMut(OutgoingRtp)) -> Result<Went, SendError> {
+        let at = (f.encoding as usize).min(self.encodings.len() - 1);
         let own = match self.codec {
             Codec::Opus => {
                 let d = opus::duration(&f.data).filter(|_| f.data.len() <= MAX_RTP_PAYLOAD);
                 Some(d.ok_or(SendError::Malformed)?)
             }
             _ if f.data.is_empty() => return Err(SendError::Malformed),
+            // They are no picture, and take none's time.
+            Codec::H264 if h264::has_nal_unit(&f.data) && !h264::has_picture(&f.data) => {
+                self.encodings[at].h264.see(&f.data);
+                return Ok(Went::Kept);
+            }
             _ => None,
         };
         let duration = own.or(f.duration).unwrap_or(DEFAULT_FRAME);
-        let at = (f.encoding as usize).min(self.encodings.len() - 1);
         // The encodings of one picture follow each other and have one RTP time.
         let ts = match self.last {
             Some((then, ts, before)) if at > self.at && now.since(then) <= before.saturating_add(PAUSE) => ts,
@@ -173,14 +187,14 @@ impl Sender {
             // The marker begins a talkspurt (RFC 3551 §4.1).
             out(packet(f.data.clone(), self.frames == 0, None));
             self.frames += 1;
-            return Ok(true);
+            return Ok(Went::Out);
         }
         let key = f.key.unwrap_or_else(|| assembler::is_key(codec, &f.data));
         if e.awaits_key && !key {
             if codec == Codec::H264 {
                 e.h264.see(&f.data);
             }
-            return Ok(false);
+            return Ok(Went::NeedsKey);
         }
         let leaning = e.temporal.next(f.temporal_id.unwrap_or(0), key);
         e.layers = e.layers.max(leaning.temporal_id + 1);
@@ -234,7 +248,7 @@ impl Sender {
         }
         self.encodings[at].awaits_key = false;
         self.frames += 1;
-        Ok(true)
+        Ok(Went::Out)
     }
 
     /// Keys of a telephone that are due, among our audio: with this payload type and clock.

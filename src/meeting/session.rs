@@ -24,7 +24,7 @@ use crate::media::peer::{
     Sender as EngineSender,
 };
 use crate::media::receiver::KEY_FRAME_REQUEST_EVERY;
-use crate::media::sender::{SendError, Sender};
+use crate::media::sender::{SendError, Sender, Went};
 use crate::media::telephone_event::Keys;
 use crate::media::{EncodedFrame, OutgoingFrame, vp8};
 use crate::time::{Time, earliest};
@@ -334,12 +334,16 @@ impl MediaSession {
         }
         let (engine, sender) = (&mut self.engine, &mut o.sender);
         let codec = sender.codec();
-        if !sender.frame(frame, now, |p| engine.send_rtp(p, now))? {
-            if o.asked.is_some_and(|at| now < at + KEY_FRAME_REQUEST_EVERY) {
-                return Ok(Sent::No);
+        match sender.frame(frame, now, |p| engine.send_rtp(p, now))? {
+            Went::Out => {}
+            Went::Kept => return Ok(Sent::No),
+            Went::NeedsKey => {
+                if o.asked.is_some_and(|at| now < at + KEY_FRAME_REQUEST_EVERY) {
+                    return Ok(Sent::No);
+                }
+                o.asked = Some(now);
+                return Ok(Sent::NeedsKey);
             }
-            o.asked = Some(now);
-            return Ok(Sent::NeedsKey);
         }
         if let Some(f) = o.frames.get_mut(frame.encoding as usize) {
             let size = if codec == Codec::Vp8 { vp8::size(&frame.data) } else { None };
