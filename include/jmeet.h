@@ -286,7 +286,7 @@ enum jmeet_status
     JMEET_ERR_DISCONNECTED = 203,
     /** Another login took this one's place (`conflict`). */
     JMEET_ERR_REPLACED = 204,
-    /** The server did not answer in time; the stage says to what. */
+    /** The server did not answer in time, or the join took longer than its timeout; the stage says where. */
     JMEET_ERR_SERVER_TIMEOUT = 205,
     /** Authentication failed; condition and text are the server's. */
     JMEET_ERR_AUTH = 300,
@@ -1396,6 +1396,11 @@ typedef struct {
     uint64_t late_packets;
     /** RTP packets on an SSRC whose owner nobody named within 2 s, or that came while too many of them waited, dropped. */
     uint64_t unclaimed_packets;
+    /**
+     * Datagrams of media that were refused: STUN with a wrong user name or integrity, SRTP and SRTCP that is not authentic or came twice, and
+     * what is nothing that is known here.
+     */
+    uint64_t refused_datagrams;
 } jmeet_client_stats;
 
 /** What a local track sends. `media` or `codec` is enough. */
@@ -3100,7 +3105,7 @@ jmeet_status jmeet_frame_release(jmeet_frame_ref *frame);
 
 /** A `jmeet_client_stats` with every field at its default. */
 #define JMEET_CLIENT_STATS_INIT \
-    { (uint32_t)sizeof(jmeet_client_stats), 0, 0, 0, 0, 0, 0, 0 }
+    { (uint32_t)sizeof(jmeet_client_stats), 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /** A `jmeet_track_options` with every field at its default. */
 #define JMEET_TRACK_OPTIONS_INIT \

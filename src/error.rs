@@ -92,7 +92,7 @@ codes! {
     Disconnected = 203 "ERR_DISCONNECTED",
     /// Another login took this one's place (`conflict`).
     Replaced = 204 "ERR_REPLACED",
-    /// The server did not answer in time; the stage says to what.
+    /// The server did not answer in time, or the join took longer than its timeout; the stage says where.
     ServerTimeout = 205 "ERR_SERVER_TIMEOUT",
 
     /// Authentication failed; condition and text are the server's.

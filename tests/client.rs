@@ -1,11 +1,13 @@
 //! The driver on real sockets, against the testkit's server: what handles promise (design §5, §6).
 
-use jmeet::client::{Client, Queue, Runtime};
+use jmeet::client::{self, Client, Queue, Runtime};
+use jmeet::media::peer::MAX_RTP_PAYLOAD;
 use jmeet::media::{Codec, OutgoingFrame};
 use jmeet::meeting::event::{ClientState, EventKind, TrackKey};
 use jmeet::meeting::{ClientOptions, ReaderOptions, TrackOptions};
 use jmeet::testkit::Deployment;
-use jmeet::{Code, Error};
+use jmeet::wire::XmlLimits;
+use jmeet::{Code, Error, Stage};
 use std::time::Duration;
 
 const LONG: Option<Duration> = Some(Duration::from_secs(20));
@@ -131,15 +133,62 @@ fn writes_are_refused_by_name() {
     let frame = || OutgoingFrame::audio(vec![8, 0]);
     assert_eq!(code(writer.write(frame())), Code::NotReady);
     assert_eq!(code(writer.write(OutgoingFrame::audio(vec![]))), Code::InvalidArgument);
-    assert_eq!(code(writer.write(OutgoingFrame::audio(vec![8; jmeet::client::MAX_FRAME_BYTES + 1]))), Code::TooLarge);
+    // An Opus packet is one RTP packet.
+    assert_eq!(code(writer.write(OutgoingFrame::audio(vec![8; MAX_RTP_PAYLOAD]))), Code::NotReady);
+    assert_eq!(code(writer.write(OutgoingFrame::audio(vec![8; MAX_RTP_PAYLOAD + 1]))), Code::TooLarge);
     writer.set_muted(true, 5).unwrap();
     assert_eq!(code(writer.write(frame())), Code::Muted);
     writer.close();
     assert_eq!(code(writer.write(frame())), Code::Closed);
     wait(&queue, |e| matches!(e, EventKind::TrackRemoved(_)));
+    let video = client.conference().send_track(track(Codec::Vp8), 4).unwrap();
+    let of = |bytes| OutgoingFrame::video(vec![1; bytes], Duration::from_millis(33));
+    assert_eq!(code(video.write(of(client::MAX_FRAME_BYTES))), Code::NotReady);
+    assert_eq!(code(video.write(of(client::MAX_FRAME_BYTES + 1))), Code::TooLarge);
     let video = client.conference().send_track(track(Codec::H264), 4).unwrap();
     let none = OutgoingFrame::video(vec![0x65, 7, 7, 7], Duration::from_millis(33));
     assert_eq!(code(video.write(none)), Code::InvalidArgument, "no start code, no NAL unit");
+}
+
+#[test]
+fn a_server_that_is_silent_before_the_stream_is_named_by_what_it_was_asked_for() {
+    let (runtime, queue) = (Runtime::new(1).unwrap(), Queue::new().unwrap());
+    // Connections are taken by the system and answered by nobody.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    for (scheme, stage) in [("ws", Stage::Upgrade), ("wss", Stage::Tls)] {
+        let options = ClientOptions {
+            url: format!("{scheme}://{}/x", silent.local_addr().unwrap()),
+            domain: "meet.localhost".into(),
+            room: "silent".into(),
+            join_timeout: Duration::from_millis(500),
+            ..Default::default()
+        };
+        let client = Client::new(Some(&runtime), &queue, options).unwrap();
+        client.join(1).unwrap();
+        let EventKind::Closed(Some(e)) = wait(&queue, |e| matches!(e, EventKind::Closed(_))) else { panic!() };
+        assert_eq!((e.code, e.stage), (Code::ServerTimeout, stage), "{scheme}");
+    }
+}
+
+#[test]
+fn a_stanza_over_the_limit_is_lost_by_itself_and_counted() {
+    let (kit, runtime, queue) =
+        (Deployment::start(Default::default()).unwrap(), Runtime::new(1).unwrap(), Queue::new().unwrap());
+    let client = joined(&kit, &runtime, &queue, "long");
+    let who = client.conference().endpoint_id().unwrap();
+    let chat = |nick: &str, text: &str| {
+        format!(
+            "<message xmlns='jabber:client' type='groupchat' from='long@conference.meet.localhost/{nick}'><body>{text}</body></message>"
+        )
+    };
+    let long = "x".repeat(XmlLimits::default().bytes);
+    assert!(kit.inject(&who, &chat("00000000", &long)) && kit.inject(&who, &chat("00000000", "after it")));
+    let EventKind::Message(m) = wait(&queue, |e| matches!(e, EventKind::Message(_))) else { panic!() };
+    assert_eq!((&*m.text, client.ignored().oversized_frames), ("after it", 1));
+    // What the WebSocket refuses ends the connection, typed.
+    assert!(kit.inject(&who, &chat("00000000", &"x".repeat(3 << 20))));
+    let EventKind::Closed(Some(e)) = wait(&queue, |e| matches!(e, EventKind::Closed(_))) else { panic!() };
+    assert_eq!((e.code, e.stage), (Code::Protocol, Stage::Stream), "{e:?}");
 }
 
 #[test]

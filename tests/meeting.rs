@@ -5,6 +5,7 @@ use jmeet::meeting::MAX_READERS;
 use jmeet::meeting::event::{EventKind, MediaPath, MediaState, Role, changed};
 use jmeet::meeting::{ClientOptions, Command, MAX_REJOINS, ReaderKey, ReaderOptions, TrackKey, TrackOptions};
 use jmeet::testkit::World;
+use jmeet::testkit::focus::Refusal;
 use jmeet::testkit::link::LinkOptions;
 use jmeet::testkit::media_files::{self, Clip};
 use jmeet::{Code, Stage};
@@ -185,11 +186,22 @@ fn a_lost_connection_closes_media_and_then_tells_one_typed_end() {
 }
 
 #[test]
-fn a_server_that_falls_silent_anywhere_ends_the_join_in_time() {
+fn a_server_that_falls_silent_after_the_upgrade_ends_the_join_in_time_and_the_stage_says_where() {
     use jmeet::testkit::Step;
-    for step in [Step::Open, Step::Auth, Step::Bind, Step::Join] {
+    let steps = [
+        (Some(Step::Open), Stage::Stream),
+        (Some(Step::Auth), Stage::Auth),
+        (Some(Step::Bind), Stage::Bind),
+        // The focus answers each time that it is not ready.
+        (None, Stage::ConferenceRequest),
+        (Some(Step::Join), Stage::Join),
+    ];
+    for (step, stage) in steps {
         let mut w = World::new(5);
-        w.server.faults.silent_at = Some(step);
+        w.server.faults.silent_at = step;
+        if step.is_none() {
+            w.server.focus().unwrap().refuse(Some(Refusal::NotReady(u32::MAX)));
+        }
         let a = w.add(ClientOptions { join_timeout: 3 * SECOND, ..named("00000000") }).unwrap();
         w.command(a, Command::Join { tag: 1 });
         let start = w.now;
@@ -197,9 +209,35 @@ fn a_server_that_falls_silent_anywhere_ends_the_join_in_time() {
         assert!(w.now.since(start) <= 6 * SECOND, "{step:?}: {:?}", w.now.since(start));
         let done = w.peers[a].events.iter().find(|e| e.1.tag == 1).unwrap();
         let EventKind::RequestDone(Some(e)) = &done.1.kind else { panic!("{step:?}: {done:?}") };
-        assert_eq!(e.code, Code::RequestTimeout, "{step:?}");
-        assert_ne!(e.stage, Stage::None);
+        assert_eq!((e.code, e.stage), (Code::ServerTimeout, stage), "{step:?}");
     }
+}
+
+#[test]
+fn forged_datagrams_are_counted_and_the_media_goes_on() {
+    let mut w = World::new(15);
+    let (a, b) = pair(&mut w);
+    let refused = |w: &World| w.peers[a].meeting.ignored().refused_datagrams;
+    assert_eq!(refused(&w), 0);
+    let stun = [&[0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42][..], &[7; 12]].concat();
+    let dtls = [&[22, 254, 253, 0, 0][..], &[9; 60]].concat();
+    let (rtp, rtcp) = ([&[0x80, 100][..], &[5; 90]].concat(), [&[0x80, 200][..], &[5; 90]].concat());
+    for (n, data) in [(1, stun), (2, rtp), (3, rtcp), (4, vec![0xff; 20])] {
+        w.throw(a, &data);
+        assert_eq!(refused(&w), n, "{:?}", &data[..2]);
+    }
+    w.throw(a, &dtls);
+    talk(&mut w, &[b], 25);
+    w.run(SECOND);
+    let got = w.peers[a].frames.iter().filter(|f| f.1.media == MediaType::Video).count();
+    assert_eq!(
+        (got, w.peers[a].events.iter().any(|e| matches!(e.1.kind, EventKind::Media(_, MediaState::Ended { .. })))),
+        (25, false)
+    );
+    // What a session counted stays when it ends.
+    w.command(b, Command::Leave { tag: 0 });
+    assert!(w.run_until(10 * SECOND, |w| w.peers[a].saw(|e| matches!(e, EventKind::ParticipantLeft(_)))));
+    assert!(refused(&w) >= 4);
 }
 
 #[test]

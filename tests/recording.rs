@@ -372,7 +372,7 @@ fn a_file_that_is_cut_off_plays_to_where_it_was_cut() {
 
 #[test]
 fn what_waits_is_bounded_and_sources_are_too() {
-    use jmeet::cli::record::{FRAME_COST, MAX_HELD_BYTES, MAX_OF_PARTICIPANT, MAX_SOURCES};
+    use jmeet::cli::record::{self, FRAME_COST, MAX_HELD_BYTES, MAX_OF_PARTICIPANT};
     let mut recorder = Recorder::new(1_000_000, 0);
     let mut files = Files::default();
     let big = bytes::Bytes::from(vec![0; MAX_HELD_BYTES / 4 - FRAME_COST]);
@@ -408,7 +408,7 @@ fn what_waits_is_bounded_and_sources_are_too() {
         f.endpoint_id = format!("e{p}").into();
         recorder.frame(f);
     };
-    for (p, n) in next.by_ref().take(MAX_SOURCES) {
+    for (p, n) in next.by_ref().take(record::MAX_SOURCES) {
         one(p, n, &mut recorder);
         if p == 0 && n == MAX_OF_PARTICIPANT - 1 {
             assert_eq!(recorder.passed_over(), 0);

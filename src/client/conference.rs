@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Longest chat text, bytes.
-pub const MAX_MESSAGE_BYTES: usize = crate::conference::MAX_MESSAGE_BYTES;
+pub use crate::conference::MAX_MESSAGE_BYTES;
 
 /// The main room of a client. Cheap to clone; keeps no connection alive.
 #[derive(Clone)]

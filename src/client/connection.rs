@@ -5,25 +5,26 @@ use super::websocket::{self, Target, WebSocket};
 use crate::error::{Code, Error, Stage};
 use crate::meeting::io::ConnectionKey;
 use futures_util::{Sink, Stream};
+use parking_lot::Mutex;
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio_tungstenite::tungstenite::Message;
 
 type Connecting = Pin<Box<dyn Future<Output = Result<Box<WebSocket>, Error>> + Send>>;
 
 enum State {
-    Connecting(Connecting),
+    /// The stage that the attempt is at, and that which was told last.
+    Connecting { attempt: Connecting, at: Arc<Mutex<Stage>>, told: Stage },
     /// `failed`: writing does not work any more; what the server said before is still read.
-    Open {
-        socket: Box<WebSocket>,
-        flushing: bool,
-        failed: Option<Error>,
-    },
+    Open { socket: Box<WebSocket>, flushing: bool, failed: Option<Error> },
 }
 
 /// What happened on a connection.
 pub(super) enum Progress {
+    /// The attempt came to this stage.
+    At(Stage),
     Opened,
     Text(String),
     Lost(Error),
@@ -38,16 +39,28 @@ pub(super) struct Connection {
 impl Connection {
     /// Begins an attempt; nothing happens before it is polled.
     pub fn new(key: ConnectionKey, target: Target) -> Connection {
-        let connecting = Box::pin(async { websocket::connect(target).await.map(Box::new) });
-        Connection { key, state: State::Connecting(connecting) }
+        let at = Arc::new(Mutex::new(Stage::None));
+        let stage = at.clone();
+        let attempt = Box::pin(async move {
+            let tell = |s: Stage| *stage.lock() = s;
+            websocket::connect(target, tell).await.map(Box::new)
+        });
+        Connection { key, state: State::Connecting { attempt, at, told: Stage::None } }
     }
 
     /// The next thing that happened. After [`Progress::Lost`] it is not to be polled again.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Progress> {
         loop {
             match &mut self.state {
-                State::Connecting(future) => match future.as_mut().poll(cx) {
-                    Poll::Pending => return Poll::Pending,
+                State::Connecting { attempt, at, told } => match attempt.as_mut().poll(cx) {
+                    Poll::Pending => {
+                        let now = *at.lock();
+                        if *told != now {
+                            *told = now;
+                            return Poll::Ready(Progress::At(now));
+                        }
+                        return Poll::Pending;
+                    }
                     Poll::Ready(Err(e)) => return Poll::Ready(Progress::Lost(e)),
                     Poll::Ready(Ok(socket)) => {
                         self.state = State::Open { socket, flushing: false, failed: None };

@@ -198,6 +198,7 @@ impl Driver {
                 }
             }
             Wake::HandlesGone => self.on_message(ToDriver::Free),
+            Wake::Connection(key, Progress::At(stage)) => self.meeting.handle(Input::Connecting(key, stage), now()),
             Wake::Connection(key, Progress::Opened) => self.meeting.handle(Input::Opened(key), now()),
             Wake::Connection(key, Progress::Text(text)) => self.meeting.handle(Input::Text(key, text), now()),
             Wake::Connection(key, Progress::Lost(e)) => {

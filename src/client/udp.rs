@@ -30,9 +30,12 @@ pub(crate) struct Udp {
 
 /// The addresses of this machine that a candidate may name (docs/protocol/02 §9): up, not link-local, loopback only on wish.
 pub(crate) fn local_addresses(loopback: bool) -> Vec<IpAddr> {
+    usable(if_addrs::get_if_addrs().unwrap_or_default().iter().map(if_addrs::Interface::ip), loopback)
+}
+
+fn usable(all: impl Iterator<Item = IpAddr>, loopback: bool) -> Vec<IpAddr> {
     let mut out: Vec<IpAddr> = Vec::new();
-    for i in if_addrs::get_if_addrs().unwrap_or_default() {
-        let ip = i.ip();
+    for ip in all {
         let usable = match ip {
             IpAddr::V4(a) => !a.is_link_local() && !a.is_unspecified(),
             IpAddr::V6(a) => !a.is_unicast_link_local() && !a.is_unspecified(),
@@ -146,6 +149,17 @@ mod tests {
 
     fn batch(n: usize, segment: usize) -> SendBatch {
         SendBatch { bytes: vec![0; n * segment], to: None, segment }
+    }
+
+    #[test]
+    fn addresses_of_the_machine_are_taken_once_and_not_without_end() {
+        let all = |n: usize| (0..n).map(|i| IpAddr::from([10, 0, 0, i as u8 + 1])).collect::<Vec<_>>();
+        let twice = all(MAX_LOCAL_ADDRESSES).into_iter().flat_map(|a| [a, a]);
+        assert_eq!(usable(twice, false), all(MAX_LOCAL_ADDRESSES));
+        assert_eq!(usable(all(MAX_LOCAL_ADDRESSES + 1).into_iter(), false), all(MAX_LOCAL_ADDRESSES));
+        let others: [IpAddr; 4] = ["127.0.0.1", "169.254.1.1", "0.0.0.0", "fe80::1"].map(|a| a.parse().unwrap());
+        assert!(usable(others.into_iter(), false).is_empty());
+        assert_eq!(usable(others.into_iter(), true), others[..1]);
     }
 
     #[test]

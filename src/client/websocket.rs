@@ -16,12 +16,14 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::http::{HeaderValue, Uri};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Error as WsError};
 
-/// Longest frame taken from the server: a frame is one stanza, so this is the stanza limit.
-pub const MAX_FRAME_BYTES: usize = 1 << 20;
+/// Longest text frame taken from the server. It is twice what a stanza or a message of the bridge may have, so that one which is too long is
+/// dropped by itself where it is read; a longer one ends the connection, before it is read.
+const MAX_TEXT_BYTES: usize = 2 << 20;
 /// Bytes of the read buffer. tungstenite's default of 128 KiB per connection is too much for a thousand participants.
 const READ_BUFFER: usize = 4096;
 /// Unsent bytes past which the connection counts as dead.
@@ -97,8 +99,8 @@ pub(crate) fn host(url: &str) -> String {
     url.parse::<Uri>().ok().and_then(|u| u.host().map(|h| h.trim_matches(['[', ']']).to_owned())).unwrap_or_default()
 }
 
-/// Connects: resolve, TCP, TLS, upgrade. Cancelled by dropping it.
-pub(crate) async fn connect(target: Target) -> Result<WebSocket, Error> {
+/// Connects: resolve, TCP, TLS, upgrade, and tells as each begins. Cancelled by dropping it.
+pub(crate) async fn connect(target: Target, tell: impl Fn(Stage)) -> Result<WebSocket, Error> {
     let uri: Uri =
         target.url.parse().map_err(|_| Error::new(Code::Options, Stage::Resolve, "url is not a valid URL"))?;
     let secure = uri.scheme_str() == Some("wss");
@@ -109,7 +111,7 @@ pub(crate) async fn connect(target: Target) -> Result<WebSocket, Error> {
     let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
     let tls = secure.then(|| tls::config(&target.extra_ca_pem, target.insecure_tls)).transpose()?;
 
-    let tcp = tcp(&host, port).await?;
+    let tcp = tcp(&host, port, &tell).await?;
     // Signalling is short writes that must not wait for each other.
     tcp.set_nodelay(true).ok();
     let socket = match tls {
@@ -117,18 +119,22 @@ pub(crate) async fn connect(target: Target) -> Result<WebSocket, Error> {
         Some(config) => {
             let name = ServerName::try_from(host.clone())
                 .map_err(|_| Error::new(Code::Options, Stage::Tls, format!("{host} is no host name")))?;
+            tell(Stage::Tls);
             let connector = tokio_rustls::TlsConnector::from(Arc::clone(&config));
             let stream = connector.connect(name, tcp).await.map_err(|e| tls::error(&e))?;
             Socket::Tls(Box::new(stream))
         }
     };
+    tell(Stage::Upgrade);
     upgrade(uri, &target.token, target.protocol, socket).await
 }
 
-async fn tcp(host: &str, port: u16) -> Result<TcpStream, Error> {
+async fn tcp(host: &str, port: u16, tell: impl Fn(Stage)) -> Result<TcpStream, Error> {
+    tell(Stage::Resolve);
     let resolved = tokio::net::lookup_host((host, port)).await;
     let found: Vec<SocketAddr> =
         resolved.map_err(|e| Error::new(Code::Resolve, Stage::Resolve, format!("{host}: {e}")))?.collect();
+    tell(Stage::Connect);
     let mut addresses = interleave(found).into_iter();
     let mut attempts = FuturesUnordered::new();
     let mut last = None;
@@ -189,8 +195,8 @@ async fn upgrade(uri: Uri, token: &str, protocol: Option<&'static str>, socket: 
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(0)
         .max_write_buffer_size(MAX_UNSENT)
-        .max_message_size(Some(MAX_FRAME_BYTES))
-        .max_frame_size(Some(MAX_FRAME_BYTES));
+        .max_message_size(Some(MAX_TEXT_BYTES))
+        .max_frame_size(Some(MAX_TEXT_BYTES));
     match tokio_tungstenite::client_async_with_config(request, socket, Some(config)).await {
         Ok((ws, _)) => Ok(ws),
         Err(WsError::Http(response)) => {
@@ -206,6 +212,10 @@ async fn upgrade(uri: Uri, token: &str, protocol: Option<&'static str>, socket: 
 /// The typed error of a connection that broke after the upgrade.
 pub(crate) fn broken(e: &tungstenite::Error) -> Error {
     match e {
+        // Cut without a word, which is no breach.
+        WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
+            Error::new(Code::Disconnected, Stage::Stream, e.to_string())
+        }
         WsError::Capacity(_) => Error::new(Code::Protocol, Stage::Stream, "a frame over the size limit"),
         WsError::Protocol(_) | WsError::Utf8(_) | WsError::AttackAttempt => {
             Error::new(Code::Protocol, Stage::Stream, e.to_string())
@@ -217,6 +227,7 @@ pub(crate) fn broken(e: &tungstenite::Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::io::AsyncWriteExt;
 
     #[test]
     fn secrets_go_only_encrypted_or_to_this_machine() {
@@ -246,5 +257,46 @@ mod tests {
         let all = |n: usize| (0..n).map(|i| SocketAddr::from(([10, 0, 0, i as u8], 1))).collect::<Vec<_>>();
         assert_eq!(interleave(all(MAX_ADDRESSES)), all(MAX_ADDRESSES));
         assert_eq!(interleave(all(MAX_ADDRESSES + 1)), all(MAX_ADDRESSES));
+    }
+
+    /// What is heard of a server that sends this, byte for byte, once the upgrade is done.
+    async fn heard(bytes: Vec<u8>) -> Result<tungstenite::Message, WsError> {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("ws://{}/", listener.local_addr().unwrap());
+        let server = async {
+            let (tcp, _) = listener.accept().await.unwrap();
+            let mut tcp = tokio_tungstenite::accept_async(tcp).await.unwrap().into_inner();
+            // Whoever refuses the frame does not wait for its end.
+            let _ = tcp.write_all(&bytes).await;
+            tcp
+        };
+        let client = async {
+            let target =
+                Target { url, token: String::new(), protocol: None, extra_ca_pem: vec![], insecure_tls: false };
+            let stages = std::cell::RefCell::new(vec![]);
+            let mut socket = connect(target, |s| stages.borrow_mut().push(s)).await.unwrap();
+            assert_eq!(stages.take(), [Stage::Resolve, Stage::Connect, Stage::Upgrade]);
+            socket.next().await.unwrap()
+        };
+        tokio::join!(client, server).0
+    }
+
+    /// The head of a text frame of so many bytes (RFC 6455 §5.2), and what comes of it.
+    fn frame(promised: usize, sent: usize) -> Vec<u8> {
+        let mut bytes = vec![0x81, 127];
+        bytes.extend((promised as u64).to_be_bytes());
+        bytes.resize(bytes.len() + sent, b'x');
+        bytes
+    }
+
+    #[tokio::test]
+    async fn a_frame_over_the_limit_ends_the_connection_before_it_is_read() {
+        let fits = heard(frame(MAX_TEXT_BYTES, MAX_TEXT_BYTES)).await;
+        assert!(matches!(fits, Ok(tungstenite::Message::Text(t)) if t.len() == MAX_TEXT_BYTES));
+        // Of these no more than the head ever comes: who waits for the rest waits for ever.
+        for promised in [MAX_TEXT_BYTES + 1, 100_000_000, usize::MAX >> 1] {
+            let e = heard(frame(promised, 0)).await.unwrap_err();
+            assert_eq!((broken(&e).code, broken(&e).stage), (Code::Protocol, Stage::Stream), "{promised}: {e}");
+        }
     }
 }

@@ -524,6 +524,11 @@ impl PeerEngine for Engine {
         self.tx.get(&ssrc).map(Transmitter::numbers)
     }
 
+    fn refused(&self) -> u64 {
+        let sctp = self.sctp.as_ref().map_or(0, |s| s.stats.refused);
+        self.stats.srtp_errors + self.stats.stun_refused + self.stats.junk + sctp
+    }
+
     fn stats(&self) -> Stats {
         let s = self.sctp.as_ref().map_or_else(sctp::SctpStats::default, |s| s.stats);
         Stats {

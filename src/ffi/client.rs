@@ -125,6 +125,9 @@ pub struct jmeet_client_stats {
     pub late_packets: u64,
     /// RTP packets on an SSRC whose owner nobody named within 2 s, or that came while too many of them waited, dropped.
     pub unclaimed_packets: u64,
+    /// Datagrams of media that were refused: STUN with a wrong user name or integrity, SRTP and SRTCP that is not authentic or came twice, and
+    /// what is nothing that is known here.
+    pub refused_datagrams: u64,
 }
 
 // SAFETY: as the trait asks.
@@ -601,6 +604,7 @@ pub unsafe extern "C" fn jmeet_client_get_stats(
                 unhandled_stanzas: s.unhandled_stanzas,
                 late_packets: s.late_packets,
                 unclaimed_packets: s.unclaimed_packets,
+                refused_datagrams: s.refused_datagrams,
             },
         )
     })

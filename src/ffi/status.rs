@@ -78,7 +78,7 @@ pub enum jmeet_status {
     JMEET_ERR_DISCONNECTED = 203,
     /// Another login took this one's place (`conflict`).
     JMEET_ERR_REPLACED = 204,
-    /// The server did not answer in time; the stage says to what.
+    /// The server did not answer in time, or the join took longer than its timeout; the stage says where.
     JMEET_ERR_SERVER_TIMEOUT = 205,
 
     /// Authentication failed; condition and text are the server's.

@@ -64,6 +64,12 @@ pub trait PeerEngine: Send {
     /// Counters so far.
     fn stats(&self) -> Stats;
 
+    /// Datagrams, and parts of them, that were not authentic or not understood, so far.
+    fn refused(&self) -> u64 {
+        let s = self.stats();
+        s.srtp_errors + s.stun_refused + s.junk
+    }
+
     /// Where a stream of ours is, for an engine that goes on with it; none where an engine does not number, or of an unknown SSRC.
     fn numbers(&self, _ssrc: u32) -> Option<Numbers> {
         None

@@ -6,7 +6,9 @@ use super::jitter::{Jitter, MAX_HELD_PACKETS, MAX_SEQUENCE_JUMP};
 use super::kind::{Codec, MediaType};
 use super::peer::{IncomingRtp, NTP_UNIX_OFFSET, OutgoingRtp, SenderReport};
 use super::reader_queue::{MAX_WAITING_SOURCES, ReaderQueue};
-use super::receiver::{KEY_FRAME_REQUEST_EVERY, MAX_WAITING_FRAMES, MAX_WAITING_KEYS, MIN_WAIT, Receiver, SSRC_SETTLE};
+use super::receiver::{
+    KEY_FRAME_REQUEST_EVERY, MAX_FRAME_BYTES, MAX_WAITING_FRAMES, MAX_WAITING_KEYS, MIN_WAIT, Receiver, SSRC_SETTLE,
+};
 use super::sender::{SendError, Sender};
 use crate::env::Env;
 use crate::time::Time;
@@ -220,6 +222,21 @@ fn rtp_time_follows_the_clock_over_a_pause_and_durations_otherwise() {
     }
     let steps: Vec<u32> = stamps.windows(2).map(|w| w[1].wrapping_sub(w[0])).collect();
     assert_eq!(steps, [960, 960, 240_000]);
+}
+
+#[test]
+fn a_frame_as_long_as_one_may_be_is_given_and_a_longer_one_is_not() {
+    for (bytes, whole) in [(MAX_FRAME_BYTES, true), (MAX_FRAME_BYTES + 1, false)] {
+        let mut r = receiver(MediaType::Video);
+        let (mut long, next) = (video_frame(0, true), video_frame(1, true));
+        long.resize(bytes, 7);
+        for p in stream(&[long.clone(), next.clone()]) {
+            let at = p.arrival;
+            r.packet(p, at);
+        }
+        let got: Vec<_> = drain(&mut r).into_iter().map(|f| f.data).collect();
+        assert!(got == if whole { vec![long, next] } else { vec![next] }, "{bytes}");
+    }
 }
 
 #[test]

@@ -38,7 +38,7 @@ impl Meeting {
 
     fn open_connection(&mut self) {
         self.connection = self.connection_key();
-        self.stage = Stage::Connect;
+        self.stage = Stage::Resolve;
         let o = &self.options;
         let room = self.names.room.local().unwrap_or_default();
         let url = url::with_parameters(&o.url, room, &o.token);
@@ -98,6 +98,10 @@ impl Meeting {
             xmpp::Output::Closed => self.finish(),
             xmpp::Output::Failed(e) => {
                 let mut error = e.to_error();
+                if matches!(e, xmpp::StreamError::Timeout(xmpp::Step::Connect)) {
+                    // The stream knows only that it has no connection.
+                    error.stage = self.stage;
+                }
                 if error.code == Code::HostUnknown {
                     error.text = format!("the server serves no domain {}", self.names.domain);
                 }
@@ -189,7 +193,7 @@ impl Meeting {
         self.join_deadline = None;
         let seconds = self.join_timeout().as_secs_f32();
         let text = format!("not in the room after {seconds} s");
-        self.end(Some(Error::new(Code::RequestTimeout, self.stage, text)), now);
+        self.end(Some(Error::new(Code::ServerTimeout, self.stage, text)), now);
     }
 
     /// The meeting is over for this reason (`None`: we want to leave). The room has been left, or was never entered.

@@ -318,3 +318,25 @@ impl Meeting {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::machine::MAX_STUN_SERVERS;
+    use super::super::{ClientOptions, Meeting};
+    use crate::env::Env;
+    use crate::meeting::io::Input;
+    use crate::time::Time;
+    use std::net::SocketAddr;
+
+    #[test]
+    fn stun_servers_are_kept_up_to_their_limit() {
+        let options = ClientOptions { url: "ws://localhost/x".into(), room: "r".into(), ..Default::default() };
+        let mut meeting = Meeting::new(options, "localhost", true, None, Env::seeded(1)).unwrap();
+        let servers: Vec<_> = (0..=MAX_STUN_SERVERS as u16).map(|n| SocketAddr::from(([10, 0, 0, 1], n + 1))).collect();
+        let (first, rest) = servers.split_at(MAX_STUN_SERVERS - 1);
+        for (found, kept) in [(first, first.len()), (rest, MAX_STUN_SERVERS)] {
+            meeting.handle(Input::Resolved(found.to_vec()), Time::new(0, 0));
+            assert_eq!(meeting.stun, servers[..kept]);
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::command::{Command, ReaderKey};
 use super::event::{Event, TrackKey};
-use crate::error::Error;
+use crate::error::{Error, Stage};
 use crate::media::{Codec, EncodedFrame, OutgoingFrame};
 use std::fmt;
 use std::net::SocketAddr;
@@ -29,6 +29,8 @@ pub enum Input<'a> {
     /// A deadline may have passed.
     Timer,
     Command(Command),
+    /// A connection is at this stage of being made: resolve, connect, TLS, upgrade.
+    Connecting(ConnectionKey, Stage),
     /// The socket is open and upgraded.
     Opened(ConnectionKey),
     /// One frame of text.

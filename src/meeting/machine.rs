@@ -11,6 +11,7 @@ use super::options::{ClientOptions, DEFAULT_JITTER, DEFAULT_JOIN_TIMEOUT};
 use super::provenance::Provenance;
 use super::rejoin::Rejoining;
 use super::room::Told;
+use super::stats::PassedOver;
 use super::streaming::Streams;
 use super::tones::Pressing;
 use super::tracks::Tracks;
@@ -144,8 +145,8 @@ pub struct Meeting {
     pub(super) unhandled: u64,
     /// Counters of the stream that ended.
     pub(super) last_stream: StreamStats,
-    /// Packets that sessions passed over that have ended: late ones, and those that nobody claimed.
-    pub(super) last_packets: (u64, u64),
+    /// What sessions passed over that have ended.
+    pub(super) last_packets: PassedOver,
     pub(super) out: VecDeque<Output>,
 }
 
@@ -254,7 +255,7 @@ impl Meeting {
             last_peer: String::new(),
             unhandled: 0,
             last_stream: StreamStats::default(),
-            last_packets: (0, 0),
+            last_packets: PassedOver::default(),
             out: VecDeque::new(),
             env,
         })
@@ -288,6 +289,11 @@ impl Meeting {
         match input {
             Input::Timer => {}
             Input::Command(c) => self.command(c, now),
+            Input::Connecting(key, stage) => {
+                if key == self.connection {
+                    self.stage = stage;
+                }
+            }
             Input::Opened(key) if key == self.connection => self.transport_opened(now),
             Input::Text(key, text) if key == self.connection => self.frame_of_text(text, now),
             Input::Lost(key, e) if key == self.connection => self.transport_lost(e, now),

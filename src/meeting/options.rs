@@ -210,6 +210,16 @@ mod tests {
     }
 
     #[test]
+    fn a_video_track_has_up_to_three_encodings_and_an_audio_track_one() {
+        let of = |codec, encodings| TrackOptions { encodings, ..TrackOptions::new(codec) }.encodings();
+        assert_eq!(
+            [0, 1, MAX_ENCODINGS, MAX_ENCODINGS + 1].map(|n| of(Codec::Vp8, n)),
+            [1, 1, MAX_ENCODINGS, MAX_ENCODINGS]
+        );
+        assert_eq!(of(Codec::Opus, MAX_ENCODINGS), 1);
+    }
+
+    #[test]
     fn each_field_is_checked() {
         assert!(options().check().is_ok());
         for (o, code) in [
@@ -228,6 +238,7 @@ mod tests {
             assert_eq!(o.check().map_err(|e| e.code), Err(code));
         }
         assert!(ClientOptions { display_name: "x".repeat(MAX_DISPLAY_NAME_BYTES), ..options() }.check().is_ok());
+        assert!(ClientOptions { token: "x".repeat(MAX_OPTION_BYTES), ..options() }.check().is_ok());
         assert!(ClientOptions { video_codecs: vec![Codec::Av1; MAX_CODECS], ..options() }.check().is_ok());
         assert!(ClientOptions { nickname: "0000000f".into(), ..options() }.check().is_ok());
     }

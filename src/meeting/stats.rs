@@ -19,28 +19,48 @@ pub struct IgnoredStats {
     pub late_packets: u64,
     /// RTP packets of an SSRC whose owner nobody named in time.
     pub unclaimed_packets: u64,
+    /// Datagrams and parts of them that are not authentic or not understood.
+    pub refused_datagrams: u64,
+}
+
+/// What of it media sessions count.
+#[derive(Clone, Copy, Default)]
+pub(super) struct PassedOver {
+    late: u64,
+    unclaimed: u64,
+    refused: u64,
+}
+
+impl PassedOver {
+    fn with(self, m: &MediaSession) -> PassedOver {
+        let (late, unclaimed) = m.unclear.passed_over();
+        PassedOver {
+            late: self.late + late,
+            unclaimed: self.unclaimed + unclaimed,
+            refused: self.refused + m.engine.refused(),
+        }
+    }
 }
 
 impl Meeting {
     /// What was passed over so far.
     pub fn ignored(&self) -> IgnoredStats {
         let s = self.stream.as_ref().map_or(self.last_stream, |s| s.stats());
-        let packets = self.medias.iter().map(|m| m.unclear.passed_over());
-        let (late, unclaimed) = packets.fold(self.last_packets, |a, b| (a.0 + b.0, a.1 + b.1));
+        let media = self.medias.iter().fold(self.last_packets, PassedOver::with);
         IgnoredStats {
             unknown_frames: s.unknown_frames,
             oversized_frames: s.oversized_frames,
             stray_answers: s.stray_answers,
             unhandled_stanzas: self.unhandled,
-            late_packets: late,
-            unclaimed_packets: unclaimed,
+            late_packets: media.late,
+            unclaimed_packets: media.unclaimed,
+            refused_datagrams: media.refused,
         }
     }
 
     /// A media session ends; what it counted stays.
     pub(super) fn keep_counts(&mut self, m: &MediaSession) {
-        let (late, unclaimed) = m.unclear.passed_over();
-        self.last_packets = (self.last_packets.0 + late, self.last_packets.1 + unclaimed);
+        self.last_packets = self.last_packets.with(m);
     }
 
     /// The stream ends; what it counted stays.

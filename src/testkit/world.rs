@@ -258,6 +258,17 @@ impl World {
         })
     }
 
+    /// A datagram of a stranger reaches each socket of a participant.
+    pub fn throw(&mut self, who: usize, data: &[u8]) {
+        let remote = SocketAddr::from(([203, 0, 113, 7], 9));
+        let p = &mut self.peers[who];
+        for (sockets, local) in p.sockets.clone() {
+            let segment = data.len();
+            p.meeting.handle(Input::Datagrams { sockets, local, remote, data, segment }, self.now);
+        }
+        self.drain(who);
+    }
+
     /// Has the server send a participant a frame as it stands; it is counted as a stanza if it is one.
     pub fn inject(&mut self, who: usize, text: &str) {
         if let Some((_, conn)) = self.peers[who].connection {

@@ -38,7 +38,7 @@ impl Step {
 /// The one failure of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StreamError {
-    /// No connection came about: the transport's own error (resolve, connect, TLS, upgrade).
+    /// The transport's own error: no connection came about (resolve, connect, TLS, upgrade), or the server broke the transport's rules.
     Transport(Error),
     /// The connection was lost; the transport's text.
     Disconnected { step: Step, text: String },

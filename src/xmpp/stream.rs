@@ -20,6 +20,7 @@ use super::options::{CLOSE_TIMEOUT, StreamOptions};
 use super::output::{Input, Output};
 use super::ping::{self, Liveness};
 use crate::env::Env;
+use crate::error::{Code, Error};
 use crate::time::{Time, earliest};
 use crate::wire::features::Features;
 use crate::wire::framing::{self, Framing};
@@ -332,7 +333,7 @@ impl Stream {
         }
     }
 
-    fn transport_closed(&mut self, reason: Option<crate::error::Error>, now: Time) {
+    fn transport_closed(&mut self, reason: Option<Error>, now: Time) {
         match self.phase {
             Phase::Ended => {}
             Phase::Closing => self.closed(false),
@@ -341,8 +342,15 @@ impl Stream {
                 self.fail(reason.map_or_else(lost, StreamError::Transport), false);
             }
             Phase::Auth | Phase::Bind | Phase::Bound => {
-                let text = reason.map_or_else(|| "closed by the other side".to_owned(), |e| e.text);
-                let error = StreamError::Disconnected { step: self.step(), text };
+                let step = self.step();
+                let error = match reason {
+                    // It broke the rules of the transport: a frame past the limit, no UTF-8.
+                    Some(e) if e.code != Code::Disconnected => {
+                        StreamError::Transport(Error { stage: step.stage(), ..e })
+                    }
+                    Some(e) => StreamError::Disconnected { step, text: e.text },
+                    None => StreamError::Disconnected { step, text: "closed by the other side".to_owned() },
+                };
                 match self.may_retry() {
                     true => self.retry(false, now),
                     false => self.fail(error, false),

@@ -59,7 +59,9 @@ class Errors(unittest.TestCase):
 
     def test_a_server_that_never_answers(self):
         with socket.create_server(("127.0.0.1", 0)) as silent:
-            self.fails(f"ws://127.0.0.1:{silent.getsockname()[1]}/x", "ERR_REQUEST_TIMEOUT", "Connect", "--timeout", "700")
+            port = silent.getsockname()[1]
+            self.fails(f"ws://127.0.0.1:{port}/x", "ERR_SERVER_TIMEOUT", "Upgrade", "--timeout", "700")
+            self.fails(f"wss://127.0.0.1:{port}/x", "ERR_SERVER_TIMEOUT", "Tls", "--timeout", "700")
 
     def test_over_tls_with_our_authority_it_joins(self):
         with Participant(self.values["wss"], "tls", "--ca", self.ca, "--no-media", domain=self.rig.domain) as p:

@@ -528,6 +528,7 @@ class ClientStats(Sized):
     unhandled_stanzas: u64
     late_packets: u64
     unclaimed_packets: u64
+    refused_datagrams: u64
 
 
 @struct

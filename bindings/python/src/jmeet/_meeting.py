@@ -443,6 +443,7 @@ class Meeting:
         check(lib.jmeet_client_get_stats(self._client, ctypes.byref(out)))
         return Ignored(
             out.unknown_frames, out.oversized_frames, out.stray_answers, out.unhandled_stanzas, out.late_packets, out.unclaimed_packets,
+            out.refused_datagrams,
         )
 
     def timeline(self) -> dict[TimelineStage, float]:

@@ -589,6 +589,8 @@ class Ignored:
     late_packets: int
     #: RTP packets on an SSRC whose owner nobody named in time, dropped.
     unclaimed_packets: int
+    #: Datagrams of media that are not authentic, or not understood.
+    refused_datagrams: int
 
 
 Event: TypeAlias = (
