@@ -1238,8 +1238,11 @@ typedef struct {
     jmeet_str text;
     /** A `jmeet_media_path`. */
     uint32_t path;
-    /** Must not be read; 0. */
-    uint32_t reserved;
+    /**
+     * ENDED: a `jmeet_status`, what failed here: `JMEET_ERR_ICE` (no path to the other side), `JMEET_ERR_DTLS` (its handshake failed, or its
+     * certificate is not the one that was signalled), `JMEET_ERR_REQUEST_TIMEOUT` (it did not answer). Else `JMEET_OK`.
+     */
+    uint32_t status;
 } jmeet_media_info;
 
 /** Of KEY_FRAME_WANTED. */

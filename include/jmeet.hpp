@@ -239,7 +239,7 @@ struct track_added : track_info {};
 struct track_updated : track_info {};
 struct track_removed : track_info {};
 struct focus_changed { bool present; };
-struct media_changed { jmeet_media_path path; jmeet_media_state state; bool by_peer; std::string_view endpoint_id, reason, text; };
+struct media_changed { jmeet_media_path path; jmeet_media_state state; bool by_peer; std::string_view endpoint_id, reason, text; jmeet_status status; };
 struct bridge_offered {};
 struct bridge_channel { jmeet_bridge_channel state; };
 /** Endpoint ids of earlier speakers, the latest first, with a space between them. */
@@ -332,7 +332,8 @@ JMEET_HPP_READS(track_removed, JMEET_EVENT_TRACK_REMOVED, jmeet_event_track, jme
 JMEET_HPP_READS(focus_changed, JMEET_EVENT_FOCUS, jmeet_event_focus, jmeet_focus_info, {i.present})
 JMEET_HPP_READS(bridge_changed, JMEET_EVENT_BRIDGE, jmeet_event_bridge, jmeet_bridge_info, {i.available})
 JMEET_HPP_READS(media_changed, JMEET_EVENT_MEDIA, jmeet_event_media, jmeet_media_info,
-                {static_cast<jmeet_media_path>(i.path), static_cast<jmeet_media_state>(i.state), i.by_peer, view(i.endpoint_id), view(i.reason), view(i.text)})
+                {static_cast<jmeet_media_path>(i.path), static_cast<jmeet_media_state>(i.state), i.by_peer, view(i.endpoint_id), view(i.reason), view(i.text),
+                 static_cast<jmeet_status>(i.status)})
 JMEET_HPP_READS(bridge_channel, JMEET_EVENT_BRIDGE_CHANNEL, jmeet_event_bridge_channel, jmeet_bridge_channel_info,
                 {static_cast<jmeet_bridge_channel>(i.state)})
 JMEET_HPP_READS(speaker, JMEET_EVENT_SPEAKER, jmeet_event_speaker, jmeet_speaker_info,

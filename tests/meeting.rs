@@ -214,6 +214,28 @@ fn a_server_that_falls_silent_after_the_upgrade_ends_the_join_in_time_and_the_st
 }
 
 #[test]
+fn a_media_session_that_fails_says_what_failed() {
+    let is_stun = |b: &[u8]| b[0] < 4;
+    let is_dtls = |b: &[u8]| (20..64).contains(&b[0]);
+    for (lost, code) in [(is_stun as fn(&[u8]) -> bool, Code::Ice), (is_dtls, Code::Dtls)] {
+        let mut w = World::new(16);
+        w.lost = lost;
+        let who = ["00000000", "ffffffff"].map(|n| join(&mut w, n, true));
+        let end = |e: &EventKind| match e {
+            EventKind::Media(MediaPath::PeerToPeer, MediaState::Ended(end)) => {
+                Some((end.code, end.reason.clone(), end.by_peer))
+            }
+            _ => None,
+        };
+        assert!(w.run_until(90 * SECOND, |w| who.iter().all(|a| w.peers[*a].saw(|e| end(e).is_some()))), "{code:?}");
+        let ends: Vec<_> = who.iter().filter_map(|a| w.peers[*a].kinds().find_map(end)).collect();
+        // Whose clock ran out first says it; the other hears of it, or found the same.
+        assert!(ends.contains(&(code, "connectivity-error".to_owned(), false)), "{ends:?}");
+        assert!(ends.iter().all(|e| e.0 == code || (e.0, e.2) == (Code::Ok, true)), "{ends:?}");
+    }
+}
+
+#[test]
 fn forged_datagrams_are_counted_and_the_media_goes_on() {
     let mut w = World::new(15);
     let (a, b) = pair(&mut w);

@@ -82,6 +82,7 @@ impl Statuses {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Code;
     use crate::meeting::event::MediaEnd;
 
     #[test]
@@ -91,7 +92,7 @@ mod tests {
         s.follow(&EventKind::TrackStreaming { track, status: Streaming::Restoring, suspended: None });
         let ended = |by_peer| {
             let (endpoint_id, reason, text) = Default::default();
-            MediaState::Ended(Box::new(MediaEnd { endpoint_id, reason, text, by_peer }))
+            MediaState::Ended(Box::new(MediaEnd { endpoint_id, reason, text, by_peer, code: Code::Ok }))
         };
         s.follow(&EventKind::Media(MediaPath::PeerToPeer, ended(true)));
         assert!(s.tracks[&track].forwarded, "a peer's end is another matter");

@@ -7,6 +7,7 @@ use super::event_kind::jmeet_event_kind;
 use super::participant::{self, jmeet_participant, jmeet_participant_info};
 use super::status::jmeet_status;
 use super::track::{self, jmeet_track, jmeet_track_info};
+use crate::error::Code;
 use crate::meeting::event::{EventKind, MediaState};
 
 /// A struct of the header with all that its accessor needs of it.
@@ -147,8 +148,9 @@ pub struct jmeet_media_info {
     pub text: jmeet_str,
     /// A `jmeet_media_path`.
     pub path: u32,
-    /// Must not be read; 0.
-    pub reserved: u32,
+    /// ENDED: a `jmeet_status`, what failed here: `JMEET_ERR_ICE` (no path to the other side), `JMEET_ERR_DTLS` (its handshake failed, or its
+    /// certificate is not the one that was signalled), `JMEET_ERR_REQUEST_TIMEOUT` (it did not answer). Else `JMEET_OK`.
+    pub status: u32,
 }
 
 /// Of KEY_FRAME_WANTED.
@@ -376,8 +378,9 @@ pub unsafe extern "C" fn jmeet_event_media(event: *const jmeet_event, info: *mut
             MediaState::Ended(end) => (3, end.by_peer, [end.endpoint_id.as_str(), &end.reason, &end.text]),
         };
         let [endpoint_id, reason, text] = e.texts.get(texts);
-        let path = *path as u32;
-        fill(info, jmeet_media_info { struct_size: 0, state, by_peer, endpoint_id, reason, text, path, reserved: 0 })
+        let failed = if let MediaState::Ended(end) = m { end.code } else { Code::Ok };
+        let (path, status) = (*path as u32, jmeet_status::from(failed) as u32);
+        fill(info, jmeet_media_info { struct_size: 0, state, by_peer, endpoint_id, reason, text, path, status })
     })
 }
 

@@ -5,7 +5,7 @@
 
 use crate::bridge::{SpeakerChange, Streaming, Suspended};
 pub use crate::conference::MuteKind;
-use crate::error::Error;
+use crate::error::{Code, Error};
 pub use crate::jingle::SourceRefusal;
 use crate::media::kind::{Codec, MediaType, VideoType};
 pub use crate::media::kind::{ParticipantKey, TrackKey};
@@ -396,6 +396,8 @@ pub struct MediaEnd {
     pub text: String,
     /// The other side ended it.
     pub by_peer: bool,
+    /// What failed here; `Ok` where nothing did, or where only the reason tells.
+    pub code: Code,
 }
 
 /// Stages of joining and of media, each stamped once per join (docs/protocol/02 §21), in µs of the monotonic clock.

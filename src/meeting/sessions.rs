@@ -5,6 +5,7 @@ use super::machine::{Asker, Meeting};
 use super::session::{MediaSession, Source};
 use super::tracks::{self, Origin};
 use crate::conference::MuteKind;
+use crate::error::Code;
 use crate::jingle::{self, BridgeState, EndReason, IceCandidate, P2pState, RejoinReason, Removal};
 use crate::media::kind::{MediaType, VideoType};
 use crate::media::peer::{Candidate, CandidateKind, Command, DtlsRole, Fingerprint, IceCredentials, RemoteTransport};
@@ -218,6 +219,12 @@ impl Meeting {
 }
 
 fn media_end(endpoint_id: String, r: EndReason) -> MediaEnd {
+    let code = match r {
+        EndReason::NotAnswered => Code::RequestTimeout,
+        EndReason::IceFailed => Code::Ice,
+        EndReason::MediaFailed => Code::Dtls,
+        _ => Code::Ok,
+    };
     let own = |reason: &str, text: &str| (false, reason.to_owned(), text.to_owned());
     let (by_peer, reason, text) = match r {
         EndReason::NotWanted => own("success", "peer to peer is not wanted any more"),
@@ -227,12 +234,12 @@ fn media_end(endpoint_id: String, r: EndReason) -> MediaEnd {
         EndReason::NotAnswered => own("timeout", "the peer did not answer"),
         EndReason::BadDescription(what) => own("failed-application", what),
         EndReason::IceFailed => own("connectivity-error", "no path to the peer"),
-        EndReason::MediaFailed => own("connectivity-error", "the media connection failed"),
+        EndReason::MediaFailed => own("connectivity-error", "the handshake with the peer failed"),
         EndReason::SourcesChanged => own("connectivity-error", "the sources changed"),
         EndReason::Replaced => own("success", "another session took its place"),
         EndReason::Restarting => own("success", "a new session was asked for"),
     };
-    MediaEnd { endpoint_id, reason, text, by_peer }
+    MediaEnd { endpoint_id, reason, text, by_peer, code }
 }
 
 fn remote_transport(t: jingle::RemoteTransport) -> RemoteTransport {

@@ -91,6 +91,8 @@ pub struct World {
     links: BTreeMap<(usize, usize), Link<Datagram>>,
     /// What a new link does.
     pub link: LinkOptions,
+    /// Datagrams that get lost on every link, whatever it does.
+    pub lost: fn(&[u8]) -> bool,
     wire: VecDeque<(Time, Wire)>,
     /// The newest frames that the server got.
     heard: VecDeque<String>,
@@ -124,6 +126,7 @@ impl World {
             signalling: Duration::ZERO,
             links: BTreeMap::new(),
             link: LinkOptions::default(),
+            lost: |_| false,
             wire: VecDeque::new(),
             heard: VecDeque::new(),
             identity,
@@ -288,6 +291,9 @@ impl World {
     }
 
     fn send(&mut self, from: usize, to: usize, datagram: Datagram) {
+        if (self.lost)(&datagram.2) {
+            return;
+        }
         let (now, reliable) = (self.now, self.fake && fake::is_text(&datagram.2));
         let (bytes, link) = (datagram.2.len(), self.link_mut(from, to));
         if reliable { link.push_reliable(datagram, now) } else { link.push_sized(datagram, bytes, now) }

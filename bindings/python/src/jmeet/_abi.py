@@ -166,7 +166,7 @@ class MediaInfo(Sized):
     reason: Str
     text: Str
     path: u32
-    reserved: u32
+    status: u32
 
 
 @struct

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from . import _abi, events as e
 from ._abi import lib
-from ._errors import check
+from ._errors import Status, check
 from ._media import LocalTrack
 
 REQUEST_DONE, CLOSED = 1, 22
@@ -93,7 +93,7 @@ def convert(
         media = read(event, "media", _abi.MediaInfo)
         return e.MediaChanged(
             e.MediaPath(media.path), e.MediaState(media.state), str(media.endpoint_id), media.by_peer, str(media.reason),
-            str(media.text),
+            str(media.text), Status(media.status),
         )
     if kind == 15:
         return e.BridgeOffered()

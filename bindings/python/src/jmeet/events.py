@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import IntFlag
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ._errors import _Open
+from ._errors import Status, _Open
 
 if TYPE_CHECKING:
     from ._media import LocalTrack
@@ -275,6 +275,8 @@ class MediaChanged:
     by_peer: bool
     reason: str
     text: str
+    #: ENDED: what failed here (ICE, DTLS, REQUEST_TIMEOUT), else OK.
+    status: Status
 
 
 @dataclass(frozen=True, slots=True)
