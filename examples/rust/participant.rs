@@ -1,7 +1,7 @@
 //! A participant on the command line, for people and for tests: joins, sends a clip and a tone, prints one JSON line per event, obeys lines on
 //! standard input.
 //!
-//! `cargo run --example participant --features testkit -- URL ROOM [--domain D] [--name N] [--nickname 8HEX] [--loopback]
+//! `cargo run --example participant --features testkit -- URL ROOM [--domain D] [--muc D] [--focus J] [--name N] [--nickname 8HEX] [--loopback]
 //! [--ca FILE] [--user NAME PASSWORD] [--room-password P] [--no-media] [--no-p2p]`
 //!
 //! Commands: `say TEXT`, `mute audio|video`, `unmute audio|video`, `share` and `unshare` (a screen as a second video), `camera off` and
@@ -9,6 +9,7 @@
 //! or of the only one, as IVF), `leave`. The end of input leaves too.
 
 use jmeet::client::{Client, Conference, Queue, Reader, Runtime, Writer};
+use jmeet::media::peer::StreamStats;
 use jmeet::media::{Codec, MediaType, OutgoingFrame, VideoType};
 use jmeet::meeting::event::{EventKind, MediaPath, MediaState};
 use jmeet::meeting::{ClientOptions, ReaderOptions, TrackOptions};
@@ -70,6 +71,8 @@ fn options() -> Result<(ClientOptions, bool), Failure> {
         let mut value = || words.next().ok_or(format!("{word} wants a value"));
         match word.as_str() {
             "--domain" => o.domain = value()?,
+            "--muc" => o.muc = value()?,
+            "--focus" => o.focus = value()?,
             "--name" => o.display_name = value()?,
             "--nickname" => o.nickname = value()?,
             "--loopback" => o.allow_loopback = true,
@@ -168,8 +171,14 @@ fn obey(
                     json!({"rtp_in": s.rtp_in, "rtp_out": s.rtp_out, "rtx_out": s.rtx_out, "recovered": s.recovered,
                         "unrecovered": s.unrecovered, "nacks_out": s.nacks_out, "path": path, "kinds": kinds})
                 });
+                let streams = room.stats(Some(Duration::from_secs(1))).map(|all| {
+                    let now = all.tracks.into_iter().filter(|t| Some(t.path) == all.active);
+                    let counts = |s: StreamStats| json!({"packets": s.packets, "lost": s.lost, "repaired": s.repaired});
+                    now.map(|t| (t.source_name.to_string(), counts(t.stream))).collect::<BTreeMap<_, _>>()
+                });
                 if let Ok(r) = received.lock() {
-                    print(&json!({"event": "stats", "sources": r.sources, "session": session}));
+                    let streams = streams.ok();
+                    print(&json!({"event": "stats", "sources": r.sources, "session": session, "streams": streams}));
                 }
                 Ok(())
             }

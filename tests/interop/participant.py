@@ -104,6 +104,10 @@ class Participant:
         """Counters of the media session, None when there is none."""
         return self.all_stats()["session"]
 
+    def streams(self):
+        """Packets, lost and repaired by source name, on the way that media takes now: ours as they were sent, the others' as they came."""
+        return self.all_stats()["streams"]
+
     def all_stats(self):
         self.command("stats")
         return self.expect("stats")

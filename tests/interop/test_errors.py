@@ -54,6 +54,16 @@ class Errors(unittest.TestCase):
         self.fails(self.rig.url(), "ERR_AUTH", "Auth", "--user", self.rig.user, "wrong", domain=self.rig.plain_domain,
                    condition="not-authorized")
 
+    def test_with_the_right_password_it_joins(self):
+        others = ("--muc", f"conference.{self.rig.domain}", "--focus", f"focus.{self.rig.domain}")
+        for host in (self.rig.plain_domain, self.rig.hashed_domain):
+            login = ("--user", self.rig.user, self.rig.password)
+            with Participant(self.rig.url(), "password", *login, *others, "--no-media", domain=host) as p:
+                p.expect("timeline", stage="Authenticated")
+                p.expect("joined")
+                p.command("leave")
+                self.assertIsNone(p.expect("closed")["error"])
+
     def test_a_password_is_needed(self):
         self.fails(self.rig.url(), "ERR_CREDENTIALS_REQUIRED", "Auth", domain=self.rig.plain_domain)
 

@@ -1,5 +1,5 @@
-"""How many round trips lie between connect and joined: the slope of the time over the length of the way, on a real Prosody, over ws. What
-is asserted is a count; the machine's speed only adds the same to both ends of the slope."""
+"""How many round trips lie between connect and joined: the slope of the time over the length of the way, on a real Prosody, over ws
+and wss. What is asserted is a count; the machine's speed only adds the same to both ends of the slope."""
 import sys, unittest
 from pathlib import Path
 
@@ -13,21 +13,21 @@ NEAR, FAR = 50, 200     # ms
 
 
 class RoundTrips(unittest.TestCase):
-    def slope(self, measure):
+    def slope(self, measure, tls=False):
         with Rig() as rig:
-            times = {}
+            ca, times = rig.values()["ca"], {}
             for rtt in (NEAR, FAR):
-                with Slow(rig.http_port, rtt) as slow:
-                    url = f"ws://127.0.0.1:{slow.port}/xmpp-websocket"
-                    times[rtt] = min(measure(url, rig.domain, f"trips{rtt}x{n}") for n in range(3))
+                with Slow(rig.https_port if tls else rig.http_port, rtt) as slow:
+                    url = f"{'wss' if tls else 'ws'}://localhost:{slow.port}/xmpp-websocket"
+                    times[rtt] = min(measure(url, rig.domain, f"trips{rtt}x{n}", ca) for n in range(3))
             return (times[FAR] - times[NEAR]) / (FAR - NEAR)
 
-    def ours(self, url, domain, room):
-        with Participant(url, room, "--no-media", domain=domain) as p:
+    def ours(self, url, domain, room, ca):
+        with Participant(url, room, "--no-media", "--ca", ca, domain=domain) as p:
             start = p.expect("timeline", stage="Start")["us"]
             return (p.expect("timeline", stage="Joined")["us"] - start) / 1000
 
-    def theirs(self, url, domain, room):
+    def theirs(self, url, domain, room, _):
         with Browser() as browser:
             page = browser.page()
             return page.join(url=f"{url}?room={room}", domain=domain, room=room, name="Page")["ms"]
@@ -36,6 +36,11 @@ class RoundTrips(unittest.TestCase):
         ours = self.slope(self.ours)
         print(f"round trips from connect to joined: {ours:.2f}", flush=True)
         self.assertLess(ours, 6.5)
+
+    def test_tls_costs_one_more(self):
+        ours = self.slope(self.ours, tls=True)
+        print(f"round trips from connect to joined over wss: {ours:.2f}", flush=True)
+        self.assertLess(ours, 7.5)
 
     def test_the_same_way_for_lib_jitsi_meet(self):
         theirs = self.slope(self.theirs)
