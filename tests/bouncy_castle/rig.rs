@@ -14,8 +14,16 @@ use jmeet::{Env, Time};
 /// Of anything that is waited for; nothing takes so long that goes well.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Ours, then theirs: whether a certificate is expected that the other side does not have.
-pub type Strangers = [bool; 2];
+/// Who expects a certificate that the other side does not have.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Deceived {
+    Nobody,
+    We,
+    /// And how they refuse ours: as the bridge does, which says nothing, or with an alert.
+    They {
+        silent: bool,
+    },
+}
 
 /// How often a datagram of ours (`true`) or theirs arrives.
 pub type Air = Box<dyn FnMut(bool, &[u8]) -> usize>;
@@ -32,13 +40,13 @@ pub struct Bridge {
 }
 
 impl Bridge {
-    pub fn start(role: DtlsRole, profiles: &str, fingerprint: &str) -> Bridge {
+    pub fn start(role: DtlsRole, profiles: &str, fingerprint: &str, silent: bool) -> Bridge {
         let classpath =
             std::env::var("JMEET_JAVA_CLASSPATH").expect("JMEET_JAVA_CLASSPATH, as tests/parts/37-java sets it");
         let role = if role == DtlsRole::Server { "server" } else { "client" };
         let mut child = Process::new("java")
             .args(["-Xshare:auto", "-XX:TieredStopAtLevel=1", "-cp", &classpath, "peer.BridgeTransport"])
-            .args([role, profiles, fingerprint])
+            .args([role, profiles, fingerprint, if silent { "silence" } else { "alert" }])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -103,7 +111,7 @@ pub struct Rig {
 }
 
 impl Rig {
-    pub fn new(role: DtlsRole, profiles: &str, [we_err, they_err]: Strangers, air: Air) -> Rig {
+    pub fn new(role: DtlsRole, profiles: &str, deceived: Deceived, air: Air) -> Rig {
         let identity = Arc::new(identity::generate().expect("randomness"));
         let stranger = identity::generate().expect("randomness").fingerprint;
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
@@ -121,8 +129,8 @@ impl Rig {
             sctp: Some(5000),
         };
         let other = if role == DtlsRole::Client { DtlsRole::Server } else { DtlsRole::Client };
-        let expected = if they_err { &stranger } else { &identity.fingerprint };
-        let bridge = Bridge::start(other, profiles, &expected.value);
+        let expected = if matches!(deceived, Deceived::They { .. }) { &stranger } else { &identity.fingerprint };
+        let bridge = Bridge::start(other, profiles, &expected.value, deceived == Deceived::They { silent: true });
         let line = bridge.lines.recv_timeout(PATIENCE).expect("the bridge's transport");
         let [_, port, ufrag, pwd, hash] = line.split(' ').collect::<Vec<_>>()[..] else { panic!("{line}") };
         let theirs = Fingerprint { hash: "sha-256".into(), value: hash.into() };
@@ -134,7 +142,7 @@ impl Rig {
         engine.handle_command(Command::AddLocalAddress(socket.local_addr().unwrap()), now);
         let transport = RemoteTransport {
             credentials: IceCredentials { ufrag: ufrag.into(), pwd: pwd.into() },
-            fingerprints: vec![if we_err { stranger } else { theirs }],
+            fingerprints: vec![if deceived == Deceived::We { stranger } else { theirs }],
             dtls: role,
         };
         engine.handle_command(Command::SetRemote(transport), now);
@@ -146,7 +154,7 @@ impl Rig {
     }
 
     pub fn connected(role: DtlsRole, profiles: &str) -> Rig {
-        let mut rig = Rig::new(role, profiles, [false; 2], Box::new(|_, _| 1));
+        let mut rig = Rig::new(role, profiles, Deceived::Nobody, Box::new(|_, _| 1));
         rig.connect();
         rig
     }

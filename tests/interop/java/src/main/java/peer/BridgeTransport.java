@@ -17,8 +17,8 @@ import org.bouncycastle.tls.DTLSTransport;
  * One transport as the videobridge has it, of the libraries that it is made of: BouncyCastle's DTLS and jitsi-srtp, behind a
  * controlled ICE agent on a UDP socket.
  *
- * <p>Arguments: its DTLS role ({@code server} or {@code client}), its SRTP profiles in order of preference, and the sha-256
- * fingerprint that the other side's certificate must have. It first says {@code transport PORT UFRAG PASSWORD FINGERPRINT}, then a
+ * <p>Arguments: its DTLS role ({@code server} or {@code client}), its SRTP profiles in order of preference, the sha-256 fingerprint that
+ * the other side's certificate must have, and how it refuses another one ({@code silence}, as the bridge does, or {@code alert}). It first says {@code transport PORT UFRAG PASSWORD FINGERPRINT}, then a
  * line for each thing that happens. It takes {@code rtp HEX} and {@code rtcp HEX} (plain, sent protected), {@code data HEX} (sent by
  * DTLS) and {@code close}, until its input ends.
  */
@@ -36,11 +36,11 @@ public final class BridgeTransport {
   public static void main(String[] args) throws Exception {
     // What the libraries log would stand between the test's own lines.
     LogManager.getLogManager().reset();
-    new BridgeTransport(args[0].equals("server"), args[1].split(","), args[2]).run();
+    new BridgeTransport(args[0].equals("server"), args[1].split(","), args[2], args[3].equals("silence")).run();
   }
 
-  private BridgeTransport(boolean server, String[] profiles, String fingerprint) throws Exception {
-    dtls = new BridgeDtls(server, profiles, fingerprint, this::send, BridgeTransport::say);
+  private BridgeTransport(boolean server, String[] profiles, String fingerprint, boolean silent) throws Exception {
+    dtls = new BridgeDtls(server, profiles, fingerprint, silent, this::send, BridgeTransport::say);
   }
 
   private void run() throws Exception {
