@@ -1,7 +1,7 @@
 //! Our Jingle in front of Jitsi's own classes, in a Java process (tests/interop/java): what we write must be understood there, and
 //! what they write must be understood here, element for element (docs/protocol/02).
 //!
-//! The classes are built by tests/parts/37-java, which runs these tests; by themselves they have nothing to talk to.
+//! The classes are built by tests/install; tests/parts/37-java runs these tests, which by themselves have nothing to talk to.
 
 use jmeet::testkit::focus::colibri::Colibri;
 use jmeet::testkit::focus::{DryBridge, Focus, FocusOptions, SessionOptions};
