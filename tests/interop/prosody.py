@@ -54,6 +54,8 @@ VirtualHost "localhost"
   authentication = "anonymous"
 VirtualHost "plain.localhost"
   authentication = "internal_plain"
+  -- Here a password goes as it is.
+  disable_sasl_mechanisms = {{ "SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256-PLUS" }}
 VirtualHost "hashed.localhost"
   authentication = "internal_hashed"
 Component "conference.{domain}" "muc"

@@ -51,10 +51,11 @@ class Errors(unittest.TestCase):
         self.assertIn("wrong.localhost", error["text"])
 
     def test_a_wrong_password(self):
-        self.fails(self.rig.url(), "ERR_AUTH", "Auth", "--user", self.rig.user, "wrong", domain=self.rig.plain_domain,
-                   condition="not-authorized")
+        for host in (self.rig.plain_domain, self.rig.hashed_domain):
+            self.fails(self.rig.url(), "ERR_AUTH", "Auth", "--user", self.rig.user, "wrong", domain=host, condition="not-authorized")
 
     def test_with_the_right_password_it_joins(self):
+        """By PLAIN, and by SCRAM."""
         others = ("--muc", f"conference.{self.rig.domain}", "--focus", f"focus.{self.rig.domain}")
         for host in (self.rig.plain_domain, self.rig.hashed_domain):
             login = ("--user", self.rig.user, self.rig.password)
