@@ -292,7 +292,7 @@ static void media_without_a_meeting(void) {
     if (status == JMEET_OK) {
         check(jmeet_track_key(track) != 0);
         status = jmeet_track_get(track, &info);
-        check(status == JMEET_ERR_NOT_READY || status == JMEET_OK || status == JMEET_ERR_GONE);
+        check(status == JMEET_ERR_NOT_READY || status == JMEET_ERR_CLOSED);
         check(jmeet_reader_new(track, NULL, &reader, NULL) != JMEET_OK && reader == NULL);
         check(jmeet_writer_new(track, NULL, &writer, NULL) == JMEET_OK);
         check(jmeet_writer_new(track, NULL, &second, NULL) == JMEET_OK && second != writer);
