@@ -1,9 +1,11 @@
 // Two participants of one program meet through jmeet.hpp: chat both ways, Opus, mute, leave; errors are typed, and thrown only by
-// value(). `meeting URL DOMAIN`.
+// value(). `meeting URL DOMAIN`; `meeting throws` shows what becomes of an exception that leaves a callback: it ends with TERMINATED.
 #include <jmeet.hpp>
 #include "check.h"
 
+#include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <future>
 #include <poll.h>
 #include <type_traits>
@@ -17,6 +19,7 @@ static_assert(!std::is_copy_constructible_v<jmeet::runtime> && !std::is_copy_con
 static_assert(!std::is_convertible_v<void (*)(std::uint32_t, jmeet_str, jmeet_str, void *), jmeet::log_callback>);
 
 static const int PATIENCE_MS = 20000;
+static const int TERMINATED = 7;
 
 // The next event of this kind about `who`; others are passed over.
 template <typename T> static jmeet::event wait_for(jmeet::queue &queue, const jmeet::client &who) {
@@ -136,7 +139,19 @@ static void ways_to_events() {
     check(let_go.wait_for(std::chrono::milliseconds(PATIENCE_MS)) == std::future_status::ready && !inside && !guest);
 }
 
+static int throws() {
+    std::set_terminate([] { std::_Exit(TERMINATED); });
+    jmeet::queue queue;
+    std::promise<void> never;
+    queue.set_callback([](jmeet::event) { throw 1; }).value();
+    auto client = to_nobody(queue);
+    client.join().value();
+    never.get_future().wait_for(std::chrono::milliseconds(PATIENCE_MS));
+    return 1;
+}
+
 int main(int argc, char **argv) {
+    if (argc == 2 && std::strcmp(argv[1], "throws") == 0) return throws();
     if (argc < 3) return 2;
     errors();
     library();
