@@ -2779,8 +2779,8 @@ jmeet_status jmeet_track_info_init(jmeet_track_info *info,
  * What is known of a track now, which may be ahead of the queue. The strings live as long as the track. Any thread; does not
  * block.
  *
- * Errors: `JMEET_ERR_GONE`: it was removed. `JMEET_ERR_NOT_READY`: it is ours and the room does not know it yet. `JMEET_ERR_NULL`,
- * `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_INVALID_ARGUMENT` (struct_size).
+ * Errors: `JMEET_ERR_GONE`: it was removed. `JMEET_ERR_NOT_READY`: it is ours and the room does not know it yet; `JMEET_ERR_CLOSED`: nor will it,
+ * the meeting is over. `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_INVALID_ARGUMENT` (struct_size).
  */
 jmeet_status jmeet_track_get(jmeet_track *track,
                              jmeet_track_info *info);

@@ -10,7 +10,11 @@
  * No exception crosses the ABI. What can fail answers a result: it is tested like a pointer, error() says why, and value() throws
  * jmeet::exception in the caller's code only. Texts in what an event or frame says are views that live as long as it does.
  * Rooms, participants and tracks are borrowed as in C: small values that answer JMEET_ERR_INVALID_HANDLE when they have ended.
- * Destroy clients before their queue: declare the queue first.
+ * Destroy clients before their queue and their runtime: declare those first. Destroy a reader before its client, or on the same thread.
+ *
+ * The library holds what set_callback() was given, and the queue or reader what set_wakeup() was given, until another one or none takes
+ * its place, or the queue or reader ends. They run on threads of the library, where nobody could catch anything: an exception that leaves
+ * one of them ends the program (std::terminate).
  */
 #ifndef JMEET_HPP
 #define JMEET_HPP
@@ -20,6 +24,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <iterator>
 #include <memory>
 #include <optional>
@@ -31,6 +36,15 @@
 #include <vector>
 
 namespace jmeet {
+
+/** The library's version, such as "0.1.0". */
+inline const char *version() noexcept { return jmeet_version(); }
+
+/** The library's ABI: another one than JMEET_ABI_VERSION cannot be used with these headers. */
+inline std::uint32_t abi_version() noexcept { return jmeet_abi_version(); }
+
+/** The clock of every _us value, in microseconds. */
+inline std::uint64_t now_us() noexcept { return jmeet_now_us(); }
 
 /** Whether the library sends and reads media; without it tracks of ours and readers answer JMEET_ERR_NOT_BUILT. */
 inline bool has_media() noexcept { return (jmeet_features() & JMEET_FEATURE_MEDIA) != 0; }
@@ -111,6 +125,28 @@ inline error from(const jmeet_error_info &info) {
                  std::string(view(info.text))};
 }
 
+/** A handle whose wake-up ends before it, also where its own end is refused. */
+template <typename T, jmeet_status (*Set)(T *, jmeet_wakeup_callback, void *), jmeet_status (*Free)(T *)> struct free_woken {
+    std::unique_ptr<std::function<void()>> wakeup;
+
+    void operator()(T *handle) const noexcept {
+        if (wakeup) Set(handle, nullptr, nullptr);
+        Free(handle);
+    }
+    jmeet_status set(T *handle, std::function<void()> next) {
+        std::unique_ptr<std::function<void()>> kept;
+        if (next) kept = std::make_unique<std::function<void()>>(std::move(next));
+        const jmeet_status status = Set(handle, kept ? call : nullptr, kept.get());
+        if (status == JMEET_OK) wakeup = std::move(kept); // the one before does not run any more
+        return status;
+    }
+
+private:
+    static void call(void *wakeup) noexcept { (*static_cast<std::function<void()> *>(wakeup))(); }
+};
+template <typename T, jmeet_status (*Set)(T *, jmeet_wakeup_callback, void *), jmeet_status (*Free)(T *)>
+using woken = std::unique_ptr<T, free_woken<T, Set, Free>>;
+
 /** The reason of a failed call; takes what the call filled. */
 inline error failure(jmeet_status status, jmeet_error *filled) {
     owned<jmeet_error, jmeet_error_free> keep(filled);
@@ -131,6 +167,40 @@ template <typename T> struct reads;
 
 } // namespace detail
 
+/** A text of the C header. */
+using detail::view;
+
+/** Hears a text of the log; its type has no place for an exception. */
+using log_callback = void (*)(std::uint32_t level, jmeet_str target, jmeet_str text, void *user_data) noexcept;
+
+/** Has the log of the whole process heard up to a level, on any thread; nullptr ends it. `user_data` must live until then. */
+inline result<void> set_log(jmeet_log_level level, log_callback hear, void *user_data = nullptr) {
+    return detail::done(jmeet_log_set_callback(level, hear, user_data));
+}
+
+/** Threads that many clients share: options::runtime(). Its end is that of its clients. */
+class runtime {
+public:
+    /** With so many threads; 0: two. */
+    static result<runtime> make(std::uint32_t threads = 0) {
+        jmeet_runtime_options options = JMEET_RUNTIME_OPTIONS_INIT;
+        options.threads = threads;
+        jmeet_runtime *handle = nullptr;
+        jmeet_error *why = nullptr;
+        const jmeet_status status = jmeet_runtime_new(&options, &handle, &why);
+        if (status != JMEET_OK) return detail::failure(status, why);
+        return runtime(handle);
+    }
+    jmeet_runtime *get() const noexcept { return handle_.get(); }
+
+private:
+    explicit runtime(jmeet_runtime *taken) noexcept : handle_(taken) {}
+    detail::owned<jmeet_runtime, jmeet_runtime_free> handle_;
+};
+
+class participant_snapshot;
+struct track_info;
+
 /** Somebody else; borrowed. */
 class participant {
 public:
@@ -142,6 +212,8 @@ public:
         jmeet_str out = {nullptr, 0};
         return jmeet_participant_endpoint_id(handle_, &out) == JMEET_OK ? std::string(detail::view(out)) : std::string();
     }
+    /** What is known of them now. */
+    result<participant_snapshot> info() const;
     /** How their connection does now; all at rest once they have left. */
     jmeet_participant_status status() const noexcept {
         jmeet_participant_status out = JMEET_PARTICIPANT_STATUS_INIT;
@@ -175,6 +247,8 @@ public:
     jmeet_track *get() const noexcept { return handle_; }
     explicit operator bool() const noexcept { return handle_ != nullptr; }
     std::uint64_t key() const noexcept { return jmeet_track_key(handle_); }
+    /** What is known of it now; its views live as long as the track. JMEET_ERR_NOT_READY: the room does not know ours yet. */
+    result<track_info> info() const;
     result<void> set_muted(bool muted, std::uint64_t tag = 0) const {
         jmeet_error *why = nullptr;
         const jmeet_status status = jmeet_track_set_muted(handle_, muted, tag, &why);
@@ -277,6 +351,7 @@ public:
     explicit operator bool() const noexcept { return handle_ != nullptr; }
     jmeet_event_kind type() const noexcept { return static_cast<jmeet_event_kind>(jmeet_event_type(get())); }
     jmeet_client *client() const noexcept { return jmeet_event_client(get()); }
+    jmeet_conference *conference() const noexcept { return jmeet_event_conference(get()); }
     std::uint64_t user_value() const noexcept { return jmeet_event_user_value(get()); }
     std::uint64_t tag() const noexcept { return jmeet_event_tag(get()); }
     jmeet_status status() const noexcept { return jmeet_event_status(get()); }
@@ -286,6 +361,8 @@ public:
     }
     /** What it says, if it is one of these; its views live as long as the event. */
     template <typename T> std::optional<T> get() const { return detail::reads<T>::read(*this); }
+    /** The same event once more, for another owner; what it says lives as long as any of them. None, of none. */
+    event retain() const noexcept { return event(jmeet_event_retain(get()) == JMEET_OK ? get() : nullptr); }
 
 private:
     detail::owned<jmeet_event, jmeet_event_free> handle_;
@@ -397,6 +474,34 @@ template <> struct reads<bridge_offered> {
 
 } // namespace detail
 
+/** What was known of somebody at one moment; its views live as long as any copy of it. */
+class participant_snapshot : public participant_info {
+private:
+    friend class participant;
+    using list = detail::owned<jmeet_participant_list, jmeet_participant_list_free>;
+    participant_snapshot(const participant_info &said, list from)
+        : participant_info(said), keep_(std::make_shared<list>(std::move(from))) {}
+    std::shared_ptr<list> keep_;
+};
+
+inline result<participant_snapshot> participant::info() const {
+    jmeet_participant_list *taken = nullptr;
+    jmeet_status status = jmeet_participant_list_new(handle_, &taken);
+    if (status != JMEET_OK) return detail::failure(status, nullptr);
+    participant_snapshot::list keep(taken);
+    jmeet_participant_info info = JMEET_PARTICIPANT_INFO_INIT;
+    status = jmeet_participant_list_get(taken, 0, &info);
+    if (status != JMEET_OK) return detail::failure(status, nullptr);
+    return participant_snapshot(detail::from(info), std::move(keep));
+}
+
+inline result<track_info> track::info() const {
+    jmeet_track_info info = JMEET_TRACK_INFO_INIT;
+    const jmeet_status status = jmeet_track_get(handle_, &info);
+    if (status != JMEET_OK) return detail::failure(status, nullptr);
+    return detail::from(info);
+}
+
 /** A queue of events. `for (auto event : queue)` ends when every client that joined through this header has closed. */
 class queue {
 public:
@@ -417,6 +522,24 @@ public:
         event out(taken);
         if (out.type() == JMEET_EVENT_CLOSED) --*open_;
         return out;
+    }
+
+    /** Readable while an event waits: then call next(0) until there is none. It belongs to the queue. */
+    result<std::intptr_t> fd() const {
+        std::intptr_t out = -1;
+        const jmeet_status status = jmeet_queue_fd(get(), &out);
+        if (status != JMEET_OK) return detail::failure(status, nullptr);
+        return out;
+    }
+    /** Called when the queue stops being empty; none: no more. It signals and calls nothing of the library. Set by one thread at a time. */
+    result<void> set_wakeup(std::function<void()> wakeup) { return detail::done(handle_.get_deleter().set(get(), std::move(wakeup))); }
+    /** Gets every event instead of next(), on a thread of its own; none: no more. It may keep the event, and end clients and this queue. */
+    result<void> set_callback(std::function<void(event)> callback) {
+        if (!callback) return detail::done(jmeet_queue_set_callback(get(), nullptr, nullptr, nullptr));
+        auto kept = std::make_unique<listener>(listener{std::move(callback), open_});
+        const jmeet_status status = jmeet_queue_set_callback(get(), listener::call, kept.get(), listener::destroy);
+        if (status == JMEET_OK) kept.release(); // destroy() takes it
+        return detail::done(status);
     }
 
     class iterator {
@@ -445,17 +568,44 @@ public:
 
 private:
     friend class client;
+    struct listener {
+        std::function<void(event)> callback;
+        std::shared_ptr<std::atomic<int>> open;
+
+        static void call(jmeet_event *lent, void *user) noexcept {
+            listener &self = *static_cast<listener *>(user);
+            if (jmeet_event_type(lent) == JMEET_EVENT_CLOSED) --*self.open;
+            if (jmeet_event_retain(lent) == JMEET_OK) self.callback(event(lent));
+        }
+        static void destroy(void *user) noexcept { delete static_cast<listener *>(user); }
+    };
     explicit queue(jmeet_queue *handle) : handle_(handle), open_(std::make_shared<std::atomic<int>>(0)) {}
-    detail::owned<jmeet_queue, jmeet_queue_free> handle_;
+    detail::woken<jmeet_queue, jmeet_queue_set_wakeup, jmeet_queue_free> handle_;
     std::shared_ptr<std::atomic<int>> open_; /* clients that joined and have not closed */
 };
 
-/** A frame of somebody; its views live until the next call on its reader. */
+/** A frame of somebody; its views live until the next call on its reader, or as long as the kept_frame that it was read from. */
 struct frame : jmeet_frame {
     frame() noexcept : jmeet_frame() { struct_size = sizeof(jmeet_frame); }
     std::string_view endpoint() const noexcept { return detail::view(endpoint_id); }
     std::string_view source() const noexcept { return detail::view(source_name); }
     bool has(std::uint32_t field) const noexcept { return (fields & field) != 0; }
+};
+
+/** A frame that outlives its reader. */
+class kept_frame {
+public:
+    explicit kept_frame(jmeet_frame_ref *taken) noexcept : handle_(taken) {}
+    jmeet_frame_ref *get() const noexcept { return handle_.get(); }
+    result<frame> read() const {
+        frame out;
+        const jmeet_status status = jmeet_frame_get(get(), &out);
+        if (status != JMEET_OK) return detail::failure(status, nullptr);
+        return out;
+    }
+
+private:
+    detail::owned<jmeet_frame_ref, jmeet_frame_release> handle_;
 };
 
 /** Frames of one track, or of everybody. One thread at a time. */
@@ -468,9 +618,31 @@ public:
         out.struct_size = sizeof(jmeet_frame);
         return jmeet_reader_next(get(), timeout_ms, &out);
     }
+    /** Keeps the frame that next() gave last. */
+    result<kept_frame> retain() const {
+        jmeet_frame_ref *out = nullptr;
+        const jmeet_status status = jmeet_frame_retain(get(), &out);
+        if (status != JMEET_OK) return detail::failure(status, nullptr);
+        return kept_frame(out);
+    }
+    /** Readable while a frame waits, or the end: then call next(…, 0) until JMEET_ERR_TIMEOUT. It belongs to the reader. */
+    result<std::intptr_t> fd() const {
+        std::intptr_t out = -1;
+        const jmeet_status status = jmeet_reader_fd(get(), &out);
+        if (status != JMEET_OK) return detail::failure(status, nullptr);
+        return out;
+    }
+    /** Called when a frame arrives, or the end; none: no more. It signals and calls nothing of the library. Set by one thread at a time. */
+    result<void> set_wakeup(std::function<void()> wakeup) { return detail::done(handle_.get_deleter().set(get(), std::move(wakeup))); }
+    result<jmeet_reader_stats> stats() const {
+        jmeet_reader_stats out = JMEET_READER_STATS_INIT;
+        const jmeet_status status = jmeet_reader_get_stats(get(), &out);
+        if (status != JMEET_OK) return detail::failure(status, nullptr);
+        return out;
+    }
 
 private:
-    detail::owned<jmeet_reader, jmeet_reader_free> handle_;
+    detail::woken<jmeet_reader, jmeet_reader_set_wakeup, jmeet_reader_free> handle_;
 };
 
 /** Writes frames of one of our tracks. */
@@ -576,6 +748,19 @@ public:
     }
     /** Everybody else now. */
     result<std::vector<participant>> participants() const { return people(jmeet_conference_list_participants); }
+    /** All tracks now, ours included. */
+    result<std::vector<track>> tracks() const {
+        jmeet_track_list *list = nullptr;
+        const jmeet_status status = jmeet_conference_list_tracks(handle_, &list);
+        if (status != JMEET_OK) return detail::failure(status, nullptr);
+        detail::owned<jmeet_track_list, jmeet_track_list_free> keep(list);
+        std::vector<track> out;
+        for (std::size_t n = 0; n < jmeet_track_list_size(list); n++) {
+            jmeet_track_info info = JMEET_TRACK_INFO_INIT;
+            if (jmeet_track_list_get(list, n, &info) == JMEET_OK && info.track) out.emplace_back(info.track);
+        }
+        return out;
+    }
     /** Those of the others who spoke, the latest first. */
     result<std::vector<participant>> speakers() const { return people(jmeet_conference_list_speakers); }
     /** Statistics; waits for the client's thread, for `timeout_ms` at most. */
@@ -689,6 +874,11 @@ public:
     options &password(std::string s) { return set(&jmeet_client_options::password, std::move(s)); }
     options &room_password(std::string s) { return set(&jmeet_client_options::room_password, std::move(s)); }
     options &extra_ca_pem(std::string s) { return set(&jmeet_client_options::extra_ca_pem, std::move(s)); }
+    /** Runs on these threads instead of its own. */
+    options &runtime(const jmeet::runtime &shared) {
+        raw_.runtime = shared.get();
+        return *this;
+    }
     /** Any other text of the C options, copied: `set(&jmeet_client_options::muc, "…")`. */
     options &set(const char *jmeet_client_options::*field, std::string s) {
         texts_.emplace_back(field, std::move(s));
@@ -730,6 +920,19 @@ public:
         return room(out);
     }
     jmeet_state state() const noexcept { return static_cast<jmeet_state>(jmeet_client_state(get())); }
+    /** The room again, as join() gave it. */
+    result<room> conference() const {
+        jmeet_conference *out = nullptr;
+        const jmeet_status status = jmeet_client_conference(get(), &out);
+        if (status != JMEET_OK) return detail::failure(status, nullptr);
+        return room(out);
+    }
+    /** When it got so far, on the clock of now_us(); 0: not yet. */
+    std::uint64_t timeline(jmeet_timeline_stage stage) const noexcept {
+        std::uint64_t out = 0;
+        jmeet_client_timeline(get(), stage, &out);
+        return out;
+    }
     /** What came from the server and was passed over; all zero if the client is none. */
     jmeet_client_stats stats() const noexcept {
         jmeet_client_stats out = JMEET_CLIENT_STATS_INIT;

@@ -1,4 +1,5 @@
-//! `include/jmeet.h` and `jmeet_testkit.h` are what cbindgen makes of `src/ffi` today, and every exported function is one macro call.
+//! `include/jmeet.h` and `jmeet_testkit.h` are what cbindgen makes of `src/ffi` today, every exported function is one macro call, and
+//! `jmeet.hpp` leaves none out.
 //!
 //! `JMEET_WRITE_HEADER=1 cargo test --test header` writes the headers anew.
 
@@ -207,6 +208,47 @@ fn every_exported_function_is_documented_and_named_by_the_rule() {
     for (name, comment, _) in all_functions() {
         assert!(name.starts_with("jmeet_"), "{name}");
         assert!(comment.len() > "/// Reads".len(), "{name} needs words");
+    }
+}
+
+/// A header without its comments.
+fn code(header: &str) -> String {
+    let text = std::fs::read_to_string(root().join("include").join(header)).expect("a header");
+    let mut out = String::new();
+    for (n, part) in text.split("/*").enumerate() {
+        out.push_str(if n == 0 { part } else { part.split_once("*/").expect("a comment ends").1 });
+    }
+    out.lines().map(|l| l.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
+}
+
+/// What `jmeet.hpp` does without, beside the `_init` functions: C++ sees the INIT macros.
+const NOT_FOR_CPP: [(&str, &str); 4] = [
+    ("jmeet_error_status", "jmeet_error_get reads all of an error at once"),
+    ("jmeet_error_stage", "jmeet_error_get reads all of an error at once"),
+    ("jmeet_error_condition", "jmeet_error_get reads all of an error at once"),
+    ("jmeet_error_text", "jmeet_error_get reads all of an error at once"),
+];
+
+#[test]
+fn the_header_for_cpp_calls_every_function() {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let (c, cpp) = (code("jmeet.h"), code("jmeet.hpp"));
+    let words: std::collections::HashSet<&str> = cpp.split(|c: char| !is_word(c)).collect();
+    let declared: Vec<&str> = c
+        .match_indices('(')
+        .filter_map(|(at, _)| c[..at].rsplit(|c: char| !is_word(c)).next())
+        .filter(|name| name.starts_with("jmeet_") && !name.ends_with("_init"))
+        .collect();
+    assert!(declared.len() > 120, "{}", declared.len());
+    for name in &declared {
+        let excepted = NOT_FOR_CPP.iter().any(|(n, _)| n == name);
+        assert!(
+            words.contains(name) != excepted,
+            "{name}: call it in jmeet.hpp, or say in NOT_FOR_CPP why not, not both"
+        );
+    }
+    for (name, _) in NOT_FOR_CPP {
+        assert!(declared.contains(&name), "{name} is no function any more");
     }
 }
 

@@ -72,6 +72,18 @@ impl Conference {
         self.shared.snapshot.lock().tracks.get(&key).cloned()
     }
 
+    /// One of our own tracks, as the room knows it.
+    ///
+    /// # Errors
+    /// `NotReady`: it does not know it yet. `Closed`.
+    pub fn own_track(&self, track: TrackKey) -> Result<Arc<Track>, Error> {
+        match self.track(track) {
+            Some(known) => Ok(known),
+            None if self.shared.state() == ClientState::Closed => Err(self.shared.closed_error()),
+            None => Err(Error::new(Code::NotReady, Stage::None, "the room does not know the track yet")),
+        }
+    }
+
     /// Who speaks, as the bridge heard it last.
     pub fn speaker(&self) -> Option<Speaker> {
         self.shared.snapshot.lock().statuses.speaker.clone()

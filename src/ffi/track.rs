@@ -241,21 +241,18 @@ pub unsafe extern "C" fn jmeet_track_info_init(info: *mut jmeet_track_info, size
 /// What is known of a track now, which may be ahead of the queue. The strings live as long as the track. Any thread; does not
 /// block.
 ///
-/// Errors: `JMEET_ERR_GONE`: it was removed. `JMEET_ERR_NOT_READY`: it is ours and the room does not know it yet. `JMEET_ERR_NULL`,
-/// `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_INVALID_ARGUMENT` (struct_size).
+/// Errors: `JMEET_ERR_GONE`: it was removed. `JMEET_ERR_NOT_READY`: it is ours and the room does not know it yet; `JMEET_ERR_CLOSED`: nor will it,
+/// the meeting is over. `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_INVALID_ARGUMENT` (struct_size).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn jmeet_track_get(track: *mut jmeet_track, info: *mut jmeet_track_info) -> jmeet_status {
     entry!({
         writable(info)?;
         let t = self::track(track)?;
-        if t.writer.is_some() {
-            t.writer()?;
-        }
-        let not_there = || match &t.writer {
-            Some(_) => Error::new(Code::NotReady, Stage::None, "the room does not know the track yet"),
-            None => gone(),
+        let room = t.client.conference()?;
+        let now = match &t.writer {
+            Some(_) => t.writer().and_then(|_| room.own_track(t.key))?,
+            None => room.track(t.key).ok_or_else(gone)?,
         };
-        let now = t.client.conference()?.track(t.key).ok_or_else(not_there)?;
         fill(info, self::info(&now, t.client.participant_or_null(now.participant), track, &t.texts))
     })
 }

@@ -6,12 +6,16 @@
 #define _POSIX_C_SOURCE 200809L
 #include <jmeet.h>
 #include "check.h"
+#include "every_call.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -45,103 +49,58 @@ static void *invented(uintptr_t value) {
     return p;
 }
 
+/* NULL for each handle, and for what a call without a meeting needs beside it; abuse_meeting.c does the rest, where there is everything. */
 static void nulls(void) {
     jmeet_client_options options = JMEET_CLIENT_OPTIONS_INIT;
     jmeet_queue *queue = new_queue();
     jmeet_client *client = NULL;
+    every_call(NULL, "NULL", NULL, JMEET_ERR_NULL);
     check(jmeet_queue_new(NULL, NULL, NULL) == JMEET_ERR_NULL);
     check(jmeet_runtime_new(NULL, NULL, NULL) == JMEET_ERR_NULL);
-    check(jmeet_queue_next(NULL, 0, NULL) == JMEET_ERR_NULL);
-    check(jmeet_queue_next(queue, 0, NULL) == JMEET_ERR_NULL);
-    check(jmeet_queue_fd(queue, NULL) == JMEET_ERR_NULL);
-    check(jmeet_queue_fd(NULL, NULL) == JMEET_ERR_NULL);
-    check(jmeet_queue_set_wakeup(NULL, NULL, NULL) == JMEET_ERR_NULL);
-    check(jmeet_queue_set_callback(NULL, NULL, NULL, NULL) == JMEET_ERR_NULL);
     check(jmeet_client_new(queue, NULL, &client, NULL) == JMEET_ERR_NULL);
     check(jmeet_client_new(queue, &options, NULL, NULL) == JMEET_ERR_NULL);
-    check(jmeet_client_new(queue, &options, &client, NULL) == JMEET_ERR_NULL);
-    check(jmeet_client_new(NULL, &options, &client, NULL) == JMEET_ERR_NULL);
-    check(jmeet_client_join(NULL, 1, NULL, NULL) == JMEET_ERR_NULL);
-    check(jmeet_client_close(NULL, 0) == JMEET_ERR_NULL);
-    check(jmeet_client_state(NULL) == JMEET_STATE_UNSPECIFIED);
-    check(jmeet_client_timeline(NULL, 1, NULL) == JMEET_ERR_NULL);
-    check(jmeet_client_conference(NULL, NULL) == JMEET_ERR_NULL);
-    check(jmeet_conference_send_message(NULL, NULL, 1, NULL) == JMEET_ERR_NULL);
-    check(jmeet_conference_send_private_message(NULL, NULL, NULL, 1, NULL) == JMEET_ERR_NULL);
-    check(jmeet_conference_set_display_name(NULL, NULL, 1, NULL) == JMEET_ERR_NULL);
-    check(jmeet_conference_leave(NULL, 1, NULL) == JMEET_ERR_NULL);
-    check(jmeet_conference_room_jid(NULL, NULL) == JMEET_ERR_NULL);
-    check(jmeet_conference_endpoint_id(NULL, NULL) == JMEET_ERR_NULL);
-    check(jmeet_conference_list_participants(NULL, NULL) == JMEET_ERR_NULL);
-    check(jmeet_conference_find_participant(NULL, NULL, NULL) == JMEET_ERR_NULL);
-    check(jmeet_conference_list_tracks(NULL, NULL) == JMEET_ERR_NULL);
-    check(jmeet_conference_find_track(NULL, NULL, NULL) == JMEET_ERR_NULL);
-    check(jmeet_conference_find_participant_by_key(NULL, 1, NULL) == JMEET_ERR_NULL);
-    check(jmeet_conference_find_track_by_key(NULL, 1, NULL) == JMEET_ERR_NULL);
-    check(jmeet_client_get_stats(NULL, NULL) == JMEET_ERR_NULL && jmeet_event_bridge(NULL, NULL) == JMEET_ERR_NULL);
-    check(jmeet_conference_send_track(NULL, NULL, 0, NULL, NULL) == JMEET_ERR_NULL);
-    check(jmeet_conference_reader_new(NULL, NULL, NULL, NULL) == JMEET_ERR_NULL);
-    check(jmeet_track_get(NULL, NULL) == JMEET_ERR_NULL);
-    check(jmeet_track_set_muted(NULL, 1, 0, NULL) == JMEET_ERR_NULL);
-    check(jmeet_track_remove(NULL) == JMEET_ERR_NULL);
-    check(jmeet_track_request_key_frame(NULL) == JMEET_ERR_NULL);
-    check(jmeet_writer_new(NULL, NULL, NULL, NULL) == JMEET_ERR_NULL);
-    check(jmeet_writer_write(NULL, NULL) == JMEET_ERR_NULL);
-    check(jmeet_reader_new(NULL, NULL, NULL, NULL) == JMEET_ERR_NULL);
-    check(jmeet_reader_next(NULL, 0, NULL) == JMEET_ERR_NULL);
-    check(jmeet_reader_get_stats(NULL, NULL) == JMEET_ERR_NULL);
-    check(jmeet_frame_retain(NULL, NULL) == JMEET_ERR_NULL);
-    check(jmeet_frame_get(NULL, NULL) == JMEET_ERR_NULL);
-    check(jmeet_event_type(NULL) == JMEET_EVENT_NONE);
-    check(jmeet_event_status(NULL) == JMEET_ERR_NULL);
-    check(jmeet_event_client(NULL) == NULL && jmeet_event_tag(NULL) == 0 && jmeet_event_user_value(NULL) == 0);
-    check(jmeet_event_retain(NULL) == JMEET_ERR_NULL);
-    check(jmeet_event_message(NULL, NULL) == JMEET_ERR_NULL);
-    check(jmeet_error_status(NULL) == JMEET_ERR_NULL);
-    check(jmeet_error_text(NULL).size == 0 && jmeet_error_text(NULL).data != NULL);
-    check(jmeet_runtime_free(NULL) == JMEET_OK && jmeet_queue_free(NULL) == JMEET_OK && jmeet_client_free(NULL) == JMEET_OK);
-    check(jmeet_event_free(NULL) == JMEET_OK && jmeet_error_free(NULL) == JMEET_OK && jmeet_writer_free(NULL) == JMEET_OK);
-    check(jmeet_reader_free(NULL) == JMEET_OK && jmeet_frame_release(NULL) == JMEET_OK);
-    check(jmeet_participant_list_free(NULL) == JMEET_OK && jmeet_track_list_free(NULL) == JMEET_OK);
+    check(jmeet_client_new(queue, &options, &client, NULL) == JMEET_ERR_NULL); /* no url, no room */
+    options.url = NOBODY;
+    check(jmeet_client_new(queue, &options, &client, NULL) == JMEET_ERR_NULL && client == NULL);
+    check(jmeet_error_text(NULL).data != NULL && jmeet_error_condition(NULL).data != NULL);
     check(jmeet_queue_free(queue) == JMEET_OK);
 }
 
+/* Every function gets every handle that there is without a meeting, but its own, and addresses that are none; abuse_meeting.c has one of
+ * each type. What many calls in any order come to is the business of the fuzz target `calls`. */
 static void handles(void) {
+    jmeet_runtime *runtime = NULL;
     jmeet_queue *queue = new_queue();
-    jmeet_client *client = new_client(queue);
+    jmeet_client *client;
+    jmeet_conference *room = NULL;
+    jmeet_error *error = NULL;
     jmeet_event *event = NULL;
+    jmeet_client_options options = to_nobody();
     uintptr_t values[] = { 1, 8, 4096, 0xdeadbeefu, UINTPTR_MAX, UINTPTR_MAX / 2 };
     size_t n;
-    /* Each function gets handles of all other types. */
-    check(jmeet_queue_next((jmeet_queue *)(void *)client, 0, &event) == JMEET_ERR_INVALID_HANDLE);
-    check(jmeet_client_close((jmeet_client *)(void *)queue, 0) == JMEET_ERR_INVALID_HANDLE);
-    check(jmeet_client_free((jmeet_client *)(void *)queue) == JMEET_ERR_INVALID_HANDLE);
-    check(jmeet_event_free((jmeet_event *)(void *)queue) == JMEET_ERR_INVALID_HANDLE);
-    check(jmeet_error_free((jmeet_error *)(void *)client) == JMEET_ERR_INVALID_HANDLE);
-    check(jmeet_conference_send_message((jmeet_conference *)(void *)client, "x", 0, NULL) == JMEET_ERR_INVALID_HANDLE);
-    for (n = 0; n < sizeof values / sizeof *values; n++) {
-        void *p = invented(values[n]);
-        check(jmeet_queue_next((jmeet_queue *)p, 0, &event) == JMEET_ERR_INVALID_HANDLE);
-        check(jmeet_queue_free((jmeet_queue *)p) == JMEET_ERR_INVALID_HANDLE);
-        check(jmeet_client_free((jmeet_client *)p) == JMEET_ERR_INVALID_HANDLE);
-        check(jmeet_event_free((jmeet_event *)p) == JMEET_ERR_INVALID_HANDLE);
-        check(jmeet_event_type((jmeet_event *)p) == JMEET_EVENT_NONE);
-        check(jmeet_track_remove((jmeet_track *)p) == JMEET_ERR_INVALID_HANDLE);
-        check(jmeet_participant_key((jmeet_participant *)p) == 0);
-        check(jmeet_reader_free((jmeet_reader *)p) == JMEET_ERR_INVALID_HANDLE);
-        check(jmeet_writer_free((jmeet_writer *)p) == JMEET_ERR_INVALID_HANDLE);
-        check(jmeet_frame_release((jmeet_frame_ref *)p) == JMEET_ERR_INVALID_HANDLE);
-        check(jmeet_runtime_free((jmeet_runtime *)p) == JMEET_ERR_INVALID_HANDLE);
-        check(jmeet_error_text((jmeet_error *)p).size == 0);
-    }
+    check(jmeet_runtime_new(NULL, &runtime, NULL) == JMEET_OK);
+    options.runtime = runtime;
+    check(jmeet_client_new(queue, &options, &client, NULL) == JMEET_OK);
+    check(jmeet_client_join(client, 0, &room, NULL) == JMEET_OK);
+    check(jmeet_queue_next(queue, 10000, &event) == JMEET_OK);
+    check(jmeet_client_join(client, 0, &room, &error) == JMEET_ERR_STATE);
+    every_call(runtime, "runtime", NULL, JMEET_ERR_INVALID_HANDLE);
+    every_call(queue, "queue", NULL, JMEET_ERR_INVALID_HANDLE);
+    every_call(client, "client", NULL, JMEET_ERR_INVALID_HANDLE);
+    every_call(room, "conference", NULL, JMEET_ERR_INVALID_HANDLE);
+    every_call(event, "event", NULL, JMEET_ERR_INVALID_HANDLE);
+    every_call(error, "error", NULL, JMEET_ERR_INVALID_HANDLE);
+    for (n = 0; n < sizeof values / sizeof *values; n++) every_call(invented(values[n]), "invented", NULL, JMEET_ERR_INVALID_HANDLE);
+    check(jmeet_error_free(error) == JMEET_OK && jmeet_event_free(event) == JMEET_OK);
     check(jmeet_queue_free(queue) == JMEET_ERR_IN_USE);
     check(jmeet_client_free(client) == JMEET_OK);
-    check(jmeet_client_free(client) == JMEET_ERR_INVALID_HANDLE);
-    check(jmeet_client_close(client, 0) == JMEET_ERR_INVALID_HANDLE);
-    check(jmeet_client_state(client) == JMEET_STATE_UNSPECIFIED);
-    check(jmeet_queue_free(queue) == JMEET_OK);
-    check(jmeet_queue_free(queue) == JMEET_ERR_INVALID_HANDLE);
-    check(jmeet_queue_next(queue, -1, &event) == JMEET_ERR_INVALID_HANDLE);
+    check(jmeet_queue_free(queue) == JMEET_OK && jmeet_runtime_free(runtime) == JMEET_OK);
+    every_call(runtime, "freed", NULL, JMEET_ERR_INVALID_HANDLE);
+    every_call(queue, "freed", NULL, JMEET_ERR_INVALID_HANDLE);
+    every_call(client, "freed", NULL, JMEET_ERR_INVALID_HANDLE);
+    every_call(room, "freed", NULL, JMEET_ERR_INVALID_HANDLE);
+    every_call(event, "freed", NULL, JMEET_ERR_INVALID_HANDLE);
+    every_call(error, "freed", NULL, JMEET_ERR_INVALID_HANDLE);
     /* The slot is used again, the old key is not. */
     {
         jmeet_queue *again = new_queue();
@@ -333,7 +292,7 @@ static void media_without_a_meeting(void) {
     if (status == JMEET_OK) {
         check(jmeet_track_key(track) != 0);
         status = jmeet_track_get(track, &info);
-        check(status == JMEET_ERR_NOT_READY || status == JMEET_OK || status == JMEET_ERR_GONE);
+        check(status == JMEET_ERR_NOT_READY || status == JMEET_ERR_CLOSED);
         check(jmeet_reader_new(track, NULL, &reader, NULL) != JMEET_OK && reader == NULL);
         check(jmeet_writer_new(track, NULL, &writer, NULL) == JMEET_OK);
         check(jmeet_writer_new(track, NULL, &second, NULL) == JMEET_OK && second != writer);
@@ -422,6 +381,88 @@ static void frees_inside_a_callback(void) {
     check(jmeet_event_free(kept) == JMEET_OK);
     check(jmeet_event_free(kept) == JMEET_ERR_INVALID_HANDLE);
     check(jmeet_queue_free(s.queue) == JMEET_ERR_INVALID_HANDLE);
+}
+
+/* A port where a connection is taken and nothing is answered: a client stays where it is. */
+static int silent_port(int *port) {
+    struct sockaddr_in at;
+    socklen_t size = sizeof at;
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    memset(&at, 0, sizeof at);
+    at.sin_family = AF_INET;
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    check(listener >= 0 && bind(listener, (struct sockaddr *)&at, size) == 0 && listen(listener, 8) == 0);
+    check(getsockname(listener, (struct sockaddr *)&at, &size) == 0);
+    *port = ntohs(at.sin_port);
+    return listener;
+}
+
+typedef struct {
+    atomic_int calls, destroyed, woken;
+    jmeet_runtime *runtime;
+    jmeet_queue *queue;
+    jmeet_client *clients[2];
+    jmeet_reader *reader;
+    jmeet_writer *writer;
+} everything_at_hand;
+
+static void all_destroyed(void *user) { ((everything_at_hand *)user)->destroyed++; }
+
+static void *reads_on(void *user) {
+    everything_at_hand *s = (everything_at_hand *)user;
+    jmeet_frame frame = JMEET_FRAME_INIT;
+    jmeet_status status = jmeet_reader_next(s->reader, JMEET_FOREVER, &frame);
+    check(status == JMEET_ERR_CLOSED || status == JMEET_ERR_INVALID_HANDLE);
+    s->woken++;
+    return NULL;
+}
+
+/* From the smallest to the runtime, whose end is that of the client that the event is about. */
+static void free_all_inside(jmeet_event *event, void *user) {
+    everything_at_hand *s = (everything_at_hand *)user;
+    jmeet_client *own = jmeet_event_client(event);
+    jmeet_client *other = own == s->clients[0] ? s->clients[1] : s->clients[0];
+    if (s->calls++ > 0) return;
+    check(jmeet_writer_free(s->writer) == JMEET_OK && jmeet_writer_free(s->writer) == JMEET_ERR_INVALID_HANDLE);
+    check(jmeet_reader_free(s->reader) == JMEET_OK && jmeet_reader_free(s->reader) == JMEET_ERR_INVALID_HANDLE);
+    check(jmeet_client_free(other) == JMEET_OK && jmeet_client_free(other) == JMEET_ERR_INVALID_HANDLE);
+    check(jmeet_queue_free(s->queue) == JMEET_ERR_IN_USE);
+    check(jmeet_runtime_free(s->runtime) == JMEET_OK && jmeet_runtime_free(s->runtime) == JMEET_ERR_INVALID_HANDLE);
+    check(jmeet_client_free(own) == JMEET_ERR_INVALID_HANDLE && jmeet_event_client(event) == own);
+    check(jmeet_queue_set_callback(s->queue, NULL, NULL, NULL) == JMEET_OK && s->destroyed == 0);
+    check(jmeet_queue_free(s->queue) == JMEET_OK && jmeet_queue_free(s->queue) == JMEET_ERR_INVALID_HANDLE);
+    check(jmeet_event_type(event) != JMEET_EVENT_NONE);
+}
+
+static void everything_freed_inside_a_callback(void) {
+    everything_at_hand s;
+    jmeet_client_options options = to_nobody();
+    jmeet_track_options audio = JMEET_TRACK_OPTIONS_INIT;
+    jmeet_conference *room = NULL;
+    jmeet_track *track = NULL;
+    pthread_t thread;
+    char url[64];
+    int n, port = 0, listener = silent_port(&port);
+    memset(&s, 0, sizeof s);
+    snprintf(url, sizeof url, "ws://127.0.0.1:%d/xmpp-websocket", port);
+    options.url = url;
+    audio.codec = JMEET_CODEC_OPUS;
+    s.queue = new_queue();
+    check(jmeet_runtime_new(NULL, &s.runtime, NULL) == JMEET_OK);
+    options.runtime = s.runtime;
+    for (n = 0; n < 2; n++) {
+        check(jmeet_client_new(s.queue, &options, &s.clients[n], NULL) == JMEET_OK);
+        check(jmeet_client_join(s.clients[n], 1, &room, NULL) == JMEET_OK);
+    }
+    check(jmeet_conference_send_track(room, &audio, 0, &track, NULL) == JMEET_OK);
+    check(jmeet_writer_new(track, NULL, &s.writer, NULL) == JMEET_OK);
+    check(jmeet_conference_reader_new(room, NULL, &s.reader, NULL) == JMEET_OK);
+    check(pthread_create(&thread, NULL, reads_on, &s) == 0);
+    check(jmeet_queue_set_callback(s.queue, free_all_inside, &s, all_destroyed) == JMEET_OK);
+    for (n = 0; n < 1000 && !s.destroyed; n++) poll(NULL, 0, 10);
+    pthread_join(thread, NULL);
+    check(s.calls == 1 && s.destroyed == 1 && s.woken == 1);
+    close(listener);
 }
 
 static void count(jmeet_event *event, void *user) {
@@ -562,9 +603,12 @@ static void forked(void) {
     if (child == 0) {
         jmeet_event *event = NULL;
         jmeet_queue *other = NULL;
+        jmeet_runtime *runtime = NULL;
         int ok = jmeet_queue_next(queue, -1, &event) == JMEET_ERR_FORKED && jmeet_client_free(client) == JMEET_ERR_FORKED
                  && jmeet_queue_new(NULL, &other, NULL) == JMEET_ERR_FORKED && jmeet_queue_free(NULL) == JMEET_ERR_FORKED
-                 && jmeet_now_us() == 0 && jmeet_event_type(event) == JMEET_EVENT_NONE;
+                 && jmeet_runtime_new(NULL, &runtime, NULL) == JMEET_ERR_FORKED && other == NULL && runtime == NULL
+                 && jmeet_log_set_callback(JMEET_LOG_OFF, NULL, NULL) == JMEET_ERR_FORKED
+                 && jmeet_now_us() == 0 && jmeet_abi_version() == 0 && jmeet_features() == 0 && jmeet_event_type(event) == JMEET_EVENT_NONE;
         _exit(ok ? 0 : 1);
     }
     check(child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0);
@@ -633,6 +677,7 @@ int main(int argc, char **argv) {
     failed_join();
     media_without_a_meeting();
     frees_inside_a_callback();
+    everything_freed_inside_a_callback();
     callbacks_end();
     descriptor_and_wakeup();
     a_blocked_thread_wakes();
