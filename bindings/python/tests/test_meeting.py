@@ -1,8 +1,12 @@
 """Two participants meet on the testkit's server."""
 import asyncio
 import gc
+import logging
 import os
+import queue
+import threading
 import unittest
+from pathlib import Path
 
 import jmeet
 from server import MEDIA, Server, ivf_frames
@@ -32,6 +36,60 @@ async def until(meeting, kind, **fields):
 
 def descriptors():
     return len(os.listdir("/proc/self/fd"))
+
+
+def threads():
+    """Those of the library."""
+    names = [Path(f"/proc/self/task/{t}/comm").read_text() for t in os.listdir("/proc/self/task")]
+    return sum(n.startswith("jmeet-") for n in names)
+
+
+class Shared(unittest.IsolatedAsyncioTestCase):
+    async def test_meetings_on_one_runtime_have_no_threads_of_their_own(self):
+        with jmeet.Runtime(1) as runtime:
+            async with meet("shared", "Alice", runtime=runtime) as alice:
+                # Those of tests before may be ending still.
+                with_one = threads()
+                self.assertTrue(with_one)
+                async with meet("shared", "Bob", runtime=runtime) as bob:
+                    self.assertLessEqual(threads(), with_one)
+                    await bob.say("hello")
+                    self.assertEqual((await until(alice, jmeet.Message)).text, "hello")
+                    with self.assertRaises(jmeet.Error) as refused:
+                        runtime.close()
+                    self.assertEqual(refused.exception.code, jmeet.Status.IN_USE)
+        runtime.close()
+        with self.assertRaises(jmeet.Error) as refused:
+            async with meet("shared", "Alice", runtime=runtime):
+                self.fail("joined without threads")
+        self.assertEqual(refused.exception.code, jmeet.Status.CLOSED)
+        with self.assertRaises(jmeet.Error):
+            jmeet.Runtime(65)
+
+    async def test_what_the_library_does_is_heard_by_a_logger(self):
+        heard = queue.SimpleQueue()
+
+        class Handler(logging.Handler):
+            def emit(self, record):
+                heard.put((record.levelno, record.getMessage(), threading.current_thread().name))
+
+        logger, handler = logging.getLogger("jmeet.test"), Handler()
+        logger.setLevel(logging.DEBUG)
+        logger.propagate = False
+        logger.addHandler(handler)
+        self.addCleanup(logger.removeHandler, handler)
+        jmeet.log_to(logger, logging.DEBUG)
+        self.addCleanup(jmeet.log_to, None)
+        async with meet("logged", "Alice"):
+            level, text, thread = await asyncio.to_thread(heard.get, timeout=PATIENCE)
+        self.assertTrue(level >= logging.DEBUG and text and thread == "jmeet-log", (level, text, thread))
+        # Nothing comes once it is over.
+        jmeet.log_to(None)
+        while not heard.empty():
+            heard.get()
+        async with meet("logged", "Alice"):
+            pass
+        self.assertTrue(heard.empty())
 
 
 class Meetings(unittest.IsolatedAsyncioTestCase):

@@ -8,8 +8,9 @@
 """
 from ._abi import lib as _lib
 from ._errors import Error, Stage, Status
+from ._log import log_to
 from ._media import Frame, LocalTrack, Reader, ReaderStats
-from ._meeting import Meeting, has_media, join, now
+from ._meeting import Meeting, Runtime, has_media, join, now
 from .events import (
     Bandwidth, BridgeChanged, BridgeChannel, BridgeChannelChanged, BridgeOffered, Changed, Codec, CodecWanted,
     Connection, Connectivity, Downlink, EndpointMessage, Event, FocusChanged, Ignored, Joined, KeyFrameWanted,
@@ -28,8 +29,8 @@ __all__ = [
     "Frame", "Ignored", "Joined", "KeyFrameWanted", "LocalStats", "LocalTrack", "Media", "MediaChanged", "MediaPath",
     "MediaState", "Meeting", "Message", "MutedBy", "MuteKind", "Overrun", "Participant", "ParticipantJoined", "ParticipantLeft",
     "ParticipantStats", "ParticipantStatus", "ParticipantUpdated", "Reader", "ReaderStats", "RestartRefused", "Role",
-    "RoleChanged", "RoundTrip", "SourceRefusal", "SourcesRefused", "Speaker", "Stage", "StartMuted", "State",
+    "RoleChanged", "RoundTrip", "Runtime", "SourceRefusal", "SourcesRefused", "Speaker", "Stage", "StartMuted", "State",
     "StateChanged", "Statistics", "Status", "Streaming", "SubjectChanged", "Suspended", "TargetBitrate", "Timeline",
     "TimelineStage", "Tone", "Track", "TrackAdded", "TrackForwarded", "TrackRemoved", "TrackStats", "TrackStatus",
-    "TrackStreaming", "TrackUpdated", "VideoType", "WriterStats", "has_media", "join", "now",
+    "TrackStreaming", "TrackUpdated", "VideoType", "WriterStats", "has_media", "join", "log_to", "now",
 ]

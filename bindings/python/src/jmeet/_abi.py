@@ -442,6 +442,12 @@ class OverrunInfo(Sized):
 
 
 @struct
+class RuntimeOptions(Sized):
+    struct_size: u32
+    threads: u32
+
+
+@struct
 class ClientOptions(Sized):
     struct_size: u32
     join_timeout_ms: u32
@@ -568,6 +574,9 @@ def _to(kind: type[ctypes.Structure]) -> Any:
     return ctypes.POINTER(kind)
 
 
+# Gets level, target, text and what was given with it.
+log_callback = ctypes.CFUNCTYPE(None, U32, Str, Str, ctypes.c_void_p)
+
 # name: (what it answers, its arguments)
 PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "jmeet_version": (TEXT, []),
@@ -575,6 +584,9 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "jmeet_features": (U32, []),
     "jmeet_now_us": (U64, []),
     "jmeet_status_name": (TEXT, [I32]),
+    "jmeet_log_set_callback": (I32, [U32, log_callback, H]),
+    "jmeet_runtime_new": (I32, [_to(RuntimeOptions), OUT, OUT]),
+    "jmeet_runtime_free": (I32, [H]),
     "jmeet_error_get": (I32, [H, _to(ErrorInfo)]),
     "jmeet_error_free": (I32, [H]),
     "jmeet_queue_new": (I32, [H, OUT, OUT]),

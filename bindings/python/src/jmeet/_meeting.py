@@ -43,11 +43,42 @@ def _bytes(text: str | None) -> bytes | None:
     return text.encode() if text else None
 
 
+class Runtime:
+    """Threads that many meetings share: `with jmeet.Runtime() as threads`, `jmeet.join(…, runtime=threads)`. A thousand can; a meeting without
+    one has threads of its own. `threads`: 1 to 64; 0: two.
+    """
+
+    def __init__(self, threads: int = 0) -> None:
+        options = _abi.RuntimeOptions()
+        options.threads = threads
+        self._handle, error = ctypes.c_void_p(), ctypes.c_void_p()
+        self._meetings: weakref.WeakSet[Meeting] = weakref.WeakSet()
+        check(lib.jmeet_runtime_new(ctypes.byref(options), ctypes.byref(self._handle), ctypes.byref(error)), error)
+
+    def __enter__(self) -> Runtime:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the threads. Raises `Status.IN_USE` while a meeting runs on them; ending it again is fine."""
+        if self._meetings:
+            raise Error(Status.IN_USE)
+        lib.jmeet_runtime_free(self._handle)
+        self._handle = ctypes.c_void_p()
+
+    def __del__(self) -> None:
+        if getattr(self, "_handle", None):
+            lib.jmeet_runtime_free(self._handle)
+
+
 class Meeting:
     """A meeting, made by `jmeet.join`. `async with` joins and leaves. Belongs to one event loop; not for other threads."""
 
-    def __init__(self, url: str, room: str, leave_timeout: float, options: dict[str, Any]) -> None:
+    def __init__(self, url: str, room: str, leave_timeout: float, options: dict[str, Any], runtime: Runtime | None = None) -> None:
         self._options = _abi.ClientOptions()
+        self._runtime = runtime
         for name, value in {**options, "url": url, "room": room}.items():
             setattr(self._options, name, _bytes(value) if value is None or isinstance(value, str) else value)
         self._leave_timeout = leave_timeout
@@ -69,6 +100,11 @@ class Meeting:
         self._loop = asyncio.get_running_loop()
         self._closed = self._loop.create_future()
         error = ctypes.c_void_p()
+        if self._runtime is not None:
+            if not self._runtime._handle:
+                raise Error(Status.CLOSED)
+            self._options.runtime = self._runtime._handle.value
+            self._runtime._meetings.add(self)
         try:
             check(lib.jmeet_queue_new(None, ctypes.byref(self._queue), ctypes.byref(error)), error)
             check(lib.jmeet_queue_fd(self._queue, ctypes.byref(self._fd)))
@@ -482,6 +518,8 @@ class Meeting:
         self._local.clear()
         lib.jmeet_client_free(self._client)
         lib.jmeet_queue_free(self._queue)
+        if self._runtime is not None:
+            self._runtime._meetings.discard(self)
         self._client, self._queue, self._room = ctypes.c_void_p(), ctypes.c_void_p(), ctypes.c_void_p()
         for answer in self._requests.values():
             answer.cancel()
@@ -496,14 +534,14 @@ def join(
     insecure_skip_tls_verification: bool = False, insecure_allow_plaintext_secrets: bool = False, p2p: bool = True,
     bridge: bool = True, ssrc_rewriting: bool = True, measure_round_trips: bool = False, allow_loopback: bool = False,
     join_timeout: float = 30.0, leave_timeout: float = 2.0,
-    video_codecs: str | None = None,
+    video_codecs: str | None = None, runtime: Runtime | None = None,
 ) -> Meeting:
     """A meeting to enter: `async with jmeet.join("wss://meet.example/xmpp-websocket", room="standup") as meeting`.
 
     The defaults suit most deployments: `domain` is the host of the URL, `muc` and `focus` are below it; the login is anonymous.
     `join_timeout` covers all of joining, retries included; `leave_timeout` bounds the good-bye. The insecure options do what
     they say. `video_codecs`, such as "av1,vp9,vp8", are those that the program can both make and show, the best first: CodecWanted tells
-    which of them to send. `nickname` and `allow_loopback` are for tests.
+    which of them to send. `runtime` names the threads that it runs on. `nickname` and `allow_loopback` are for tests.
     """
     return Meeting(url, room, leave_timeout, {
         "display_name": name, "domain": domain, "muc": muc, "focus": focus, "focus_users": focus_users, "token": token,
@@ -513,4 +551,4 @@ def join(
         "disable_bridge": int(not bridge), "disable_ssrc_rewriting": int(not ssrc_rewriting),
         "measure_round_trips": int(measure_round_trips),
         "allow_loopback": int(allow_loopback), "join_timeout_ms": max(1, round(join_timeout * 1000)),
-    })
+    }, runtime)
