@@ -661,8 +661,8 @@ enum jmeet_codec
     /** One VP8 frame (RFC 6386), RTP clock 90000 Hz. */
     JMEET_CODEC_VP8 = 2,
     /**
-     * One H.264 access unit with Annex B start codes; a key frame brings its parameter sets, or they were written by themselves
-     * before it, which takes no time and is no frame. RTP clock 90000 Hz.
+     * One H.264 access unit with Annex B start codes; a key frame brings its parameter sets. Sets that are written by themselves
+     * take no time and are no frame; only key frames of the same way of media get them, so keep them for the next. RTP clock 90000 Hz.
      */
     JMEET_CODEC_H264 = 3,
     /** One VP9 frame, or the superframe of a picture's spatial layers, RTP clock 90000 Hz. */
@@ -1240,7 +1240,7 @@ typedef struct {
     uint32_t path;
     /**
      * ENDED: a `jmeet_status`, what failed here: `JMEET_ERR_ICE` (no path to the other side), `JMEET_ERR_DTLS` (its handshake failed, or its
-     * certificate is not the one that was signalled), `JMEET_ERR_REQUEST_TIMEOUT` (it did not answer). Else `JMEET_OK`.
+     * certificate is not the one that was signalled). Else `JMEET_OK`: the reason tells.
      */
     uint32_t status;
 } jmeet_media_info;
@@ -1400,8 +1400,8 @@ typedef struct {
     /** RTP packets on an SSRC whose owner nobody named within 2 s, or that came while too many of them waited, dropped. */
     uint64_t unclaimed_packets;
     /**
-     * Datagrams of media that were refused: STUN with a wrong user name or integrity, SRTP and SRTCP that is not authentic or came twice, and
-     * what is nothing that is known here.
+     * Datagrams of media that were refused: STUN with a wrong user name or integrity, SRTP and SRTCP that is not authentic or came twice,
+     * what is nothing that is known here, and what came before the handshake was done.
      */
     uint64_t refused_datagrams;
 } jmeet_client_stats;

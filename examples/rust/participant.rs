@@ -171,7 +171,7 @@ fn obey(
                     json!({"rtp_in": s.rtp_in, "rtp_out": s.rtp_out, "rtx_out": s.rtx_out, "recovered": s.recovered,
                         "unrecovered": s.unrecovered, "nacks_out": s.nacks_out, "path": path, "kinds": kinds})
                 });
-                let streams = room.stats(Some(Duration::from_secs(1))).map(|all| {
+                let streams = room.stats(Some(Duration::from_secs(10))).map(|all| {
                     let now = all.tracks.into_iter().filter(|t| Some(t.path) == all.active);
                     let counts = |s: StreamStats| json!({"packets": s.packets, "lost": s.lost, "repaired": s.repaired});
                     now.map(|t| (t.source_name.to_string(), counts(t.stream))).collect::<BTreeMap<_, _>>()

@@ -114,7 +114,7 @@ pub(super) struct Sent {
 
 const _: () = assert!(size_of::<Sent>() == 64);
 
-/// The last packets of one stream that the other side may still ask for. What transport-cc says that it has goes at once: what is sent in a
+/// The last packets of one stream that the other side may still ask for. What transport-cc says that it has is let go: what is sent in a
 /// round trip stays in the cache, what is sent in a second does not, and is ten times the memory.
 #[derive(Default)]
 pub(super) struct History {
@@ -124,8 +124,12 @@ pub(super) struct History {
 }
 
 impl History {
-    /// Keeps a packet, and others for as long as the round trip makes sense; sequence numbers are consecutive.
+    /// Keeps a packet, and others for as long as the round trip makes sense. Places follow from numbers: where some were sent in between that
+    /// nobody may ask for (another codec), what was before them goes.
     pub fn push(&mut self, now_us: u64, rtt_us: u64, seq: u16, p: OutgoingRtp) {
+        if self.sent.back().is_some_and(|s| s.seq.wrapping_add(1) != seq) {
+            (self.bytes, self.sent) = (0, VecDeque::new());
+        }
         self.bytes += p.payload.len();
         let age_us = (3 * rtt_us).clamp(MIN_HISTORY_US, MAX_HISTORY_US);
         while let Some(s) = self.sent.front()
@@ -291,6 +295,18 @@ mod tests {
             h.push(kept + 1, rtt, 2, packet(&small));
             assert_eq!(h.sent.len(), 2, "{rtt}");
         }
+    }
+
+    #[test]
+    fn packets_that_nobody_may_ask_for_move_no_others() {
+        let mut h = History::default();
+        for seq in [7, 8, 65_535, 0, 3] {
+            h.push(0, 0, seq, packet(&Bytes::copy_from_slice(&seq.to_be_bytes())));
+        }
+        h.arrived(2);
+        let again = |h: &mut History, seq| h.again(0, seq, 0).map(|s| s.payload);
+        assert_eq!([7, 8, 65_535, 0, 2].map(|seq| again(&mut h, seq)), [const { None }; 5]);
+        assert_eq!((again(&mut h, 3).as_deref(), h.bytes), (Some(&[0, 3][..]), 2));
     }
 
     #[test]

@@ -452,7 +452,7 @@ impl Sctp {
             (self.pending_bytes, self.pending_chunks) = (0, 0);
         }
         if packet.len() > MAX_PACKET {
-            self.stats.refused += 1;
+            self.stats.texts_dropped += 1;
             return;
         }
         let packet = if self.remote_port == PORT { packet } else { readdress(&packet, self.remote_port) };

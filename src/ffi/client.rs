@@ -125,8 +125,8 @@ pub struct jmeet_client_stats {
     pub late_packets: u64,
     /// RTP packets on an SSRC whose owner nobody named within 2 s, or that came while too many of them waited, dropped.
     pub unclaimed_packets: u64,
-    /// Datagrams of media that were refused: STUN with a wrong user name or integrity, SRTP and SRTCP that is not authentic or came twice, and
-    /// what is nothing that is known here.
+    /// Datagrams of media that were refused: STUN with a wrong user name or integrity, SRTP and SRTCP that is not authentic or came twice,
+    /// what is nothing that is known here, and what came before the handshake was done.
     pub refused_datagrams: u64,
 }
 

@@ -149,7 +149,7 @@ pub struct jmeet_media_info {
     /// A `jmeet_media_path`.
     pub path: u32,
     /// ENDED: a `jmeet_status`, what failed here: `JMEET_ERR_ICE` (no path to the other side), `JMEET_ERR_DTLS` (its handshake failed, or its
-    /// certificate is not the one that was signalled), `JMEET_ERR_REQUEST_TIMEOUT` (it did not answer). Else `JMEET_OK`.
+    /// certificate is not the one that was signalled). Else `JMEET_OK`: the reason tells.
     pub status: u32,
 }
 

@@ -202,11 +202,20 @@ impl Jingle {
         }
     }
 
-    /// The engine failed in another way: DTLS, resources.
+    /// DTLS failed: no handshake, or another certificate than was signalled.
+    pub fn handshake_failed(&mut self, key: SessionKey, now: Time) {
+        self.engine_failed(key, EndReason::HandshakeFailed, now);
+    }
+
+    /// The engine failed in another way: closed by the other side without a word, resources.
     pub fn media_failed(&mut self, key: SessionKey, now: Time) {
+        self.engine_failed(key, EndReason::MediaFailed, now);
+    }
+
+    fn engine_failed(&mut self, key: SessionKey, reason: EndReason, now: Time) {
         match self.kind(key) {
-            Some(SessionKind::P2p) => self.end_p2p(EndReason::MediaFailed),
-            Some(SessionKind::Bridge) => self.bridge_media_failed(now),
+            Some(SessionKind::P2p) => self.end_p2p(reason),
+            Some(SessionKind::Bridge) => self.bridge_media_failed(reason, now),
             None => {}
         }
     }

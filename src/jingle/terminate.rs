@@ -17,7 +17,7 @@ pub(super) fn words(reason: &EndReason) -> Option<(&'static str, &'static str)> 
         EndReason::NotWanted => ("success", "Turning off P2P session"),
         EndReason::IceFailed => ("connectivity-error", "ICE FAILED"),
         EndReason::SourcesChanged => ("connectivity-error", "P2P SSRC regeneration"),
-        EndReason::MediaFailed => ("failed-transport", ""),
+        EndReason::MediaFailed | EndReason::HandshakeFailed => ("failed-transport", ""),
         EndReason::NotAnswered => ("timeout", ""),
         EndReason::BadDescription(text) => ("incompatible-parameters", text),
         EndReason::PeerLeft

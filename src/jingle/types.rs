@@ -244,6 +244,8 @@ pub enum EndReason {
     IceFailed,
     /// The engine failed otherwise.
     MediaFailed,
+    /// The engine's handshake did, or the certificate is another than was signalled.
+    HandshakeFailed,
     /// An SSRC of ours changed, which peer-to-peer sessions do not signal.
     SourcesChanged,
     /// Another session of its kind took its place.

@@ -296,7 +296,7 @@ impl Meeting {
                     self.another_way(before, now);
                 }
             }
-            peer::Event::Failed(_) => self.jingle.media_failed(session, now),
+            peer::Event::Failed(Failure::Dtls | Failure::Fingerprint) => self.jingle.handshake_failed(session, now),
         }
     }
 

@@ -220,9 +220,8 @@ impl Meeting {
 
 fn media_end(endpoint_id: String, r: EndReason) -> MediaEnd {
     let code = match r {
-        EndReason::NotAnswered => Code::RequestTimeout,
         EndReason::IceFailed => Code::Ice,
-        EndReason::MediaFailed => Code::Dtls,
+        EndReason::HandshakeFailed => Code::Dtls,
         _ => Code::Ok,
     };
     let own = |reason: &str, text: &str| (false, reason.to_owned(), text.to_owned());
@@ -234,7 +233,8 @@ fn media_end(endpoint_id: String, r: EndReason) -> MediaEnd {
         EndReason::NotAnswered => own("timeout", "the peer did not answer"),
         EndReason::BadDescription(what) => own("failed-application", what),
         EndReason::IceFailed => own("connectivity-error", "no path to the peer"),
-        EndReason::MediaFailed => own("connectivity-error", "the handshake with the peer failed"),
+        EndReason::HandshakeFailed => own("connectivity-error", "the handshake with the peer failed"),
+        EndReason::MediaFailed => own("connectivity-error", "the media connection failed"),
         EndReason::SourcesChanged => own("connectivity-error", "the sources changed"),
         EndReason::Replaced => own("success", "another session took its place"),
         EndReason::Restarting => own("success", "a new session was asked for"),

@@ -71,8 +71,8 @@ class Errors(unittest.TestCase):
     def test_a_server_that_never_answers(self):
         with socket.create_server(("127.0.0.1", 0)) as silent:
             port = silent.getsockname()[1]
-            self.fails(f"ws://127.0.0.1:{port}/x", "ERR_SERVER_TIMEOUT", "Upgrade", "--timeout", "700")
-            self.fails(f"wss://127.0.0.1:{port}/x", "ERR_SERVER_TIMEOUT", "Tls", "--timeout", "700")
+            self.fails(f"ws://127.0.0.1:{port}/x", "ERR_SERVER_TIMEOUT", "Upgrade", "--timeout", "3000")
+            self.fails(f"wss://127.0.0.1:{port}/x", "ERR_SERVER_TIMEOUT", "Tls", "--timeout", "3000")
 
     def test_over_tls_with_our_authority_it_joins(self):
         with Participant(self.values["wss"], "tls", "--ca", self.ca, "--no-media", domain=self.rig.domain) as p:

@@ -82,8 +82,8 @@ impl Jingle {
         self.bridge_lost(EndReason::IceFailed, now);
     }
 
-    pub(in crate::jingle) fn bridge_media_failed(&mut self, now: Time) {
-        self.bridge_lost(EndReason::MediaFailed, now);
+    pub(in crate::jingle) fn bridge_media_failed(&mut self, reason: EndReason, now: Time) {
+        self.bridge_lost(reason, now);
     }
 
     /// The session carries nothing any more; `reason` is why it ends if no other can be asked for.

@@ -275,7 +275,7 @@ class MediaChanged:
     by_peer: bool
     reason: str
     text: str
-    #: ENDED: what failed here (ICE, DTLS, REQUEST_TIMEOUT), else OK.
+    #: ENDED: what failed here (ICE, DTLS), else OK.
     status: Status
 
 
