@@ -33,14 +33,15 @@ pub(crate) fn local_addresses(loopback: bool) -> Vec<IpAddr> {
     usable(if_addrs::get_if_addrs().unwrap_or_default().iter().map(if_addrs::Interface::ip), loopback)
 }
 
+/// Each once, at most [`MAX_LOCAL_ADDRESSES`].
 fn usable(all: impl Iterator<Item = IpAddr>, loopback: bool) -> Vec<IpAddr> {
     let mut out: Vec<IpAddr> = Vec::new();
     for ip in all {
-        let usable = match ip {
+        let is_good = match ip {
             IpAddr::V4(a) => !a.is_link_local() && !a.is_unspecified(),
             IpAddr::V6(a) => !a.is_unicast_link_local() && !a.is_unspecified(),
         };
-        if usable && (loopback || !ip.is_loopback()) && !out.contains(&ip) {
+        if is_good && (loopback || !ip.is_loopback()) && !out.contains(&ip) {
             out.push(ip);
         }
     }

@@ -21,8 +21,8 @@ use tokio_tungstenite::tungstenite::http::{HeaderValue, Uri};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Error as WsError};
 
-/// Longest text frame taken from the server. It is twice what a stanza or a message of the bridge may have, so that one which is too long is
-/// dropped by itself where it is read; a longer one ends the connection, before it is read.
+/// Longest text frame taken from the server. It is twice what a stanza may have, and more than a message of the bridge, so that one which is too
+/// long is dropped by itself where it is looked at; a longer one ends the connection, before it is read.
 const MAX_TEXT_BYTES: usize = 2 << 20;
 /// Bytes of the read buffer. tungstenite's default of 128 KiB per connection is too much for a thousand participants.
 const READ_BUFFER: usize = 4096;

@@ -304,14 +304,19 @@ static void *turns(void *none) {
 static void many_threads(void) {
     void *(*const work[])(void *) = { writes, writes, reads, reads, drains, drains, talks, turns, turns };
     pthread_t threads[sizeof work / sizeof *work];
+    jmeet_writer_stats before = JMEET_WRITER_STATS_INIT, after = JMEET_WRITER_STATS_INIT;
     size_t n;
     int waited;
+    check(jmeet_writer_get_stats(held.writer, 0, PATIENCE_MS, &before) == JMEET_OK);
     for (n = 0; n < sizeof work / sizeof *work; n++) check(pthread_create(&threads[n], NULL, work[n], NULL) == 0);
     for (waited = 0; waited < PATIENCE_MS && !over && (frames < ENOUGH_FRAMES || said < ENOUGH_ROUNDS || read_by_bob < said); waited += 10)
         poll(NULL, 0, 10);
     over = 1;
     for (n = 0; n < sizeof work / sizeof *work; n++) pthread_join(threads[n], NULL);
-    check(odd == 0 && written > 0 && frames >= ENOUGH_FRAMES);
+    check(jmeet_writer_get_stats(held.writer, 0, PATIENCE_MS, &after) == JMEET_OK);
+    /* Each write that was taken is counted once; what was read may have been written before the threads began. */
+    check(after.taken - before.taken == (uint64_t)written && written > 0);
+    check(odd == 0 && after.taken >= (uint64_t)frames && frames >= ENOUGH_FRAMES);
     check(said == ENOUGH_ROUNDS && read_by_bob == said);
     check(jmeet_track_set_muted(microphone, 0, 0, NULL) == JMEET_OK && heard() && understood("in one piece"));
 }
