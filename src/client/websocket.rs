@@ -109,7 +109,12 @@ pub(crate) async fn connect(target: Target, tell: impl Fn(Stage)) -> Result<WebS
         return Err(Error::new(Code::Options, Stage::Resolve, "url has no host"));
     }
     let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
-    let tls = secure.then(|| tls::config(&target.extra_ca_pem, target.insecure_tls)).transpose()?;
+    let (ca, insecure) = (target.extra_ca_pem, target.insecure_tls);
+    // The system's roots are files, and hundreds: whoever shares the runtime does not wait while they are read.
+    let tls = match secure.then(|| tokio::task::spawn_blocking(move || tls::config(&ca, insecure))) {
+        Some(made) => Some(made.await.map_err(|e| Error::new(Code::Resources, Stage::Tls, e.to_string()))??),
+        None => None,
+    };
 
     let tcp = tcp(&host, port, &tell).await?;
     // Signalling is short writes that must not wait for each other.
