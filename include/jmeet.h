@@ -661,8 +661,9 @@ enum jmeet_codec
     /** One VP8 frame (RFC 6386), RTP clock 90000 Hz. */
     JMEET_CODEC_VP8 = 2,
     /**
-     * One H.264 access unit with Annex B start codes; a key frame brings its parameter sets. Sets that are written by themselves
-     * take no time and are no frame; only key frames of the same way of media get them, so keep them for the next. RTP clock 90000 Hz.
+     * One H.264 access unit with Annex B start codes; a key frame that is read brings its parameter sets. Sets that are written stay with the
+     * track: key frames that are written without any get them. They may be written by themselves at any time, muted or not ready too: they
+     * take no time and are no frame. RTP clock 90000 Hz.
      */
     JMEET_CODEC_H264 = 3,
     /** One VP9 frame, or the superframe of a picture's spatial layers, RTP clock 90000 Hz. */
@@ -2861,7 +2862,7 @@ jmeet_status jmeet_writer_new(jmeet_track *track,
  *
  * Video that did not go out is missing to what follows: after each of these three answers the next frame must be a key frame, or after FULL
  * the same frame again. Where KEY_FRAME_WANTED says that media goes another way, what comes before that key frame answers OK and is not sent;
- * the event is repeated meanwhile.
+ * the event is repeated meanwhile. Of H.264 the parameter sets are kept even so (JMEET_CODEC_H264); by themselves they answer OK at any time.
  *
  * Errors: `JMEET_ERR_MUTED` and `JMEET_ERR_NOT_READY` (nobody receives media yet, or nothing of this encoding is to be sent now:
  * TARGET_BITRATE 0): dropped, nothing is wrong. `JMEET_ERR_FULL`: not taken,

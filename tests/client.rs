@@ -145,9 +145,20 @@ fn writes_are_refused_by_name() {
     let of = |bytes| OutgoingFrame::video(vec![1; bytes], Duration::from_millis(33));
     assert_eq!(code(video.write(of(client::MAX_FRAME_BYTES))), Code::NotReady);
     assert_eq!(code(video.write(of(client::MAX_FRAME_BYTES + 1))), Code::TooLarge);
-    let video = client.conference().send_track(track(Codec::H264), 4).unwrap();
+    let video = client.conference().send_track(TrackOptions::new(Codec::H264), 4).unwrap();
     let none = OutgoingFrame::video(vec![0x65, 7, 7, 7], Duration::from_millis(33));
     assert_eq!(code(video.write(none)), Code::InvalidArgument, "no start code, no NAL unit");
+    // Parameter sets are taken at any time, by themselves.
+    let (sets, picture) = (vec![0, 0, 1, 0x67, 0x42, 0, 10, 0x80, 0, 0, 1, 0x68, 0xc0], vec![0, 0, 1, 0x65, 0x88]);
+    let write = |data: Vec<u8>| video.write(OutgoingFrame::video(data, Duration::from_millis(33)));
+    for expected in [Code::NotReady, Code::Muted] {
+        assert_eq!(write(sets.clone()), Ok(()));
+        assert_eq!(code(write([sets.clone(), picture.clone()].concat())), expected);
+        assert_eq!(code(write(vec![0, 0, 1, 6, 5, 0x80])), expected, "what is neither");
+        video.set_muted(true, 6).unwrap();
+    }
+    let counts = video.stats(0, None).unwrap();
+    assert_eq!((counts.taken, counts.dropped), (2, 4));
 }
 
 #[test]

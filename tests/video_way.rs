@@ -1,13 +1,14 @@
 //! Video that changes its way, from the peer to the bridge: what leans on pictures that went the other way is of no use there, and numbers
 //! that go on hide it from whoever receives them. In virtual time.
 
-use jmeet::media::{MediaType, OutgoingFrame};
-use jmeet::meeting::Command;
+use jmeet::media::{Codec, FrameTransform, MediaType, OutgoingFrame};
 use jmeet::meeting::event::{EventKind, MediaPath, MediaState};
+use jmeet::meeting::{ClientOptions, Command, ReaderOptions, TrackOptions};
 use jmeet::testkit::World;
 use jmeet::testkit::bridge::BridgeConfig;
 use jmeet::testkit::focus::SessionOptions;
 use jmeet::testkit::three::*;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 fn p2p_up(w: &World, who: usize) -> bool {
@@ -177,4 +178,67 @@ fn who_is_left_by_its_peer_speaks_through_the_bridge_before_signalling_says_so()
     show(&mut w, &mut encoders, 15);
     assert!(p2p_up(&w, 1) && !p2p_up(&w, 0), "it was not told yet");
     assert!(to_bridge(&w, 1) > before);
+}
+
+/// Takes note of what kinds of NAL units are in each access unit that it is given.
+struct Notes(Arc<Mutex<Vec<Vec<u8>>>>);
+
+fn nal_units(frame: &[u8]) -> Vec<u8> {
+    frame.windows(4).filter(|w| w.starts_with(&[0, 0, 1])).map(|w| w[3] & 31).collect()
+}
+
+impl FrameTransform for Notes {
+    fn outgoing(&mut self, _: &str, _: Codec, data: bytes::Bytes) -> Option<bytes::Bytes> {
+        self.0.lock().unwrap().push(nal_units(&data));
+        Some(data)
+    }
+
+    fn incoming(&mut self, _: &str, _: &str, _: Codec, data: bytes::Bytes) -> Option<bytes::Bytes> {
+        Some(data)
+    }
+}
+
+#[test]
+fn parameter_sets_that_were_written_once_are_in_every_key_frame_on_every_way() {
+    let mut w = World::with_bridge(22, SessionOptions::default(), BridgeConfig::default()).unwrap();
+    let join = |w: &mut World, nickname: &str| {
+        let video_codecs = vec![Codec::H264, Codec::Vp8];
+        let who = w.add(ClientOptions { nickname: nickname.into(), video_codecs, ..Default::default() }).unwrap();
+        w.command(who, Command::Join { tag: 1 });
+        w.command(who, Command::AddReader { reader: READER, track: None, options: ReaderOptions::default() });
+        who
+    };
+    let (a, b) = (join(&mut w, "00000000"), join(&mut w, "ffffffff"));
+    let notes = Arc::new(Mutex::new(vec![]));
+    w.peers[a].meeting.set_transform(Some(Box::new(Notes(notes.clone()))));
+    w.command(a, Command::AddTrack { track: VIDEO, options: TrackOptions::new(Codec::H264), tag: 0 });
+    // As an encoder gives them: once, and long before anybody looks.
+    let write = |w: &mut World, data: &[u8]| {
+        w.frame(0, VIDEO, OutgoingFrame { codec: Some(Codec::H264), ..OutgoingFrame::video(data.to_vec(), PICTURE) });
+        w.run(PICTURE);
+    };
+    let (sps, pps, idr) = ([0, 0, 1, 0x67, 0x42, 0xc0, 0x0c, 0x80], [0, 0, 1, 0x68, 0xc0], [0, 0, 1, 0x65, 0x88, 9]);
+    write(&mut w, &[&sps[..], &pps].concat());
+    let key_frames = |w: &World, who: usize| -> Vec<Vec<u8>> {
+        w.peers[who].frames.iter().filter(|f| f.1.key).map(|f| nal_units(&f.1.data)).collect()
+    };
+    assert!(w.run_until(20 * SECOND, |w| p2p_up(w, a) && p2p_up(w, b)));
+    write(&mut w, &idr);
+    w.run(SECOND);
+    assert_eq!(key_frames(&w, b), [[7, 8, 5]]);
+    // A second set, in an access unit that nobody gets.
+    w.command(a, Command::SetMuted { track: VIDEO, muted: true, tag: 0 });
+    write(&mut w, &[&[0, 0, 1, 0x68, 0x40][..], &idr].concat());
+    w.command(a, Command::SetMuted { track: VIDEO, muted: false, tag: 0 });
+    let c = join(&mut w, "77777777");
+    for _ in 0..200 {
+        write(&mut w, &idr);
+    }
+    for who in [b, c] {
+        let seen = key_frames(&w, who);
+        assert!(seen.len() > 20 && seen.iter().skip(1).all(|k| *k == [7, 8, 8, 5]), "{who}: {seen:?}");
+    }
+    let notes = notes.lock().unwrap();
+    assert!(!notes.is_empty() && notes.iter().all(|units| units.ends_with(&[5]) && units.starts_with(&[7, 8])));
+    assert!(w.peers[a].meeting.stats(w.now).tracks.iter().any(|t| t.local && t.path == MediaPath::Bridge));
 }

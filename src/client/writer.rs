@@ -3,6 +3,7 @@
 use super::shared::{Shared, ToDriver};
 use crate::error::{Code, Error, Stage};
 use crate::media::frame::is_frame;
+use crate::media::h264;
 use crate::media::kind::MediaType;
 use crate::media::peer::MAX_RTP_PAYLOAD;
 use crate::media::telephone_event::{Keys, KeysError};
@@ -135,7 +136,8 @@ impl Writer {
         })
     }
 
-    /// Hands a frame over. Never blocks; pacing frames is the caller's, pacing packets ours.
+    /// Hands a frame over. Never blocks; pacing frames is the caller's, pacing packets ours. Parameter sets of H.264 are kept whatever becomes
+    /// of their picture, and taken at any time if they come without one.
     ///
     /// # Errors
     /// `Muted` and `NotReady`: dropped, nothing is wrong. `Codec`: the other side takes none of this codec, or another one is wanted now.
@@ -157,7 +159,23 @@ impl Writer {
         done
     }
 
-    fn hand_over(&self, frame: OutgoingFrame) -> Result<(), Error> {
+    /// Why a frame of an encoding would not be sent now.
+    fn held_back(&self, encoding: u32) -> Option<(Code, &'static str)> {
+        let s = &self.0.state;
+        if s.muted.load(Ordering::Acquire) {
+            return Some((Code::Muted, "the track is muted"));
+        }
+        if s.refused.load(Ordering::Acquire) {
+            return Some((Code::Codec, "the other side takes none of this codec"));
+        }
+        if !s.ready.load(Ordering::Acquire) {
+            return Some((Code::NotReady, "nobody receives media yet"));
+        }
+        let idle = s.idle.load(Ordering::Acquire) >> encoding & 1 == 1;
+        idle.then_some((Code::NotReady, "nobody wants this encoding now, or the path does not carry it"))
+    }
+
+    fn hand_over(&self, mut frame: OutgoingFrame) -> Result<(), Error> {
         let s = &self.0.state;
         let refuse = |code, text: &str| Err(Error::new(code, Stage::Media, text));
         if s.closed.load(Ordering::Acquire) {
@@ -183,23 +201,22 @@ impl Writer {
         if !is_frame(codec, &frame.data) {
             return refuse(Code::InvalidArgument, "not a frame of this codec");
         }
-        if s.muted.load(Ordering::Acquire) {
-            return refuse(Code::Muted, "the track is muted");
-        }
-        if s.refused.load(Ordering::Acquire) {
-            return refuse(Code::Codec, "the other side takes none of this codec");
-        }
-        if !s.ready.load(Ordering::Acquire) {
-            return refuse(Code::NotReady, "nobody receives media yet");
-        }
-        if s.idle.load(Ordering::Acquire) >> frame.encoding & 1 == 1 {
-            return refuse(Code::NotReady, "nobody wants this encoding now, or the path does not carry it");
+        let mut answer = Ok(());
+        if let Some((code, text)) = self.held_back(frame.encoding) {
+            // Later key frames may need what stands before a picture that is not sent.
+            let sets = if codec == Codec::H264 { h264::parameter_sets(&frame.data) } else { None };
+            let Some(sets) = sets else { return refuse(code, text) };
+            if sets.len() < frame.data.len() {
+                answer = refuse(code, text);
+            }
+            frame.data = sets;
         }
         if s.queued.fetch_add(1, Ordering::AcqRel) >= s.bound {
             s.queued.fetch_sub(1, Ordering::AcqRel);
             return refuse(Code::Full, "the writer's queue is full");
         }
-        self.0.shared.send(ToDriver::Frame(self.0.track, frame))
+        self.0.shared.send(ToDriver::Frame(self.0.track, frame))?;
+        answer
     }
 
     /// Whether a write would be taken now.

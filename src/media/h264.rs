@@ -34,14 +34,19 @@ pub fn nal_units(frame: &[u8]) -> impl Iterator<Item = Range<usize>> + '_ {
     std::iter::from_fn(move || {
         let from = at?;
         at = start_code(frame, from);
-        let mut to = at.map_or(frame.len(), |next| next - 3);
-        // Zeros before a start code belong to it; a NAL unit does not end with one.
-        while to > from && frame[to - 1] == 0 {
-            to -= 1;
-        }
-        Some(from..to)
+        Some(nal_unit(frame, from, at))
     })
     .filter(|r| !r.is_empty())
+}
+
+/// The NAL unit that begins there, before the one that begins at `next`.
+fn nal_unit(frame: &[u8], from: usize, next: Option<usize>) -> Range<usize> {
+    let mut to = next.map_or(frame.len(), |next| next - 3);
+    // Zeros before a start code belong to it; a NAL unit does not end with one.
+    while to > from && frame[to - 1] == 0 {
+        to -= 1;
+    }
+    from..to
 }
 
 /// Whether there is a NAL unit in it; the first one is not looked through for its end.
@@ -60,6 +65,20 @@ pub fn has_picture(frame: &[u8]) -> bool {
         at = start_code(frame, begin);
     }
     false
+}
+
+/// What stands before the picture of an access unit, where parameter sets are in it.
+pub fn parameter_sets(frame: &Bytes) -> Option<Bytes> {
+    let (mut sets, mut at) = (false, start_code(frame, 0));
+    while let Some(begin) = at {
+        let kind = kind(&frame[begin..]);
+        if (SLICE..=IDR).contains(&kind) {
+            return sets.then(|| frame.slice(..begin - 3));
+        }
+        sets |= matches!(kind, SPS | PPS);
+        at = start_code(frame, begin);
+    }
+    sets.then(|| frame.clone())
 }
 
 /// The place after the next start code.
@@ -169,9 +188,9 @@ fn unescaped(nal: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Parameter sets that came last, by id.
+/// Parameter sets that came last, by id: [`MAX_PARAMETER_SETS`] of each kind.
 #[derive(Clone, Debug, Default)]
-struct ParameterSets {
+pub struct ParameterSets {
     sps: Vec<(u32, Bytes)>,
     pps: Vec<(u32, Bytes)>,
 }
@@ -201,67 +220,77 @@ impl ParameterSets {
         sets.push((id, Bytes::copy_from_slice(nal)));
     }
 
+    /// Keeps those of an access unit of ours, which stand before its picture; the unit as it is to be sent: a key frame that brings
+    /// none gets them. `None`: there is no picture in it.
+    pub fn complete(&mut self, frame: &Bytes) -> Option<Bytes> {
+        let (mut sps, mut pps, mut at) = (false, false, start_code(frame, 0));
+        while let Some(begin) = at {
+            let kind = kind(&frame[begin..]);
+            if (SLICE..=IDR).contains(&kind) {
+                return Some(if kind == IDR && !(sps && pps) { self.before(frame) } else { frame.clone() });
+            }
+            at = start_code(frame, begin);
+            self.see(&frame[nal_unit(frame, begin, at)]);
+            sps |= kind == SPS;
+            pps |= kind == PPS;
+        }
+        None
+    }
+
+    /// The access unit behind them.
+    fn before(&self, frame: &[u8]) -> Bytes {
+        let mut b =
+            BytesMut::with_capacity(self.all().map(|s| START_CODE.len() + s.len()).sum::<usize>() + frame.len());
+        for set in self.all() {
+            b.extend_from_slice(&START_CODE);
+            b.extend_from_slice(set);
+        }
+        b.extend_from_slice(frame);
+        b.freeze()
+    }
+
     fn all(&self) -> impl Iterator<Item = &Bytes> {
         self.sps.iter().chain(&self.pps).map(|s| &s.1)
     }
 }
 
-/// Access units → payloads.
-#[derive(Clone, Debug, Default)]
-pub struct Packetiser {
-    sets: ParameterSets,
-}
-
-impl Packetiser {
-    /// Keeps the parameter sets of a frame that is not sent, for the next key frame without.
-    pub fn see(&mut self, frame: &Bytes) {
-        nal_units(frame).for_each(|r| self.sets.see(&frame.slice(r)));
+/// Access unit → payloads of at most `mtu` bytes, given to `out` with whether it is the last. `false`: there is no picture in it.
+pub fn packetise(frame: &Bytes, mtu: usize, mut out: impl FnMut(Bytes, bool)) -> bool {
+    let mtu = mtu.max(8);
+    let mut nals = Vec::new();
+    let mut picture = false;
+    for r in nal_units(frame) {
+        let nal = frame.slice(r);
+        let kind = kind(&nal);
+        picture |= (SLICE..=IDR).contains(&kind);
+        // Delimiters and filler mean nothing in RTP; 0 and what is above 23 are the format's own.
+        if (SLICE..=LAST_SINGLE).contains(&kind) && kind != DELIMITER && kind != FILLER {
+            nals.push(nal);
+        }
     }
-
-    /// Gives the payloads of at most `mtu` bytes to `out`, with whether it is the last. `false`: there is no picture in it.
-    pub fn packetise(&mut self, frame: &Bytes, mtu: usize, mut out: impl FnMut(Bytes, bool)) -> bool {
-        let mtu = mtu.max(8);
-        let mut nals = Vec::new();
-        let (mut idr, mut sps, mut picture) = (false, false, false);
-        for r in nal_units(frame) {
-            let nal = frame.slice(r);
-            let kind = kind(&nal);
-            self.sets.see(&nal);
-            idr |= kind == IDR;
-            sps |= kind == SPS;
-            picture |= (SLICE..=IDR).contains(&kind);
-            // Delimiters and filler mean nothing in RTP; 0 and what is above 23 are the format's own.
-            if (SLICE..=LAST_SINGLE).contains(&kind) && kind != DELIMITER && kind != FILLER {
-                nals.push(nal);
-            }
-        }
-        if !picture {
-            return false;
-        }
-        if idr && !sps {
-            nals.splice(0..0, self.sets.all().cloned());
-        }
-        let mut at = 0;
-        while at < nals.len() {
-            let first = &nals[at];
-            let mut together = 1 + 2 + first.len();
-            let mut end = at + 1;
-            while nals.get(end).is_some_and(|n| together + 2 + n.len() <= mtu) {
-                together += 2 + nals[end].len();
-                end += 1;
-            }
-            let last = end == nals.len();
-            if first.len() > mtu {
-                fragments(first, mtu, |p, end| out(p, end && last));
-            } else if end == at + 1 {
-                out(first.clone(), last);
-            } else {
-                out(aggregate(&nals[at..end], together), last);
-            }
-            at = end;
-        }
-        true
+    if !picture {
+        return false;
     }
+    let mut at = 0;
+    while at < nals.len() {
+        let first = &nals[at];
+        let mut together = 1 + 2 + first.len();
+        let mut end = at + 1;
+        while nals.get(end).is_some_and(|n| together + 2 + n.len() <= mtu) {
+            together += 2 + nals[end].len();
+            end += 1;
+        }
+        let last = end == nals.len();
+        if first.len() > mtu {
+            fragments(first, mtu, |p, end| out(p, end && last));
+        } else if end == at + 1 {
+            out(first.clone(), last);
+        } else {
+            out(aggregate(&nals[at..end], together), last);
+        }
+        at = end;
+    }
+    true
 }
 
 /// STAP-A (RFC 6184 §5.7.1).
@@ -396,7 +425,7 @@ impl Assembler {
     /// The access unit.
     pub fn finish(&mut self) -> Finished {
         let (open, key, sps, picture) = (self.open.is_some(), self.idr, self.sps, self.picture);
-        let mut data = self.data.split();
+        let mut data = self.data.split().freeze();
         self.clear();
         if open {
             return Finished::Damaged;
@@ -405,15 +434,8 @@ impl Assembler {
             return Finished::Nothing;
         }
         if key && !sps {
-            let mut with_sets = BytesMut::with_capacity(data.len() + MAX_PARAMETER_SET_BYTES);
-            for set in self.sets.all() {
-                with_sets.extend_from_slice(&START_CODE);
-                with_sets.extend_from_slice(set);
-            }
-            with_sets.extend_from_slice(&data);
-            data = with_sets;
+            data = self.sets.before(&data);
         }
-        let data = data.freeze();
         let size = if key { size(&data) } else { None };
         Finished::Whole(Whole { data, key, size })
     }

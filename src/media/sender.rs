@@ -34,8 +34,6 @@ pub enum Went {
     Out,
     /// Not sent: a key frame has to come first ([`Sender::await_key`]).
     NeedsKey,
-    /// H.264 parameter sets without a picture, as some encoders give them: they go with the next key frame that brings none.
-    Kept,
 }
 
 /// The pipeline of one local source.
@@ -66,7 +64,6 @@ struct Encoding {
     /// Temporal layers that came so far: the next key frame says how many there are.
     layers: u8,
     descriptors: Writer,
-    h264: h264::Packetiser,
 }
 
 impl Encoding {
@@ -81,7 +78,6 @@ impl Encoding {
             temporal: Temporal::default(),
             layers: 1,
             descriptors: Writer::new(1, (ids >> 8) as u16),
-            h264: h264::Packetiser::default(),
         }
     }
 }
@@ -103,7 +99,7 @@ impl Sender {
     pub fn set_codec(&mut self, codec: Codec, pt: u8) {
         if self.codec != codec {
             for e in &mut self.encodings {
-                (e.temporal, e.layers, e.h264) = (Temporal::default(), 1, h264::Packetiser::default());
+                (e.temporal, e.layers) = (Temporal::default(), 1);
             }
         }
         (self.codec, self.pt) = (codec, pt);
@@ -157,11 +153,8 @@ impl Sender {
                 Some(d.ok_or(SendError::Malformed)?)
             }
             _ if f.data.is_empty() => return Err(SendError::Malformed),
-            // They are no picture, and take none's time.
-            Codec::H264 if h264::has_nal_unit(&f.data) && !h264::has_picture(&f.data) => {
-                self.encodings[at].h264.see(&f.data);
-                return Ok(Went::Kept);
-            }
+            // Nor does it take a picture's time.
+            Codec::H264 if !h264::has_picture(&f.data) => return Err(SendError::Malformed),
             _ => None,
         };
         let duration = own.or(f.duration).unwrap_or(DEFAULT_FRAME);
@@ -191,9 +184,6 @@ impl Sender {
         }
         let key = f.key.unwrap_or_else(|| assembler::is_key(codec, &f.data));
         if e.awaits_key && !key {
-            if codec == Codec::H264 {
-                e.h264.see(&f.data);
-            }
             return Ok(Went::NeedsKey);
         }
         let leaning = e.temporal.next(f.temporal_id.unwrap_or(0), key);
@@ -240,7 +230,7 @@ impl Sender {
                 vp9::packetise(&f.data, &o, room, put);
                 true
             }
-            Codec::H264 => e.h264.packetise(&f.data, room, put),
+            Codec::H264 => h264::packetise(&f.data, room, put),
             Codec::Av1 => av1::packetise(&f.data, room, put),
         };
         if !sent {

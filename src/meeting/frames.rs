@@ -11,7 +11,6 @@ use crate::media::assembler::is_key;
 use crate::media::kind::MediaType;
 use crate::media::{EncodedFrame, OutgoingFrame};
 use crate::time::Time;
-use std::borrow::Cow;
 
 /// The height that stands for any (docs/protocol/02 §13), as lib-jitsi-meet asks for it.
 pub(super) const MAX_HEIGHT: u32 = 2160;
@@ -62,22 +61,26 @@ impl Meeting {
         }
     }
 
-    pub(super) fn send_frame(&mut self, track: TrackKey, frame: &OutgoingFrame, now: Time) {
+    pub(super) fn send_frame(&mut self, track: TrackKey, mut frame: OutgoingFrame, now: Time) {
         if self.is_pressed(track) {
             return;
         }
         // What nobody wants or the path does not carry is not sent, also if the program has not heard of it yet.
         let idle = self.sending.idle(track) >> frame.encoding.min(MAX_ENCODINGS) & 1 == 1;
-        let Some(t) = self.tracks.local_mut(track).filter(|t| !t.muted && !idle) else { return };
+        let Some(t) = self.tracks.local_mut(track) else { return };
         let (codec, media) = (t.codec, t.codec.media_type());
         // Made before the codec changed, or by a program that did not follow.
         if frame.codec.unwrap_or(t.options.codec) != codec {
             return;
         }
+        // Before anything is left out: parameter sets of H.264 stay for later key frames.
+        let Some(data) = t.complete(frame.encoding, &frame.data) else { return };
+        if t.muted || idle {
+            return;
+        }
         let name = t.track.as_ref().map(|t| t.source_name.clone());
-        let mut frame = Cow::Borrowed(frame);
+        frame.data = data;
         if let (Some(t), Some(name)) = (&mut self.transform, name) {
-            let frame = frame.to_mut();
             // Afterwards nobody can tell any more.
             frame.key.get_or_insert_with(|| is_key(codec, &frame.data));
             match t.outgoing(&name, codec, std::mem::take(&mut frame.data)) {

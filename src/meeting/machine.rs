@@ -319,7 +319,7 @@ impl Meeting {
                 }
             }
             Input::Frame(track, frame) => {
-                self.send_frame(track, &frame, now);
+                self.send_frame(track, frame, now);
                 return;
             }
         }

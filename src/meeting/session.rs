@@ -336,7 +336,6 @@ impl MediaSession {
         let codec = sender.codec();
         match sender.frame(frame, now, |p| engine.send_rtp(p, now))? {
             Went::Out => {}
-            Went::Kept => return Ok(Sent::No),
             Went::NeedsKey => {
                 if o.asked.is_some_and(|at| now < at + KEY_FRAME_REQUEST_EVERY) {
                     return Ok(Sent::No);

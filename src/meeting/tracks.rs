@@ -4,10 +4,12 @@ use super::event::{ParticipantKey, Track, TrackKey};
 use super::options::TrackOptions;
 use crate::env::Env;
 use crate::jingle::{MAX_SOURCES_PER_ENDPOINT, SessionKey};
+use crate::media::h264::ParameterSets;
 use crate::media::kind::{Codec, MediaType, VideoType};
 use crate::media::peer::Numbers;
 use crate::media::sender::Sender;
 use crate::wire::source_info::SourceKind;
+use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
@@ -35,6 +37,8 @@ pub struct LocalTrack {
     pub track: Option<Arc<Track>>,
     /// Where the bridge session before left its streams; nothing before there was one.
     pub left_off: Option<Box<LeftOff>>,
+    /// Of each encoding in H.264, whatever way media takes and whether it is sent: key frames without sets of their own get them.
+    pub parameter_sets: Vec<ParameterSets>,
 }
 
 /// A source's streams at the end of a bridge session: the next one goes on with their RTP time, picture ids and sequence numbers, because
@@ -50,6 +54,15 @@ impl LocalTrack {
     /// The SSRC that stands for the track.
     pub fn ssrc(&self) -> u32 {
         self.encodings.first().map_or(0, |e| e.0)
+    }
+
+    /// A frame as it is to be sent; `None`: it was parameter sets without a picture, or of an encoding that the track has not.
+    pub fn complete(&mut self, encoding: u32, data: &Bytes) -> Option<Bytes> {
+        if self.codec != Codec::H264 {
+            return Some(data.clone());
+        }
+        self.parameter_sets.resize_with(self.encodings.len(), Default::default);
+        self.parameter_sets.get_mut(encoding as usize)?.complete(data)
     }
 
     /// Its source name (docs/protocol/02 §16).
@@ -150,7 +163,7 @@ impl Tracks {
             let old = self.retired.remove(at);
             let muted = options.muted;
             let codec = options.codec;
-            self.local.push(LocalTrack { key, options, codec, muted, track: None, ..old });
+            self.local.push(LocalTrack { key, options, codec, muted, track: None, parameter_sets: Vec::new(), ..old });
             return self.local.last_mut();
         }
         let used: Vec<u32> =
@@ -177,6 +190,7 @@ impl Tracks {
             stream_id,
             track: None,
             left_off: None,
+            parameter_sets: Vec::new(),
         });
         self.local.last_mut()
     }

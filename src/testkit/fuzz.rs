@@ -332,7 +332,7 @@ pub fn formats(data: &[u8]) {
         let mut understood = true;
         let push = |p: Bytes, _| understood &= a.push(&p).is_ok();
         let sent = match codec {
-            Codec::H264 => h264::Packetiser::default().packetise(&frame, 100, push),
+            Codec::H264 => h264::packetise(&frame, 100, push),
             Codec::Av1 => av1::packetise(&frame, 100, push),
             Codec::Vp9 if !data.is_empty() => {
                 vp9::packetise(&frame, &vp9::Outgoing::default(), 100, push);
