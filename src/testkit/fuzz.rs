@@ -332,7 +332,15 @@ pub fn formats(data: &[u8]) {
         let mut understood = true;
         let push = |p: Bytes, _| understood &= a.push(&p).is_ok();
         let sent = match codec {
-            Codec::H264 => h264::packetise(&frame, 100, push),
+            Codec::H264 => {
+                let mut kept = h264::ParameterSets::default();
+                if let Some(sets) = h264::parameter_sets(&frame) {
+                    assert_eq!(kept.complete(&sets), None, "there is a picture before the picture");
+                }
+                let whole = kept.complete(&frame);
+                assert_eq!(whole.is_some(), h264::has_picture(&frame));
+                whole.is_some_and(|w| h264::packetise(&w, 100, push))
+            }
             Codec::Av1 => av1::packetise(&frame, 100, push),
             Codec::Vp9 if !data.is_empty() => {
                 vp9::packetise(&frame, &vp9::Outgoing::default(), 100, push);
