@@ -23,6 +23,8 @@ pub enum Begins {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
     pub begins: Begins,
+    /// The format says that what it carries is whole after it: a picture, or a layer of it.
+    pub ends: bool,
     pub picture: Picture,
 }
 

@@ -279,7 +279,7 @@ impl Assembler {
         let first = !std::mem::replace(&mut self.any, true);
         if first && z {
             // The frame's first packet is missing: that is loss, and no fault of this one.
-            return Ok(Head { begins: Begins::No, picture: Picture::default() });
+            return Ok(Head { begins: Begins::No, ends: false, picture: Picture::default() });
         }
         if z != self.open.is_some() {
             return Err(Malformed);
@@ -313,7 +313,7 @@ impl Assembler {
             (true, true) => Begins::Yes,
             _ => Begins::Perhaps,
         };
-        Ok(Head { begins, picture: Picture { key: self.new_sequence, ..Picture::default() } })
+        Ok(Head { begins, ends: false, picture: Picture { key: self.new_sequence, ..Picture::default() } })
     }
 
     /// An OBU is whole.

@@ -309,16 +309,30 @@ fn h264_parameter_sets_are_kept_up_to_their_limits() {
         for s in sets {
             a.push(s).unwrap();
         }
+        let pps = Bytes::from_static(&[0x68, 0xc0]);
+        a.push(&pps).unwrap();
         a.finish();
         a.push(&idr).unwrap();
-        let Finished::Whole(w) = a.finish() else { panic!() };
-        h264::nal_units(&w.data).count() - 1
+        match a.finish() {
+            Finished::Whole(w) => h264::nal_units(&w.data).count() - 2,
+            // Without any it cannot be decoded.
+            other => {
+                assert_eq!(other, Finished::Damaged);
+                0
+            }
+        }
     };
     assert_eq!(kept(&[sps(0, h264::MAX_PARAMETER_SET_BYTES)]), 1);
     assert_eq!(kept(&[sps(0, h264::MAX_PARAMETER_SET_BYTES + 1)]), 0);
     assert_eq!(kept(&[sps(1, 20), sps(1, 30)]), 1);
     let many: Vec<_> = (0..h264::MAX_PARAMETER_SETS as u8 + 1).map(|n| sps(n, 20)).collect();
     assert_eq!(kept(&many), h264::MAX_PARAMETER_SETS);
+    // A key frame whose own sets are too large to be kept has them.
+    let mut a = Assembler::new(Codec::H264).unwrap();
+    for part in [sps(0, h264::MAX_PARAMETER_SET_BYTES + 1), Bytes::from_static(&[0x68, 0xc0]), idr] {
+        a.push(&part).unwrap();
+    }
+    assert!(matches!(a.finish(), Finished::Whole(w) if w.key));
 }
 
 #[test]

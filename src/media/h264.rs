@@ -330,6 +330,7 @@ pub struct Assembler {
     open: Option<usize>,
     idr: bool,
     sps: bool,
+    pps: bool,
     picture: bool,
     /// The access unit begins as a key frame does.
     key: bool,
@@ -360,7 +361,7 @@ impl Assembler {
             FU_A => self.fragment(payload)?,
             _ => return Err(Malformed),
         };
-        Ok(Head { begins, picture: Picture { key: self.key, ..Picture::default() } })
+        Ok(Head { begins, ends: false, picture: Picture { key: self.key, ..Picture::default() } })
     }
 
     fn whole(&mut self, nal: &[u8]) -> Result<(), Malformed> {
@@ -414,6 +415,7 @@ impl Assembler {
         }
         self.idr |= kind == IDR;
         self.sps |= kind == SPS;
+        self.pps |= kind == PPS;
         self.picture |= (SLICE..=IDR).contains(&kind);
     }
 
@@ -424,7 +426,8 @@ impl Assembler {
 
     /// The access unit.
     pub fn finish(&mut self) -> Finished {
-        let (open, key, sps, picture) = (self.open.is_some(), self.idr, self.sps, self.picture);
+        let (open, key, picture) = (self.open.is_some(), self.idr, self.picture);
+        let (own, known) = ((self.sps, self.pps), (!self.sets.sps.is_empty(), !self.sets.pps.is_empty()));
         let mut data = self.data.split().freeze();
         self.clear();
         if open {
@@ -433,7 +436,11 @@ impl Assembler {
         if !picture {
             return Finished::Nothing;
         }
-        if key && !sps {
+        if key && own != (true, true) {
+            if !(own.0 || known.0) || !(own.1 || known.1) {
+                // Nobody can decode it.
+                return Finished::Damaged;
+            }
             data = self.sets.before(&data);
         }
         let size = if key { size(&data) } else { None };
@@ -444,7 +451,7 @@ impl Assembler {
     pub fn clear(&mut self) {
         self.data.clear();
         self.open = None;
-        (self.idr, self.sps, self.picture, self.key) = (false, false, false, false);
+        (self.idr, self.sps, self.pps, self.picture, self.key) = Default::default();
     }
 }
 

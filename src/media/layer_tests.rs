@@ -24,6 +24,10 @@ fn made(codec: Codec, n: u32, key: bool) -> Bytes {
     let at = body.len() - 4;
     // No zeros: an H.264 unit does not end with them.
     body[at..].copy_from_slice(&[1, 1, 1, n as u8 + 1]);
+    if codec == Codec::H264 && at > 1500 {
+        // A second slice, which is not the first of its picture.
+        body[1300..1306].copy_from_slice(&[0, 0, 0, 1, if key { 0x65 } else { 0x61 }, 0x48]);
+    }
     let head: Vec<u8> = match (codec, key) {
         (Codec::Vp8, true) => vec![0x10, 0, 0, 0x9d, 1, 0x2a, 64, 1, 180, 0],
         (Codec::Vp8, false) => vec![0x11, 0, 0],
@@ -251,6 +255,7 @@ fn spatial_layers_of_one_picture_come_as_one_frame_and_those_that_a_bridge_leave
     for codec in [Codec::Vp9, Codec::Av1] {
         for left_out in [false, true] {
             let mut s = Sender::new(codec, 7, 100, &mut Env::seeded(9));
+            s.set_dependency_descriptor(DESCRIPTOR_ID);
             let (mut packets, mut want) = (vec![], vec![]);
             for n in 0..12_u32 {
                 let layers = two_layers(codec, n, n == 0);
@@ -260,11 +265,16 @@ fn spatial_layers_of_one_picture_come_as_one_frame_and_those_that_a_bridge_leave
                 if codec == Codec::Vp9 {
                     s.frame(&frame, at, |p| of_it.push(p)).unwrap();
                 } else {
-                    for l in layers.iter() {
+                    // The descriptor says where the lower layer ends; the upper one's is of the same picture.
+                    let mut lone = Sender::new(codec, 7, 100, &mut Env::seeded(9));
+                    for (s, l) in [&mut s, &mut lone].into_iter().zip(&layers) {
                         let part = OutgoingFrame { data: l.clone(), ..frame.clone() };
-                        let mut lone = Sender::new(codec, 7, 100, &mut Env::seeded(9));
-                        lone.frame(&part, at, |p| of_it.push(OutgoingRtp { ts: n * 2970, marker: false, ..p }))
-                            .unwrap();
+                        let before = of_it.last().and_then(|p: &OutgoingRtp| p.extra.clone());
+                        s.frame(&part, at, |p| {
+                            let extra = p.extra.clone().or_else(|| before.clone());
+                            of_it.push(OutgoingRtp { ts: n * 2970, marker: false, extra, ..p });
+                        })
+                        .unwrap();
                     }
                     of_it.last_mut().unwrap().marker = true;
                 }
@@ -287,4 +297,69 @@ fn spatial_layers_of_one_picture_come_as_one_frame_and_those_that_a_bridge_leave
             assert_eq!((r.stats().malformed, r.stats().damaged), (0, 0), "{codec:?} {left_out}");
         }
     }
+}
+
+/// A bridge begins to forward where it likes, and gives a stream to another source in the middle of a frame, with numbers that go on.
+#[test]
+fn what_is_cut_where_no_number_shows_it_is_no_frame() {
+    for codec in VIDEO {
+        for descriptor in [false, true] {
+            let mut s = Sender::new(codec, 7, 100, &mut Env::seeded(9));
+            if descriptor {
+                s.set_dependency_descriptor(DESCRIPTOR_ID);
+            }
+            let (mut frames, mut sent) = (vec![], vec![]);
+            for n in 0..8_u32 {
+                let (data, at) = (made(codec, n, n % 2 == 0), ms(u64::from(n) * 33));
+                let mut packets = vec![];
+                s.frame(&OutgoingFrame::video(data.clone(), Duration::from_millis(33)), at, |p| {
+                    packets.push(incoming(&p, 0, at));
+                })
+                .unwrap();
+                frames.push(packets);
+                sent.push(data);
+            }
+            let whole = |packets: Vec<&IncomingRtp>, of: &str| {
+                let numbered = packets.into_iter().zip(70_000..).map(|(p, seq)| IncomingRtp { seq, ..p.clone() });
+                // On another SSRC before, so that parameter sets are known.
+                let known = frames[0].iter().zip(9..).map(|(p, seq)| IncomingRtp { ssrc: 5, seq, ..p.clone() });
+                let (got, r) = received(codec, known.chain(numbered));
+                assert!(got.iter().all(|f| sent.contains(&f.data)), "{codec:?} {descriptor} {of}");
+                assert!(got.len() >= 3, "{codec:?} {descriptor} {of}: {:?}", r.stats());
+                assert!(got[0].key && got[1].key, "{codec:?} {descriptor} {of}");
+            };
+            let all: Vec<_> = frames.iter().flatten().collect();
+            for from in 0..all.len() - frames[7].len() - frames[6].len() {
+                whole(all[from..].to_vec(), &format!("from {from}"));
+            }
+            for (n, frame) in frames[..6].iter().enumerate() {
+                for cut in 0..frame.len() {
+                    // Another source begins with a key frame.
+                    let (before, after) =
+                        (frames[..n].iter().flatten().chain(&frame[..cut]), frames[6..].iter().flatten());
+                    whole(before.chain(after).collect(), &format!("frame {n} of {cut} packets"));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_key_frame_of_h264_without_parameter_sets_is_asked_for_again() {
+    let frames: Vec<_> = (0..3).map(|n| made(Codec::H264, n, true)).collect();
+    let bare: Bytes = frames[0].slice(23..);
+    let mut s = Sender::new(Codec::H264, 7, 100, &mut Env::seeded(9));
+    let mut packets = vec![];
+    for (n, data) in [&bare, &frames[1], &bare].into_iter().enumerate() {
+        let at = ms(n as u64 * 33);
+        s.frame(&OutgoingFrame::video(data.clone(), Duration::from_millis(33)), at, |p| {
+            packets.push(incoming(&p, 70_000 + packets.len() as u64, at));
+        })
+        .unwrap();
+    }
+    let first = packets.iter().take_while(|p| p.ts == packets[0].ts).count();
+    let (got, mut r) = received(Codec::H264, packets[..first].iter().cloned());
+    assert_eq!((got.len(), r.poll_key_frame_request(ms(1))), (0, Some(7)));
+    let (got, _) = received(Codec::H264, packets.into_iter());
+    assert_eq!(got.iter().map(|f| f.data.clone()).collect::<Vec<_>>(), [frames[1].clone(), frames[0].clone()]);
 }

@@ -106,6 +106,8 @@ struct Building {
     /// Packets before its first are lost.
     hole: bool,
     damaged: bool,
+    /// Its last packet says that nothing is missing behind it.
+    ended: bool,
 }
 
 impl Receiver {
@@ -226,7 +228,8 @@ impl Receiver {
         self.drop_building();
         self.references.reset();
         self.structure = None;
-        self.hole = false;
+        // What comes first may be the middle of a frame.
+        self.hole = true;
         self.spread = Spread::default();
         (self.newest, self.key_at) = (None, None);
     }
@@ -361,8 +364,11 @@ impl Receiver {
 
     fn video(&mut self, codec: Codec, p: IncomingRtp) {
         if self.building.as_ref().is_some_and(|b| b.ts != p.ts || b.codec != codec) {
-            // The marker of the frame before never came: it was in a packet that is lost, which is known already, or the
-            // sender sets none.
+            // The marker of the frame before never came. Numbers that go on do not say that nothing is missing: a bridge that gives the
+            // stream to another source counts on from wherever the one before was.
+            if self.building.as_ref().is_some_and(|b| !b.ended) {
+                self.damage();
+            }
             self.finish(&p);
         }
         if self.assembler.as_ref().is_none_or(|a| a.0 != codec) {
@@ -375,7 +381,8 @@ impl Receiver {
             Some(b) if b.damaged => {}
             Some(b) => match assembler.push(&p.payload) {
                 Ok(head) => {
-                    b.picture = described(head, &p, &mut self.structure, Some(b.picture)).picture;
+                    let head = described(head, &p, &mut self.structure, Some(b.picture));
+                    (b.picture, b.ended) = (head.picture, head.ends);
                     b.damaged = assembler.bytes() > MAX_FRAME_BYTES;
                 }
                 Err(_) => {
@@ -387,11 +394,11 @@ impl Receiver {
                 let hole = std::mem::take(&mut self.hole);
                 let head = assembler.push(&p.payload).map(|h| described(h, &p, &mut self.structure, None));
                 self.stats.malformed += u64::from(head.is_err());
-                let (picture, damaged) = match head {
-                    Ok(h) => (h.picture, h.begins == Begins::No || (hole && h.begins == Begins::Perhaps)),
-                    Err(_) => (Picture::default(), true),
+                let (picture, damaged, ended) = match head {
+                    Ok(h) => (h.picture, h.begins == Begins::No || (hole && h.begins == Begins::Perhaps), h.ends),
+                    Err(_) => (Picture::default(), true, false),
                 };
-                self.building = Some(Building { ts: p.ts, codec, picture, hole, damaged });
+                self.building = Some(Building { ts: p.ts, codec, picture, hole, damaged, ended });
             }
         }
         if p.marker {
@@ -493,6 +500,7 @@ fn described(mut head: Head, p: &IncomingRtp, known: &mut Option<Structure>, bef
     if d.start && head.begins == Begins::Perhaps {
         head.begins = Begins::Yes;
     }
+    head.ends |= d.end;
     if d.structure.is_some() {
         *known = d.structure;
     }

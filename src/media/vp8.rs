@@ -153,7 +153,7 @@ impl Assembler {
             _ => Place::Unknown,
         };
         let picture = Picture { key: self.key, temporal_id: d.temporal.map(|t| t.0), place };
-        Ok(Head { begins: if begins { Begins::Yes } else { Begins::No }, picture })
+        Ok(Head { begins: if begins { Begins::Yes } else { Begins::No }, ends: false, picture })
     }
 
     /// Bytes so far.

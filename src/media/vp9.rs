@@ -519,6 +519,7 @@ impl Assembler {
             } else {
                 Begins::Perhaps
             },
+            ends: d.ends,
             picture: head,
         })
     }

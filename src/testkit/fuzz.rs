@@ -329,6 +329,13 @@ pub fn formats(data: &[u8]) {
             }
         }
         a.clear();
+        if codec == Codec::H264 {
+            // Without any, a key frame is no frame.
+            for set in [&[0x67, 0x42, 0xc0, 0x0c, 0x80][..], &[0x68, 0xc0]] {
+                let _ = a.push(&Bytes::copy_from_slice(set));
+            }
+            let _ = a.finish();
+        }
         let mut understood = true;
         let push = |p: Bytes, _| understood &= a.push(&p).is_ok();
         let sent = match codec {
