@@ -661,9 +661,10 @@ enum jmeet_codec
     /** One VP8 frame (RFC 6386), RTP clock 90000 Hz. */
     JMEET_CODEC_VP8 = 2,
     /**
-     * One H.264 access unit with Annex B start codes; a key frame that is read brings its parameter sets. Sets that are written stay with the
-     * track: key frames that are written without any get them. They may be written by themselves at any time, muted or not ready too: they
-     * take no time and are no frame. RTP clock 90000 Hz.
+     * One H.264 access unit with Annex B start codes. One that is read has four-byte start codes and no access unit delimiter; a key frame
+     * brings its parameter sets. Sets that are written stay with their encoding of the track, and key frames that are written without
+     * any get them. They may be written by themselves at any time, also muted, not ready, or while another codec is wanted: then they take no
+     * time (`rtp_duration` 0 will do) and count as no frame. RTP clock 90000 Hz.
      */
     JMEET_CODEC_H264 = 3,
     /** One VP9 frame, or the superframe of a picture's spatial layers, RTP clock 90000 Hz. */
@@ -1790,8 +1791,8 @@ typedef struct {
     const uint8_t *data;
     size_t size;
     /**
-     * How long it lasts, in units of the codec's clock: of video 90000 divided by the frame rate, such as 3000 at 30 pictures a second; never
-     * 0. Of a screen whose pictures come as they change: as at its greatest frame rate. An Opus packet says it itself: 0 will do. RTP time is
+     * How long it lasts, in units of the codec's clock: of video 90000 divided by the frame rate, such as 3000 at 30 pictures a second; not
+     * 0, but of parameter sets by themselves. Of a screen whose pictures come as they change: as at its greatest frame rate. An Opus packet says it itself: 0 will do. RTP time is
      * the sum of these; after a pause (muted, or nothing to show) of more than 300 ms past the end of a frame it goes on by the clock.
      */
     uint32_t rtp_duration;
@@ -2867,7 +2868,7 @@ jmeet_status jmeet_writer_new(jmeet_track *track,
  * Errors: `JMEET_ERR_MUTED` and `JMEET_ERR_NOT_READY` (nobody receives media yet, or nothing of this encoding is to be sent now:
  * TARGET_BITRATE 0): dropped, nothing is wrong. `JMEET_ERR_FULL`: not taken,
  * the network is behind. `JMEET_ERR_TOO_LARGE` (`JMEET_MAX_FRAME_BYTES`; of Opus 1180), `JMEET_ERR_INVALID_ARGUMENT` (empty, no such
- * encoding, no Opus packet, no NAL unit of H.264, no temporal unit of AV1 with more than a delimiter, video without a duration, a temporal
+ * encoding, no Opus packet, neither a picture nor parameter sets of H.264, no temporal unit of AV1 with more than a delimiter, video without a duration, a temporal
  * layer or level out of range), `JMEET_ERR_CODEC` (the other side takes none of this codec, or CODEC_WANTED named another one),
  * `JMEET_ERR_CLOSED` (the track was removed, or the meeting is over), `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_UNSUPPORTED`.
  */

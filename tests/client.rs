@@ -154,11 +154,18 @@ fn writes_are_refused_by_name() {
     for expected in [Code::NotReady, Code::Muted] {
         assert_eq!(write(sets.clone()), Ok(()));
         assert_eq!(code(write([sets.clone(), picture.clone()].concat())), expected);
-        assert_eq!(code(write(vec![0, 0, 1, 6, 5, 0x80])), expected, "what is neither");
+        assert_eq!(code(write(vec![0, 0, 1, 6, 5, 0x80])), Code::InvalidArgument, "what is neither");
         video.set_muted(true, 6).unwrap();
     }
+    let other = |data: Vec<u8>| OutgoingFrame {
+        codec: Some(Codec::H264),
+        ..OutgoingFrame::video(data, Duration::from_millis(33))
+    };
+    let vp8 = client.conference().send_track(TrackOptions::new(Codec::Vp8), 4).unwrap();
+    assert!(vp8.write(other(sets.clone())).is_ok(), "another codec is wanted");
+    assert_eq!(code(vp8.write(other(picture.clone()))), Code::Codec);
     let counts = video.stats(0, None).unwrap();
-    assert_eq!((counts.taken, counts.dropped), (2, 4));
+    assert_eq!((counts.taken, counts.dropped), (0, 2), "parameter sets are no frames");
 }
 
 #[test]

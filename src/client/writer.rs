@@ -142,12 +142,13 @@ impl Writer {
     /// # Errors
     /// `Muted` and `NotReady`: dropped, nothing is wrong. `Codec`: the other side takes none of this codec, or another one is wanted now.
     /// `Full`: not taken, the network is behind. `TooLarge`: over [`MAX_FRAME_BYTES`], or an Opus packet over [`MAX_RTP_PAYLOAD`].
-    /// `InvalidArgument`: empty, no Opus packet, no NAL unit of H.264, nothing of an AV1 temporal unit but its delimiter, or of an encoding that
+    /// `InvalidArgument`: empty, no Opus packet, neither picture nor parameter sets of H.264, nothing of an AV1 temporal unit but its delimiter, or of an encoding that
     /// the track has not. `Closed`.
     pub fn write(&self, frame: OutgoingFrame) -> Result<(), Error> {
-        let encoding = frame.encoding;
-        let done = self.hand_over(frame);
-        if let Some(c) = self.0.state.counts.get(encoding as usize) {
+        let (encoding, codec) = (frame.encoding, frame.codec.unwrap_or(self.0.state.codec));
+        let only_sets = codec == Codec::H264 && h264::only_parameter_sets(&frame.data);
+        let done = self.hand_over(frame, codec, only_sets);
+        if let Some(c) = self.0.state.counts.get(encoding as usize).filter(|_| !only_sets) {
             let counter = match &done {
                 Ok(()) => &c.taken,
                 Err(e) if matches!(e.code, Code::Muted | Code::NotReady) => &c.dropped,
@@ -160,8 +161,11 @@ impl Writer {
     }
 
     /// Why a frame of an encoding would not be sent now.
-    fn held_back(&self, encoding: u32) -> Option<(Code, &'static str)> {
+    fn held_back(&self, codec: Codec, encoding: u32) -> Option<(Code, &'static str)> {
         let s = &self.0.state;
+        if codec as u32 != s.wanted.load(Ordering::Acquire) {
+            return Some((Code::Codec, "another codec is wanted now: see the newest CodecWanted"));
+        }
         if s.muted.load(Ordering::Acquire) {
             return Some((Code::Muted, "the track is muted"));
         }
@@ -175,7 +179,7 @@ impl Writer {
         idle.then_some((Code::NotReady, "nobody wants this encoding now, or the path does not carry it"))
     }
 
-    fn hand_over(&self, mut frame: OutgoingFrame) -> Result<(), Error> {
+    fn hand_over(&self, mut frame: OutgoingFrame, codec: Codec, only_sets: bool) -> Result<(), Error> {
         let s = &self.0.state;
         let refuse = |code, text: &str| Err(Error::new(code, Stage::Media, text));
         if s.closed.load(Ordering::Acquire) {
@@ -194,19 +198,15 @@ impl Writer {
         if s.codec == Codec::Opus && frame.data.len() > MAX_RTP_PAYLOAD {
             return refuse(Code::TooLarge, "an Opus packet over its limit");
         }
-        let codec = frame.codec.unwrap_or(s.codec);
-        if codec as u32 != s.wanted.load(Ordering::Acquire) {
-            return refuse(Code::Codec, "another codec is wanted now: see the newest CodecWanted");
-        }
-        if !is_frame(codec, &frame.data) {
+        if !only_sets && !is_frame(codec, &frame.data) {
             return refuse(Code::InvalidArgument, "not a frame of this codec");
         }
         let mut answer = Ok(());
-        if let Some((code, text)) = self.held_back(frame.encoding) {
+        if let Some((code, text)) = self.held_back(codec, frame.encoding) {
             // Later key frames may need what stands before a picture that is not sent.
             let sets = if codec == Codec::H264 { h264::parameter_sets(&frame.data) } else { None };
             let Some(sets) = sets else { return refuse(code, text) };
-            if sets.len() < frame.data.len() {
+            if !only_sets {
                 answer = refuse(code, text);
             }
             frame.data = sets;

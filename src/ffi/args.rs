@@ -104,8 +104,13 @@ pub(super) fn timeout(ms: i32) -> Option<std::time::Duration> {
 /// # Safety
 /// `#[repr(C)]`, first field `struct_size: u32`, every field a number, a pointer or a struct of those.
 pub(super) unsafe trait Struct: Copy {
-    /// Size of the first version; when a field is added this stays what it was.
-    const FIRST: usize = size_of::<Self>();
+    /// Sizes that released headers gave it, before fields were added. No other is taken: it would end within a field.
+    const OLDER: &[usize] = &[];
+
+    /// Whether a header, of this release, one before or one to come, may give it this size.
+    fn is_size(size: usize) -> bool {
+        (size_of::<Self>()..=MAX_STRUCT_SIZE).contains(&size) || Self::OLDER.contains(&size)
+    }
 }
 
 /// Checks `struct_size` and that what we do not know is zero.
@@ -113,7 +118,7 @@ unsafe fn checked_size<T: Struct>(p: *const T) -> Result<usize, Error> {
     required(p)?;
     // SAFETY: the caller promised a struct that begins with its size.
     let size = unsafe { p.cast::<u32>().read_unaligned() } as usize;
-    if size < T::FIRST || size > MAX_STRUCT_SIZE {
+    if !T::is_size(size) {
         return Err(fault(Code::InvalidArgument, "struct_size is wrong: use the INIT macro or the init function"));
     }
     if size > size_of::<T>() {
@@ -183,7 +188,7 @@ pub(super) unsafe fn fill<T: Struct>(p: *mut T, value: T) -> Result<(), Error> {
 /// NULL, or valid for `size` bytes of writes.
 pub(super) unsafe fn init<T: Struct>(p: *mut T, size: usize) -> Result<(), Error> {
     required(p)?;
-    if !(T::FIRST..=MAX_STRUCT_SIZE).contains(&size) {
+    if !T::is_size(size) {
         return Err(fault(Code::InvalidArgument, "size is not that of the struct"));
     }
     // SAFETY: the caller's promise.
@@ -267,8 +272,10 @@ mod tests {
 
     // SAFETY: as the trait asks.
     unsafe impl Struct for Sample {
-        const FIRST: usize = std::mem::offset_of!(Sample, pointer);
+        const OLDER: &[usize] = &[OLDER];
     }
+
+    const OLDER: usize = std::mem::offset_of!(Sample, pointer);
 
     #[repr(C)]
     #[derive(Clone, Copy)]
@@ -288,7 +295,7 @@ mod tests {
 
     #[test]
     fn older_structs_are_read_as_far_as_they_go() {
-        let s = read(&newer(Sample::FIRST, 0)).unwrap();
+        let s = read(&newer(OLDER, 0)).unwrap();
         assert_eq!(s.number, 5);
         assert!(s.pointer.is_null());
         assert!(!read(&newer(size_of::<Sample>(), 9)).unwrap().pointer.is_null());
@@ -302,7 +309,7 @@ mod tests {
 
     #[test]
     fn sizes_that_cannot_be_are_refused() {
-        for size in [0, 1, 4, Sample::FIRST - 1, MAX_STRUCT_SIZE + 1, u32::MAX as usize] {
+        for size in [0, 1, 4, OLDER - 1, OLDER + 1, size_of::<Sample>() - 1, MAX_STRUCT_SIZE + 1, u32::MAX as usize] {
             assert_eq!(read(&newer(size, 0)).err(), Some(Code::InvalidArgument), "{size}");
         }
         // SAFETY: NULL is allowed.
@@ -312,11 +319,11 @@ mod tests {
 
     #[test]
     fn filling_keeps_the_callers_size_and_writes_no_further() {
-        let mut n = newer(Sample::FIRST, 77);
+        let mut n = newer(OLDER, 77);
         let value = Sample { struct_size: 0, number: 6, pointer: std::ptr::null() };
         // SAFETY: within `Newer`.
         unsafe { fill((&raw mut n).cast::<Sample>(), value) }.unwrap();
-        assert_eq!((n.known.struct_size as usize, n.known.number, n.extra), (Sample::FIRST, 6, 77));
+        assert_eq!((n.known.struct_size as usize, n.known.number, n.extra), (OLDER, 6, 77));
         assert!(!n.known.pointer.is_null());
     }
 

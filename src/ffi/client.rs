@@ -102,7 +102,7 @@ pub struct jmeet_client_options {
 // SAFETY: as the trait asks.
 unsafe impl Struct for jmeet_client_options {
     // As in the first release.
-    const FIRST: usize = std::mem::offset_of!(jmeet_client_options, disable_bridge);
+    const OLDER: &[usize] = &[std::mem::offset_of!(jmeet_client_options, disable_bridge)];
 }
 
 /// What came from the server and was passed over, over the life of a client. Growing numbers mean that the server speaks of

@@ -37,7 +37,7 @@ infos!(
 // SAFETY: as the trait asks.
 unsafe impl Struct for jmeet_media_info {
     // As in the first release.
-    const FIRST: usize = std::mem::offset_of!(jmeet_media_info, path);
+    const OLDER: &[usize] = &[std::mem::offset_of!(jmeet_media_info, path)];
 }
 
 /// Of STATE.
@@ -185,7 +185,7 @@ pub struct jmeet_target_bitrate_info {
 // SAFETY: as the trait asks.
 unsafe impl Struct for jmeet_target_bitrate_info {
     // As in the first release.
-    const FIRST: usize = std::mem::offset_of!(jmeet_target_bitrate_info, height);
+    const OLDER: &[usize] = &[std::mem::offset_of!(jmeet_target_bitrate_info, height)];
 }
 
 /// Of CODEC_WANTED.

@@ -8,7 +8,7 @@ use super::status::jmeet_status;
 use crate::client::MAX_FRAME_BYTES;
 use crate::error::{Code, Error};
 use crate::media::peer::AudioLevel;
-use crate::media::{Codec, EncodedFrame, MediaType, OutgoingFrame};
+use crate::media::{Codec, EncodedFrame, MediaType, OutgoingFrame, h264};
 use bytes::Bytes;
 use std::time::Duration;
 
@@ -77,7 +77,7 @@ pub struct jmeet_frame {
 // SAFETY: as the trait asks.
 unsafe impl Struct for jmeet_frame {
     // As in the first release.
-    const FIRST: usize = std::mem::offset_of!(jmeet_frame, participant_key);
+    const OLDER: &[usize] = &[std::mem::offset_of!(jmeet_frame, participant_key)];
 }
 
 /// A frame to send.
@@ -90,8 +90,8 @@ pub struct jmeet_outgoing_frame {
     /// The frame as the encoder made it; copied before the call returns.
     pub data: *const u8,
     pub size: usize,
-    /// How long it lasts, in units of the codec's clock: of video 90000 divided by the frame rate, such as 3000 at 30 pictures a second; never
-    /// 0. Of a screen whose pictures come as they change: as at its greatest frame rate. An Opus packet says it itself: 0 will do. RTP time is
+    /// How long it lasts, in units of the codec's clock: of video 90000 divided by the frame rate, such as 3000 at 30 pictures a second; not
+    /// 0, but of parameter sets by themselves. Of a screen whose pictures come as they change: as at its greatest frame rate. An Opus packet says it itself: 0 will do. RTP time is
     /// the sum of these; after a pause (muted, or nothing to show) of more than 300 ms past the end of a frame it goes on by the clock.
     pub rtp_duration: u32,
     /// Temporal layer, 0 to 7. Without it: no layers.
@@ -111,7 +111,7 @@ pub struct jmeet_outgoing_frame {
 // SAFETY: as the trait asks.
 unsafe impl Struct for jmeet_outgoing_frame {
     // As in the first release.
-    const FIRST: usize = std::mem::offset_of!(jmeet_outgoing_frame, encoding);
+    const OLDER: &[usize] = &[std::mem::offset_of!(jmeet_outgoing_frame, encoding)];
 }
 
 /// A frame kept for later, with all its pointers. Freed with `jmeet_frame_release`.
@@ -198,11 +198,18 @@ impl jmeet_outgoing_frame {
         let temporal_id = optional(JMEET_FRAME_HAS_TEMPORAL_ID, self.temporal_id, 7)?;
         // SAFETY: the caller's promise.
         let data = Bytes::copy_from_slice(unsafe { std::slice::from_raw_parts(self.data, self.size) });
+        let mut made = None;
+        if self.codec != 0 {
+            let named = Codec::ALL.into_iter().find(|c| *c as u32 == self.codec);
+            let fits = named.filter(|c| c.media_type() == codec.media_type());
+            made = Some(fits.ok_or_else(|| fault(Code::InvalidArgument, "codec is unknown, or of the other media"))?);
+        }
+        let is_picture = made.unwrap_or(codec) != Codec::H264 || !h264::only_parameter_sets(&data);
         let nanos = u64::from(self.rtp_duration) * 1_000_000_000 / u64::from(codec.clock_rate());
         let duration = Duration::from_nanos(nanos);
         let mut frame = match codec.media_type() {
             MediaType::Audio => OutgoingFrame::audio(data),
-            MediaType::Video if self.rtp_duration == 0 => {
+            MediaType::Video if self.rtp_duration == 0 && is_picture => {
                 return Err(fault(Code::InvalidArgument, "a video frame needs its rtp_duration"));
             }
             MediaType::Video => OutgoingFrame::video(data, duration),
@@ -215,12 +222,7 @@ impl jmeet_outgoing_frame {
         }
         frame.temporal_id = temporal_id;
         frame.encoding = self.encoding;
-        if self.codec != 0 {
-            let named = Codec::ALL.into_iter().find(|c| *c as u32 == self.codec);
-            let fits = named.filter(|c| c.media_type() == codec.media_type());
-            frame.codec =
-                Some(fits.ok_or_else(|| fault(Code::InvalidArgument, "codec is unknown, or of the other media"))?);
-        }
+        frame.codec = made;
         Ok(frame)
     }
 }

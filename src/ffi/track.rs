@@ -63,7 +63,7 @@ pub struct jmeet_track_options {
 // SAFETY: as the trait asks.
 unsafe impl Struct for jmeet_track_options {
     // As in the first release.
-    const FIRST: usize = std::mem::offset_of!(jmeet_track_options, encodings);
+    const OLDER: &[usize] = &[std::mem::offset_of!(jmeet_track_options, encodings)];
 }
 
 /// What is known of a track. Strings live as long as the event, list or track that it came from.
@@ -99,7 +99,7 @@ pub struct jmeet_track_info {
 // SAFETY: as the trait asks.
 unsafe impl Struct for jmeet_track_info {
     // As in the first release.
-    const FIRST: usize = std::mem::offset_of!(jmeet_track_info, codec);
+    const OLDER: &[usize] = &[std::mem::offset_of!(jmeet_track_info, codec)];
 }
 
 impl jmeet_track_options {

@@ -136,7 +136,7 @@ const _: () = assert!(
 /// Errors: `JMEET_ERR_MUTED` and `JMEET_ERR_NOT_READY` (nobody receives media yet, or nothing of this encoding is to be sent now:
 /// TARGET_BITRATE 0): dropped, nothing is wrong. `JMEET_ERR_FULL`: not taken,
 /// the network is behind. `JMEET_ERR_TOO_LARGE` (`JMEET_MAX_FRAME_BYTES`; of Opus 1180), `JMEET_ERR_INVALID_ARGUMENT` (empty, no such
-/// encoding, no Opus packet, no NAL unit of H.264, no temporal unit of AV1 with more than a delimiter, video without a duration, a temporal
+/// encoding, no Opus packet, neither a picture nor parameter sets of H.264, no temporal unit of AV1 with more than a delimiter, video without a duration, a temporal
 /// layer or level out of range), `JMEET_ERR_CODEC` (the other side takes none of this codec, or CODEC_WANTED named another one),
 /// `JMEET_ERR_CLOSED` (the track was removed, or the meeting is over), `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_UNSUPPORTED`.
 #[unsafe(no_mangle)]

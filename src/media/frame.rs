@@ -47,7 +47,7 @@ pub fn is_frame(codec: Codec, data: &[u8]) -> bool {
     match codec {
         Codec::Opus => opus::duration(data).is_some(),
         Codec::Vp8 | Codec::Vp9 => !data.is_empty(),
-        Codec::H264 => h264::has_nal_unit(data),
+        Codec::H264 => h264::has_picture(data),
         Codec::Av1 => av1::is_temporal_unit(data),
     }
 }

@@ -49,12 +49,6 @@ fn nal_unit(frame: &[u8], from: usize, next: Option<usize>) -> Range<usize> {
     from..to
 }
 
-/// Whether there is a NAL unit in it; the first one is not looked through for its end.
-pub fn has_nal_unit(frame: &[u8]) -> bool {
-    start_code(frame, 0).and_then(|at| frame.get(at)).is_some_and(|header| *header != 0)
-        || nal_units(frame).next().is_some()
-}
-
 /// Whether there is a picture in it, and not parameter sets alone.
 pub fn has_picture(frame: &[u8]) -> bool {
     let mut at = start_code(frame, 0);
@@ -79,6 +73,11 @@ pub fn parameter_sets(frame: &Bytes) -> Option<Bytes> {
         at = start_code(frame, begin);
     }
     sets.then(|| frame.clone())
+}
+
+/// Whether it is parameter sets and no picture, as some encoders give them before the first.
+pub fn only_parameter_sets(frame: &Bytes) -> bool {
+    parameter_sets(frame).is_some_and(|sets| sets.len() == frame.len())
 }
 
 /// The place after the next start code.

@@ -69,13 +69,11 @@ impl Meeting {
         let idle = self.sending.idle(track) >> frame.encoding.min(MAX_ENCODINGS) & 1 == 1;
         let Some(t) = self.tracks.local_mut(track) else { return };
         let (codec, media) = (t.codec, t.codec.media_type());
-        // Made before the codec changed, or by a program that did not follow.
-        if frame.codec.unwrap_or(t.options.codec) != codec {
-            return;
-        }
+        let made = frame.codec.unwrap_or(t.options.codec);
         // Before anything is left out: parameter sets of H.264 stay for later key frames.
-        let Some(data) = t.complete(frame.encoding, &frame.data) else { return };
-        if t.muted || idle {
+        let Some(data) = t.complete(made, frame.encoding, &frame.data) else { return };
+        // Made before the codec changed, or by a program that did not follow.
+        if made != codec || t.muted || idle {
             return;
         }
         let name = t.track.as_ref().map(|t| t.source_name.clone());

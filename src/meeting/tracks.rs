@@ -57,8 +57,8 @@ impl LocalTrack {
     }
 
     /// A frame as it is to be sent; `None`: it was parameter sets without a picture, or of an encoding that the track has not.
-    pub fn complete(&mut self, encoding: u32, data: &Bytes) -> Option<Bytes> {
-        if self.codec != Codec::H264 {
+    pub fn complete(&mut self, codec: Codec, encoding: u32, data: &Bytes) -> Option<Bytes> {
+        if codec != Codec::H264 {
             return Some(data.clone());
         }
         self.parameter_sets.resize_with(self.encodings.len(), Default::default);
