@@ -13,6 +13,7 @@ pub mod conference;
 pub mod engine;
 pub mod env;
 pub mod error;
+mod few;
 #[cfg(feature = "capi")]
 pub mod ffi;
 pub mod jingle;

@@ -1,6 +1,7 @@
 //! Which video sources reach us (docs/protocol/04 §2.10): until the bridge says so for the first time, all of them count. Why it
 //! forwards one no more, it does not say; what we know makes the reason (§4.1).
 
+use crate::few::gathered;
 use std::collections::BTreeSet;
 
 /// Why a source does not reach us.
@@ -38,7 +39,7 @@ pub struct Forwarded(Option<BTreeSet<String>>);
 impl Forwarded {
     /// The bridge's new list; what came and what went.
     pub fn set(&mut self, sources: Vec<String>) -> (Vec<String>, Vec<String>) {
-        let new: BTreeSet<String> = sources.into_iter().collect();
+        let new: BTreeSet<String> = gathered(sources);
         let empty = BTreeSet::new();
         let old = self.0.as_ref().unwrap_or(&empty);
         let came = new.difference(old).cloned().collect();

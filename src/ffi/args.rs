@@ -106,29 +106,83 @@ pub(super) fn timeout(ms: i32) -> Option<std::time::Duration> {
 pub(super) unsafe trait Struct: Copy {
     /// Sizes that released headers gave it, before fields were added. No other is taken: it would end within a field.
     const OLDER: &[usize] = &[];
-
-    /// Whether a header, of this release, one before or one to come, may give it this size.
-    fn is_size(size: usize) -> bool {
-        (size_of::<Self>()..=MAX_STRUCT_SIZE).contains(&size) || Self::OLDER.contains(&size)
-    }
 }
 
-/// Checks `struct_size` and that what we do not know is zero.
-unsafe fn checked_size<T: Struct>(p: *const T) -> Result<usize, Error> {
-    required(p)?;
-    // SAFETY: the caller promised a struct that begins with its size.
-    let size = unsafe { p.cast::<u32>().read_unaligned() } as usize;
-    if !T::is_size(size) {
-        return Err(fault(Code::InvalidArgument, "struct_size is wrong: use the INIT macro or the init function"));
+/// What is to be known of a struct's type: the rest is done once for all of them, and not in the size of sixty copies.
+#[derive(Clone, Copy)]
+struct Sizes {
+    current: usize,
+    older: &'static [usize],
+}
+
+impl Sizes {
+    const fn of<T: Struct>() -> Sizes {
+        Sizes { current: size_of::<T>(), older: T::OLDER }
     }
-    if size > size_of::<T>() {
-        // SAFETY: the caller says that the struct is this long.
-        let rest = unsafe { std::slice::from_raw_parts(p.cast::<u8>().add(size_of::<T>()), size - size_of::<T>()) };
-        if rest.iter().any(|b| *b != 0) {
-            return Err(fault(Code::Unsupported, "the struct uses fields that this library does not know"));
+
+    /// Whether a header, of this release, one before or one to come, may give it this size.
+    fn allow(self, size: usize) -> bool {
+        (self.current..=MAX_STRUCT_SIZE).contains(&size) || self.older.contains(&size)
+    }
+
+    /// Checks `struct_size` and that what we do not know is zero; how much of the struct both sides know.
+    ///
+    /// # Safety
+    /// NULL, or a struct of the size that its first field says.
+    unsafe fn check(self, p: *const u8) -> Result<usize, Error> {
+        required(p)?;
+        // SAFETY: the caller promised a struct that begins with its size.
+        let size = unsafe { p.cast::<u32>().read_unaligned() } as usize;
+        if !self.allow(size) {
+            return Err(fault(Code::InvalidArgument, "struct_size is wrong: use the INIT macro or the init function"));
         }
+        if size > self.current {
+            // SAFETY: the caller says that the struct is this long.
+            let rest = unsafe { std::slice::from_raw_parts(p.add(self.current), size - self.current) };
+            if rest.iter().any(|b| *b != 0) {
+                return Err(fault(Code::Unsupported, "the struct uses fields that this library does not know"));
+            }
+        }
+        Ok(size.min(self.current))
     }
-    Ok(size.min(size_of::<T>()))
+
+    /// # Safety
+    /// As [`options`]; `to` and `from` are of the type.
+    unsafe fn read(self, from: *const u8, to: *mut u8) -> Result<(), Error> {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let size = self.check(from)?;
+            std::ptr::copy_nonoverlapping(from, to, size);
+        }
+        Ok(())
+    }
+
+    /// # Safety
+    /// As [`fill`]; `to` and `from` are of the type.
+    unsafe fn write(self, to: *mut u8, from: *const u8) -> Result<(), Error> {
+        const HEAD: usize = size_of::<u32>();
+        // SAFETY: the caller's promise.
+        unsafe {
+            let size = self.check(to)?;
+            std::ptr::copy_nonoverlapping(from.add(HEAD), to.add(HEAD), size - HEAD);
+        }
+        Ok(())
+    }
+
+    /// # Safety
+    /// As [`init`].
+    unsafe fn clear(self, p: *mut u8, size: usize) -> Result<(), Error> {
+        required(p)?;
+        if !self.allow(size) {
+            return Err(fault(Code::InvalidArgument, "size is not that of the struct"));
+        }
+        // SAFETY: the caller's promise.
+        unsafe {
+            p.write_bytes(0, size);
+            p.cast::<u32>().write_unaligned(size as u32);
+        }
+        Ok(())
+    }
 }
 
 /// Reads an options struct of any version.
@@ -136,11 +190,10 @@ unsafe fn checked_size<T: Struct>(p: *const T) -> Result<usize, Error> {
 /// # Safety
 /// NULL, or a struct of the size that its first field says.
 pub(super) unsafe fn options<T: Struct>(p: *const T) -> Result<T, Error> {
+    let mut value: MaybeUninit<T> = MaybeUninit::zeroed();
     // SAFETY: the caller's promise; all-zero is a value of T.
     unsafe {
-        let size = checked_size(p)?;
-        let mut value: MaybeUninit<T> = MaybeUninit::zeroed();
-        std::ptr::copy_nonoverlapping(p.cast::<u8>(), value.as_mut_ptr().cast::<u8>(), size);
+        Sizes::of::<T>().read(p.cast(), value.as_mut_ptr().cast())?;
         Ok(value.assume_init())
     }
 }
@@ -164,7 +217,7 @@ pub(super) unsafe fn options_or_default<T: Struct>(p: *const T) -> Result<T, Err
 /// As [`options`].
 pub(super) unsafe fn writable<T: Struct>(p: *const T) -> Result<(), Error> {
     // SAFETY: the caller's promise.
-    unsafe { checked_size(p) }.map(drop)
+    unsafe { Sizes::of::<T>().check(p.cast()) }.map(drop)
 }
 
 /// Fills an info struct of any version; its `struct_size` stays what the caller wrote.
@@ -172,14 +225,8 @@ pub(super) unsafe fn writable<T: Struct>(p: *const T) -> Result<(), Error> {
 /// # Safety
 /// NULL, or a struct of the size that its first field says, valid for writes.
 pub(super) unsafe fn fill<T: Struct>(p: *mut T, value: T) -> Result<(), Error> {
-    const HEAD: usize = size_of::<u32>();
     // SAFETY: the caller's promise.
-    unsafe {
-        let size = checked_size(p)?;
-        let from = (&raw const value).cast::<u8>().add(HEAD);
-        std::ptr::copy_nonoverlapping(from, p.cast::<u8>().add(HEAD), size - HEAD);
-    }
-    Ok(())
+    unsafe { Sizes::of::<T>().write(p.cast(), (&raw const value).cast()) }
 }
 
 /// The `_init` functions: all zero but the size.
@@ -187,16 +234,8 @@ pub(super) unsafe fn fill<T: Struct>(p: *mut T, value: T) -> Result<(), Error> {
 /// # Safety
 /// NULL, or valid for `size` bytes of writes.
 pub(super) unsafe fn init<T: Struct>(p: *mut T, size: usize) -> Result<(), Error> {
-    required(p)?;
-    if !T::is_size(size) {
-        return Err(fault(Code::InvalidArgument, "size is not that of the struct"));
-    }
     // SAFETY: the caller's promise.
-    unsafe {
-        p.cast::<u8>().write_bytes(0, size);
-        p.cast::<u32>().write_unaligned(size as u32);
-    }
-    Ok(())
+    unsafe { Sizes::of::<T>().clear(p.cast(), size) }
 }
 
 /// The strings of one object as C wants them, made at the first question and kept as long as the object.

@@ -2,6 +2,7 @@
 //! names an owner, or nobody does (design §5.8). Never a wrong owner.
 
 use super::peer::{IncomingRtp, Mid};
+use crate::few::{gathered, in_order};
 use crate::time::Time;
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
@@ -36,16 +37,15 @@ impl Early {
         let (mine, rest): (VecDeque<_>, VecDeque<_>) = self.ring.drain(..).partition(|p| p.ssrc == ssrc);
         self.ring = rest;
         let before = mine.len();
-        let mut fresh: Vec<_> = mine.into_iter().filter(|p| now <= p.arrival + EARLY_WAIT).collect();
         // Whoever takes them begins at the first.
-        fresh.sort_by_key(|p| p.seq);
+        let fresh = in_order(mine.into_iter().filter(|p| now <= p.arrival + EARLY_WAIT), |p| p.seq);
         self.dropped += (before - fresh.len()) as u64;
         fresh
     }
 
     /// SSRCs of packets that wait and carry this `mid`.
     pub fn on_mid(&self, mid: Mid) -> BTreeSet<u32> {
-        self.ring.iter().filter(|p| p.mid == Some(mid)).map(|p| p.ssrc).collect()
+        gathered(self.ring.iter().filter(|p| p.mid == Some(mid)).map(|p| p.ssrc))
     }
 
     /// Packets that nobody claimed in time.

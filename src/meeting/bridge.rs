@@ -14,6 +14,7 @@ use crate::bridge::forwarded::Forwarded;
 use crate::bridge::pinger::Pinger;
 use crate::bridge::source_maps::{MapChange, Slot, SourceMaps};
 use crate::error::{Code, Error};
+use crate::few::gathered;
 use crate::jingle::{BridgeOffer, SessionKey};
 use crate::media::encodings::CAPPED_FPS;
 use crate::media::kind::{MediaType, VideoType};
@@ -390,7 +391,7 @@ impl Meeting {
             return AudioSubscription::default();
         }
         let read = readers.filter_map(|r| self.tracks.remote_by_key(r.track?)).filter(|t| t.media == MediaType::Audio);
-        let read: BTreeSet<String> = read.map(|t| t.source_name.clone()).collect();
+        let read: BTreeSet<String> = gathered(read.map(|t| t.source_name.clone()));
         AudioSubscription { all: false, include: read.into_iter().collect(), exclude: Vec::new() }
     }
 
@@ -404,7 +405,7 @@ impl Meeting {
             VideoType::Desktop if t.options.frame_rate() > CAPPED_FPS => BridgeVideoType::DesktopHighFps,
             VideoType::Desktop => BridgeVideoType::Desktop,
         };
-        video.map(|t| (t.source_name(&endpoint), kind(t))).collect()
+        gathered(video.map(|t| (t.source_name(&endpoint), kind(t))))
     }
 
     /// When the channel, or what is said on it, wants to be told of the time.

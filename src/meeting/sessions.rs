@@ -6,6 +6,7 @@ use super::session::{MediaSession, Source};
 use super::tracks::{self, Origin};
 use crate::conference::MuteKind;
 use crate::error::Code;
+use crate::few::gathered;
 use crate::jingle::{self, BridgeState, EndReason, IceCandidate, P2pState, RejoinReason, Removal};
 use crate::media::kind::{MediaType, VideoType};
 use crate::media::peer::{Candidate, CandidateKind, Command, DtlsRole, Fingerprint, IceCredentials, RemoteTransport};
@@ -87,7 +88,7 @@ impl Meeting {
             }
             jingle::Output::RemoteConstraints { session, heights } => {
                 if let Some(m) = self.medias.get_mut(session) {
-                    m.heights = heights.into_iter().collect();
+                    m.heights = gathered(heights);
                     self.tell_writers();
                 }
             }

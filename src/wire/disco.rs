@@ -1,6 +1,7 @@
 //! Service discovery (XEP-0030) and the hash of entity capabilities (XEP-0115); docs/protocol/01 §4.
 
 use super::{Element, XmlWriter, ns};
+use crate::few::in_order;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha1::{Digest as _, Sha1};
@@ -80,8 +81,7 @@ impl Info {
 
     /// The verification string of XEP-0115 §5.1 for identities and features (no data forms: none of ours has one).
     pub fn ver(&self) -> String {
-        let mut identities: Vec<&Identity> = self.identities.iter().collect();
-        identities.sort();
+        let identities = in_order(&self.identities, |i| *i);
         let mut features: Vec<&str> = self.features.iter().map(String::as_str).collect();
         features.sort_unstable();
         features.dedup();

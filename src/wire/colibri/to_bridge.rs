@@ -1,6 +1,7 @@
 //! What a client says to the bridge; docs/protocol/04 §2.
 
 use super::{BridgeVideoType, ColibriError, MAX_LIST, height, name, object, scan, text};
+use crate::few::gathered;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -181,7 +182,7 @@ impl ToBridge {
 }
 
 fn one(key: &str, value: Value) -> Map<String, Value> {
-    [(key.to_owned(), value)].into_iter().collect()
+    gathered([(key.to_owned(), value)])
 }
 
 /// Absent is nothing said; of a wrong type is an error.
@@ -233,7 +234,7 @@ impl ReceiverConstraints {
         let heights = self
             .heights
             .as_ref()
-            .map(|all| Value::Object(all.iter().map(|(name, h)| (name.clone(), json!({ "maxHeight": h }))).collect()));
+            .map(|all| Value::Object(gathered(all.iter().map(|(name, h)| (name.clone(), json!({ "maxHeight": h }))))));
         put("constraints", heights);
         put("assumedBandwidthBps", self.assumed_bandwidth.map(Value::from));
         m
@@ -246,7 +247,13 @@ impl ReceiverConstraints {
             let rate = v.get("maxFrameRate").map_or(Some(-1.0), Value::as_f64).filter(|r| *r >= 0.0 || *r == -1.0)?;
             Some(if rate == 0.0 { 0 } else { h })
         };
-        let each = |v: &Value| v.as_object()?.iter().map(|(k, v)| Some((k.clone(), constraint(v)?))).collect();
+        let each = |v: &Value| {
+            let mut all = BTreeMap::new();
+            for (name, v) in v.as_object()? {
+                all.insert(name.clone(), constraint(v)?);
+            }
+            Some(all)
+        };
         Ok(ReceiverConstraints {
             last_n: optional(m, "lastN", height)?,
             on_stage: optional(m, "onStageSources", list)?,
