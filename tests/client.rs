@@ -1,6 +1,7 @@
 //! The driver on real sockets, against the testkit's server: what handles promise (design §5, §6).
 
 use jmeet::client::{self, Client, Queue, Runtime};
+use jmeet::log::Level;
 use jmeet::media::peer::MAX_RTP_PAYLOAD;
 use jmeet::media::{Codec, OutgoingFrame};
 use jmeet::meeting::event::{ClientState, EventKind, TrackKey};
@@ -8,6 +9,7 @@ use jmeet::meeting::{ClientOptions, ReaderOptions, TrackOptions};
 use jmeet::testkit::Deployment;
 use jmeet::wire::XmlLimits;
 use jmeet::{Code, Error, Stage};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 const LONG: Option<Duration> = Some(Duration::from_secs(20));
@@ -272,4 +274,48 @@ fn the_longest_wait_of_all_is_a_wait() {
     let waits = std::thread::spawn(move || code(reader.next(Some(Duration::MAX))));
     client.close(Duration::MAX).unwrap();
     assert_eq!(waits.join().unwrap(), Code::Closed);
+}
+
+#[test]
+fn the_log_tells_the_course_of_a_meeting_and_no_secret() {
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let h = heard.clone();
+    let sink = move |l, _: &str, text: &str| h.lock().unwrap().push((l, text.to_owned()));
+    jmeet::log::set(Level::Trace, Some(Arc::new(sink)));
+    let (kit, runtime, queue) =
+        (Deployment::start(Default::default()).unwrap(), Runtime::new(1).unwrap(), Queue::new().unwrap());
+    let options =
+        ClientOptions { display_name: "Ada Lovelace".into(), token: "eyJ0b2tlbg".into(), ..options(&kit, "logged") };
+    let client = Client::new(Some(&runtime), &queue, options).unwrap();
+    let id = format!("client {:x}: ", client.id());
+    client.join(1).unwrap();
+    wait(&queue, |e| matches!(e, EventKind::Joined(_)));
+    client.conference().send_message("what only we know", 2).unwrap();
+    wait(&queue, |e| matches!(e, EventKind::RequestDone(None)));
+    client.close(LONG.unwrap()).unwrap();
+    let mine = |level| -> Vec<String> {
+        let all = heard.lock().unwrap();
+        let of = all.iter().filter(|(l, t)| *l <= level && t.starts_with(&id));
+        of.map(|(_, t)| t[id.len()..].to_owned()).collect()
+    };
+    let (info, all) = (mine(Level::Info), mine(Level::Trace));
+    for course in ["connection 1 is open", "Joining", "Joined", "request 1 is done", "is closed: we left"] {
+        assert!(info.iter().any(|t| t == course), "{course}: {info:#?}");
+    }
+    for detail in [
+        "connection 1: Upgrade",
+        "connection 1 < <presence ",
+        "connection 1 > <iq type=set ",
+        "we are ",
+        "Bound after ",
+    ] {
+        assert!(all.iter().any(|t| t.starts_with(detail)), "{detail}: {all:#?}");
+    }
+    for secret in ["what only we know", "eyJ0b2tlbg"] {
+        assert!(!all.iter().any(|t| t.contains(secret)), "{secret}: {all:#?}");
+    }
+    for name in ["Ada", "logged", kit.domain(), "127.0.0.1"] {
+        assert!(!info.iter().any(|t| t.contains(name)), "{name}: {info:#?}");
+    }
+    jmeet::log::set(Level::Error, None);
 }

@@ -6,6 +6,7 @@
 use super::client::FREE_LINGER;
 use super::clock::{instant, now, os_env};
 use super::connection::{Connection, Progress};
+use super::journal::Journal;
 use super::reader::ReaderShared;
 use super::shared::{Shared, ToDriver};
 use super::udp::{self, RECEIVE_BUFFER, SendBatch, Udp};
@@ -50,6 +51,7 @@ pub(crate) struct Driver {
     meeting: Meeting,
     options: ClientOptions,
     shared: Arc<Shared>,
+    journal: Journal,
     rx: mpsc::UnboundedReceiver<ToDriver>,
     /// The stream's, and the bridge channel's where that is one.
     connections: Vec<Connection>,
@@ -79,6 +81,7 @@ impl Driver {
         Ok(Driver {
             meeting,
             options,
+            journal: Journal(shared.id),
             shared,
             rx,
             connections: Vec::new(),
@@ -198,10 +201,20 @@ impl Driver {
                 }
             }
             Wake::HandlesGone => self.on_message(ToDriver::Free),
-            Wake::Connection(key, Progress::At(stage)) => self.meeting.handle(Input::Connecting(key, stage), now()),
-            Wake::Connection(key, Progress::Opened) => self.meeting.handle(Input::Opened(key), now()),
-            Wake::Connection(key, Progress::Text(text)) => self.meeting.handle(Input::Text(key, text), now()),
+            Wake::Connection(key, Progress::At(stage)) => {
+                self.journal.at(key, stage);
+                self.meeting.handle(Input::Connecting(key, stage), now());
+            }
+            Wake::Connection(key, Progress::Opened) => {
+                self.journal.opened(key);
+                self.meeting.handle(Input::Opened(key), now());
+            }
+            Wake::Connection(key, Progress::Text(text)) => {
+                self.journal.came(key, &text);
+                self.meeting.handle(Input::Text(key, text), now());
+            }
             Wake::Connection(key, Progress::Lost(e)) => {
+                self.journal.lost(key, &e);
                 self.connections.retain(|c| c.key != key);
                 self.meeting.handle(Input::Lost(key, e), now());
             }
@@ -257,6 +270,7 @@ impl Driver {
         let ignored = self.meeting.ignored();
         if ignored != self.ignored {
             self.ignored = ignored;
+            self.journal.ignored(&ignored);
             self.shared.snapshot.lock().ignored = ignored;
         }
         let mut sending: Option<Arc<Udp>> = None;
@@ -280,6 +294,8 @@ impl Driver {
                 }
                 Output::Event(e) => self.on_event(e),
                 Output::Connect { connection, purpose, url, token } => {
+                    let what = if purpose == Purpose::Stream { "the stream" } else { "the bridge channel" };
+                    self.journal.connect(connection, what, &websocket::host(&url));
                     let target = Target {
                         url,
                         token,
@@ -295,6 +311,7 @@ impl Driver {
                     }
                 }
                 Output::Send { connection, text } => {
+                    self.journal.goes(connection, &text);
                     if let Some(c) = self.connections.iter_mut().find(|c| c.key == connection) {
                         c.send(text);
                     }
@@ -344,6 +361,7 @@ impl Driver {
     }
 
     fn on_event(&mut self, event: Event) {
+        self.journal.event(&event);
         match &event.kind {
             EventKind::TrackRemoved(t) => self.end_writer(t.key),
             EventKind::Closed(_) => self.closed = true,

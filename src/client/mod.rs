@@ -7,6 +7,7 @@ mod clock;
 mod conference;
 mod connection;
 mod driver;
+mod journal;
 mod pending;
 pub mod queue;
 mod reader;
