@@ -75,20 +75,21 @@
  *
  * SENDING. A writer takes what an encoder made. CODEC_WANTED names the codec, once after the track's TRACK_ADDED and with each change;
  * TARGET_BITRATE tells what each encoding of a video track is to have, from before its first frame. Encodings are numbered from 0, the
- * smallest, on every way of media alike. Make a key frame at the start, when KEY_FRAME_WANTED comes, after a write that answered
- * JMEET_ERR_NOT_READY, JMEET_ERR_MUTED or JMEET_ERR_FULL, when a target rises from 0, and with another height or codec. An encoder that has
- * too little CPU is told of with jmeet_writer_set_limited: another codec, and less to decode, come of it.
+ * smallest, on every way of media alike. An encoder of video waits for both before its first frame. Make a key frame at the start, when
+ * KEY_FRAME_WANTED comes, after a write that answered JMEET_ERR_NOT_READY, JMEET_ERR_MUTED or JMEET_ERR_FULL, when a target rises from 0,
+ * and with another height or codec. An encoder that has too little CPU is told of with jmeet_writer_set_limited: another codec, and less to
+ * decode, come of it.
  *
  * Nobody is kept from writing another height or more than the target, as a program that plays files may have to: receivers get what is
  * written, and what the path does not carry is lost to them. Such a program does better to leave an encoding out, and to go back to a key
  * frame of its file when one is wanted; in its track's options it names the height and the encodings that its files have.
  *
- * ENDING. A client joins once and ends once, with CLOSED; whoever wants to come back makes a new client, whose handles and keys are new,
- * after some seconds and each time after more. That may help where time does: after JMEET_ERR_RESOLVE, CONNECT, UPGRADE, STREAM,
- * DISCONNECTED, SERVER_TIMEOUT, CONFERENCE_REQUEST, NOT_LIVE, ROOM_FULL, NICKNAME_CONFLICT, REMOVED, ICE, PANIC and RESOURCES. It does not
- * where somebody has decided (KICKED, DESTROYED, REPLACED, NOT_ALLOWED) or where it takes other options (TLS, credentials, passwords and
- * the rest). Losing the way to the bridge, a mute, or a focus that comes and goes ends nothing: where it takes entering the room again
- * the library does so by itself, and only what changed is told.
+ * ENDING. A client joins once and ends once, with CLOSED (a join that fails tells the same reason in its REQUEST_DONE before); whoever
+ * wants to come back makes a new client, whose handles and keys are new, after some seconds and each time after more. That may help where
+ * time does: after JMEET_ERR_RESOLVE, CONNECT, UPGRADE, STREAM, DISCONNECTED, SERVER_TIMEOUT, CONFERENCE_REQUEST, NOT_LIVE, ROOM_FULL,
+ * NICKNAME_CONFLICT, REMOVED, ICE, PANIC and RESOURCES. It does not where somebody has decided (KICKED, DESTROYED, REPLACED, NOT_ALLOWED)
+ * or where it takes other options (TLS, credentials, passwords and the rest). Losing the way to the bridge, a mute, or a focus that comes
+ * and goes ends nothing: where it takes entering the room again the library does so by itself, and only what changed is told.
  *
  * HANDLES are numbers made to look like pointers, never addresses: a freed, stale, invented or wrong-type handle is answered
  * with JMEET_ERR_INVALID_HANDLE. One object has one handle, wherever it came from, as long as it lives: compare them with ==; to
@@ -116,9 +117,10 @@
  * NUL-terminated, never NULL, and live as long as the event or object that they came from.
  *
  * STRUCTS start with struct_size. Set them with their INIT macro or _init function (which answers JMEET_ERR_NULL, or
- * JMEET_ERR_INVALID_ARGUMENT when size cannot be that of the struct); zero means default in each field. Programs
- * built with this header work with newer libraries of the same JMEET_ABI_VERSION, and with older ones while they use nothing
- * that those do not know (else JMEET_ERR_UNSUPPORTED, which is not listed at each function).
+ * JMEET_ERR_INVALID_ARGUMENT when size cannot be that of the struct); zero means default in each field. Programs built with this header
+ * work with newer libraries of the same JMEET_ABI_VERSION, and with older ones while they use nothing that those do not know (else
+ * JMEET_ERR_UNSUPPORTED, which is not listed at each function). A struct_size that no header gave is JMEET_ERR_INVALID_ARGUMENT; both hold
+ * for structs that are filled, too.
  */
 
 
@@ -421,7 +423,7 @@ enum jmeet_event_kind
     JMEET_EVENT_REQUEST_DONE = 1,
     /** The client went a step further: `jmeet_event_state`. Only the newest of several waiting ones is kept. */
     JMEET_EVENT_STATE = 2,
-    /** We are in the room, told once: `jmeet_event_joined`. */
+    /** We are in the room, told once: `jmeet_event_joined`. Those who were there before us come before it, whoever comes after it is new. */
     JMEET_EVENT_JOINED = 3,
     /** Somebody is here, or was before us: `jmeet_event_participant`. */
     JMEET_EVENT_PARTICIPANT_JOINED = 4,
@@ -429,12 +431,12 @@ enum jmeet_event_kind
     JMEET_EVENT_PARTICIPANT_UPDATED = 5,
     /**
      * Somebody left: `jmeet_event_participant` and `jmeet_event_participant_left`. Freeing this event ends the participant's
-     * handle.
+     * handle. When we leave, or are made to, it comes for everybody (the state is `JMEET_STATE_LEAVING` or `JMEET_STATE_CLOSED` then).
      */
     JMEET_EVENT_PARTICIPANT_LEFT = 6,
     /** Our own role changed: `jmeet_event_role`. */
     JMEET_EVENT_ROLE = 7,
-    /** Somebody said something, never ourselves: `jmeet_event_message`. */
+    /** Somebody said something, never ourselves: `jmeet_event_message`. Rooms that keep what was said send it to whoever joins, as `delayed`. */
     JMEET_EVENT_MESSAGE = 8,
     /** The subject of the room: `jmeet_event_subject`. */
     JMEET_EVENT_SUBJECT = 9,
@@ -469,7 +471,8 @@ enum jmeet_event_kind
     JMEET_EVENT_TARGET_BITRATE = 17,
     /**
      * The codec that frames of a local track must be from now on, for everybody in the room takes it: once after its TRACK_ADDED, and
-     * with each change: `jmeet_event_codec_wanted`. The next frame must be a key frame.
+     * with each change: `jmeet_event_codec_wanted`. The next frame must be a key frame. It follows who comes and goes after a second,
+     * so readers may get some frames of a codec that they did not name.
      */
     JMEET_EVENT_CODEC_WANTED = 18,
     /** The estimate of what the path carries: `jmeet_event_bandwidth`. */
@@ -913,10 +916,14 @@ enum jmeet_log_level
  {
     /** Nothing: the default. */
     JMEET_LOG_OFF = 0,
+    /** Defects of the library. */
     JMEET_LOG_ERROR = 1,
     JMEET_LOG_WARN = 2,
+    /** The course of each client: connections, states, requests, media sessions, the bridge channel, and how it ended. */
     JMEET_LOG_INFO = 3,
+    /** And who comes and goes, tracks, the stages of connecting, other people's texts of errors. */
     JMEET_LOG_DEBUG = 4,
+    /** And what each stanza and each message of the bridge is: type, sender and size, never what it says; no tokens, passwords or keys. */
     JMEET_LOG_TRACE = 5,
 };
 #ifndef __cplusplus
@@ -1322,7 +1329,7 @@ typedef struct {
     jmeet_runtime *runtime;
     /** Given back by each of its events (`jmeet_event_user_value`). */
     uint64_t user_value;
-    /** Required: "wss://host/xmpp-websocket", or "ws://" on this machine. "?room=" is added. */
+    /** Required: "wss://host/xmpp-websocket", or "ws://…", over which passwords and tokens go only on this machine. "?room=" is added. */
     const char *url;
     /** Required: the room's name, without domain. */
     const char *room;
@@ -1357,7 +1364,7 @@ typedef struct {
     uint32_t insecure_allow_plaintext_secrets;
     /** Not 0: no media sessions directly with another participant. */
     uint32_t disable_p2p;
-    /** Not 0: media over loopback addresses, for tests on one machine. */
+    /** Not 0: media over loopback addresses, for tests on one machine: without it two programs there that have no other address never connect. */
     uint32_t allow_loopback;
     /** Not 0: no media sessions with the bridge: media flows only while there are two of us. */
     uint32_t disable_bridge;
@@ -1382,8 +1389,8 @@ typedef struct {
 } jmeet_client_options;
 
 /**
- * What came from the server and was passed over, over the life of a client. Growing numbers mean that the server speaks of
- * what this library does not know, or that somebody tries things.
+ * What came from the server and was passed over, over the life of a client. Numbers that grow and grow mean that the server speaks of
+ * what this library does not know, or that somebody tries things; a few are from words that crossed on their way.
  */
 typedef struct {
     uint32_t struct_size;
@@ -1395,7 +1402,10 @@ typedef struct {
     uint64_t oversized_frames;
     /** Answers to nothing that was asked, or from another than was asked. */
     uint64_t stray_answers;
-    /** Stanzas of other rooms and strangers, requests that were answered with an error, and messages of the bridge that are not known. */
+    /**
+     * Stanzas of other rooms and strangers, requests that were answered with an error (also those about a media session that ended
+     * while they were on their way), and messages of the bridge that are not known.
+     */
     uint64_t unhandled_stanzas;
     /** RTP packets that came after the bridge had given their SSRC to another source, dropped: no reader gets them as the other's. */
     uint64_t late_packets;
@@ -1900,7 +1910,7 @@ typedef struct {
     uint16_t height;
     /** Grows whenever RTP time starts anew (the sender's source or connection was replaced): compare `rtp_time` only within one. */
     uint32_t timeline;
-    /** Packets lost for good since the frame before. */
+    /** Packets lost for good since the frame before, where they can be counted: not those before a new `timeline`. */
     uint32_t gap;
     /** Media time in units of the codec's clock, 64 bits, without wrap-around. */
     uint64_t rtp_time;
@@ -1912,7 +1922,7 @@ typedef struct {
     jmeet_str endpoint_id;
     /** Of which track, such as "1a2b3c4d-a0" (`jmeet_conference_find_track`). */
     jmeet_str source_name;
-    /** The frame as the encoder made it. */
+    /** The frame as the encoder made it; of H.264 as `JMEET_CODEC_H264` says. */
     jmeet_bytes data;
     /**
      * The key of whose it is (`JMEET_FRAME_HAS_PARTICIPANT`): `jmeet_participant_info.key`,
@@ -1942,7 +1952,7 @@ uint32_t jmeet_features(void);
 /** The monotonic clock of every `_us` value of this library, in microseconds. It starts near zero at its first use in the process. */
 uint64_t jmeet_now_us(void);
 
-/** The name of a status, such as "ERR_ROOM_PASSWORD"; "UNKNOWN" for a number that is none. A constant: never NULL, never freed. */
+/** The name of a status without the prefix that all share, such as "ERR_ROOM_PASSWORD" for `JMEET_ERR_ROOM_PASSWORD`; "UNKNOWN" for a number that is none. A constant: never NULL, never freed. */
 const char *jmeet_status_name(int32_t status);
 
 /** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
@@ -2294,8 +2304,8 @@ jmeet_status jmeet_client_stats_init(jmeet_client_stats *stats,
 jmeet_status jmeet_client_get_stats(const jmeet_client *client, jmeet_client_stats *stats);
 
 /**
- * Leaves the room, closes the connection and waits at most `timeout_ms` until CLOSED is in the queue: 0: not at all, `JMEET_FOREVER`: as long
- * as it takes, which is some seconds where the server does not answer. Either way CLOSED is delivered, once. Closing again is fine. Blocks
+ * Leaves the room, closes the connection and waits at most `timeout_ms` until CLOSED is in the queue: 0: not at all, OK then says that it has begun;
+ * `JMEET_FOREVER`: as long as it takes, which is some seconds where the server does not answer. Either way CLOSED is delivered, once. Closing again is fine. Blocks
  * up to the timeout; any thread, also inside a callback.
  *
  * Errors: `JMEET_ERR_TIMEOUT`: it goes on closing and CLOSED follows. `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
@@ -2428,7 +2438,8 @@ jmeet_status jmeet_conference_find_track_by_key(const jmeet_conference *room,
 
 /**
  * Adds a local track: a microphone, camera or screen that others see. Frames go through a writer made from it
- * (`jmeet_writer_new`). Allowed as soon as join was called; then it is part of the first offer. The track is borrowed: it ends with
+ * (`jmeet_writer_new`). Allowed as soon as join was called; then it is part of the first offer. (It may answer
+ * `JMEET_ERR_CLOSED` already, where the connection was refused at once: the queue has the reason.) The track is borrowed: it ends with
  * `jmeet_track_remove` or the client. With a `tag` a REQUEST_DONE comes at once when it was taken: the room is told then, or with the join where
  * that is not done. TRACK_ADDED follows when the room is told. `options` names at least `media` or `codec`. A codec that the other side does not
  * take, or that is not in `jmeet_client_options.video_codecs`, is no error: CODEC_WANTED names another one at once. Any thread; does not block.
@@ -2444,7 +2455,7 @@ jmeet_status jmeet_conference_send_track(jmeet_conference *room,
                                          jmeet_error **error);
 
 /**
- * Makes a reader of everybody but ourselves: one thread hears the whole room. What is read is what is asked for: without readers of video
+ * Makes a reader of everybody but ourselves, also before we are in: one thread hears the whole room. What is read is what is asked for: without readers of video
  * the bridge sends us none (audio it sends always, and without readers it is dropped here). `options` may be NULL. The reader is the caller's, freed with `jmeet_reader_free`. Any thread; does
  * not block.
  *
@@ -2863,7 +2874,7 @@ jmeet_status jmeet_writer_new(jmeet_track *track,
  *
  * Video that did not go out is missing to what follows: after each of these three answers the next frame must be a key frame, or after FULL
  * the same frame again. Where KEY_FRAME_WANTED says that media goes another way, what comes before that key frame answers OK and is not sent;
- * the event is repeated meanwhile. Of H.264 the parameter sets are kept even so (JMEET_CODEC_H264); by themselves they answer OK at any time.
+ * the event is repeated meanwhile. Audio is not held up by that; what is on its way in that moment may be lost. Of H.264 the parameter sets are kept even so (JMEET_CODEC_H264); by themselves they answer OK at any time.
  *
  * Errors: `JMEET_ERR_MUTED` and `JMEET_ERR_NOT_READY` (nobody receives media yet, or nothing of this encoding is to be sent now:
  * TARGET_BITRATE 0): dropped, nothing is wrong. `JMEET_ERR_FULL`: not taken,

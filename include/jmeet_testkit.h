@@ -27,7 +27,7 @@ typedef struct jmeet_testkit jmeet_testkit;
 /** How a deployment is set up. */
 typedef struct {
     uint32_t struct_size;
-    /** Not 0: the server offers no stream management, so a lost stream cannot be resumed. */
+    /** Not 0: the server offers no stream management (XEP-0198). Either way a lost connection ends the meeting. */
     uint32_t no_stream_management;
     /** XMPP domain; NULL: "meet.localhost". */
     const char *domain;

@@ -213,7 +213,7 @@ fn a_locked_room_asks_for_its_password_and_takes_it() {
     d.answer(token, ready);
     d.outputs();
     let events = feed(&mut d, capture, "D< ");
-    assert_eq!(events, [RoomEvent::Ended(Some(RoomError::PasswordRequired))]);
+    assert_eq!(events, [RoomEvent::Ended(Some(RoomError::PasswordRequired { text: String::new() }))]);
     let mut d = Bench::at(ROOM, "7cd3e8c2");
     d.room.config.password = "s3cret".into();
     d.room.start(d.now);

@@ -21,7 +21,7 @@ impl NotAllowed {
     /// The name of the case on the wire and in errors.
     pub fn as_str(self) -> &'static str {
         match self {
-            NotAllowed::General => "general",
+            NotAllowed::General => "not-allowed",
             NotAllowed::AuthenticationRequired => "authentication-required",
             NotAllowed::NoMainParticipants => "no-main-participants",
             NotAllowed::PromotionNotAllowed => "promotion-not-allowed",
@@ -54,7 +54,9 @@ pub enum RoomError {
     Disconnected,
     /// The room did not answer the join presence.
     JoinTimeout,
-    PasswordRequired,
+    PasswordRequired {
+        text: String,
+    },
     NotAllowed {
         kind: NotAllowed,
         text: String,
@@ -62,19 +64,24 @@ pub enum RoomError {
     RoomFull {
         /// Whether the focus offered places for visitors.
         visitors: bool,
+        text: String,
     },
     MembersOnly {
         lobby: Option<Jid>,
         waiting_for_host: bool,
+        text: String,
     },
     DisplayNameRequired {
         /// The lobby asks for it.
         lobby: bool,
+        text: String,
     },
     RoomDoesNotExist {
         text: String,
     },
-    NicknameConflict,
+    NicknameConflict {
+        text: String,
+    },
     JoinRefused(StanzaError),
     Kicked {
         /// Endpoint id of who did it; empty when unknown.
@@ -128,24 +135,26 @@ impl RoomError {
             E::NotLive => (Code::NotLive, request, "", "the meeting is not live"),
             E::Disconnected => (Code::Disconnected, request, "", ""),
             E::JoinTimeout => (Code::ServerTimeout, Stage::Join, "", "the room did not answer"),
-            E::PasswordRequired => (Code::RoomPassword, Stage::Join, "not-authorized", ""),
+            E::PasswordRequired { text } => (Code::RoomPassword, Stage::Join, "not-authorized", text.as_str()),
             E::NotAllowed { kind: NotAllowed::AuthenticationRequired, text } => {
                 (Code::AuthenticationRequired, Stage::Join, "authentication-required", text.as_str())
             }
             E::NotAllowed { kind, text } => (Code::NotAllowed, Stage::Join, kind.as_str(), text.as_str()),
-            E::RoomFull { visitors: true } => {
+            E::RoomFull { visitors: true, text } if text.is_empty() => {
                 (Code::RoomFull, Stage::Join, "service-unavailable", "there are places for visitors")
             }
-            E::RoomFull { visitors: false } => (Code::RoomFull, Stage::Join, "service-unavailable", ""),
-            E::MembersOnly { lobby, waiting_for_host } => (
+            E::RoomFull { text, .. } => (Code::RoomFull, Stage::Join, "service-unavailable", text.as_str()),
+            E::MembersOnly { lobby, waiting_for_host, text } => (
                 Code::MembersOnly,
                 Stage::Join,
                 if *waiting_for_host { "waiting-for-host" } else { "registration-required" },
-                lobby.as_ref().map_or("", Jid::as_str),
+                lobby.as_ref().map_or(text.as_str(), Jid::as_str),
             ),
-            E::DisplayNameRequired { .. } => (Code::DisplayNameRequired, Stage::Join, "displayname-required", ""),
+            E::DisplayNameRequired { text, .. } => {
+                (Code::DisplayNameRequired, Stage::Join, "displayname-required", text.as_str())
+            }
             E::RoomDoesNotExist { text } => (Code::RoomDoesNotExist, Stage::Join, "not-allowed", text.as_str()),
-            E::NicknameConflict => (Code::NicknameConflict, Stage::Join, "conflict", ""),
+            E::NicknameConflict { text } => (Code::NicknameConflict, Stage::Join, "conflict", text.as_str()),
             E::JoinRefused(e) => return refused(Code::Join, Stage::Join, e),
             E::Kicked { by, reason } => (Code::Kicked, Stage::Joined, by.as_str(), reason.as_str()),
             E::Destroyed { alternative, reason } => {
@@ -207,11 +216,24 @@ mod tests {
         assert_eq!((e.code, e.condition.as_str(), e.text.as_str()), (Code::Removed, "332", "down"));
         assert_eq!(RoomError::Removed { status: 0, reason: String::new() }.to_error().condition, "");
         let lobby = Some(Jid::parse("r@lobby.x").unwrap());
-        let e = RoomError::MembersOnly { lobby, waiting_for_host: false }.to_error();
+        let e = RoomError::MembersOnly { lobby, waiting_for_host: false, text: "ask".into() }.to_error();
         assert_eq!((e.code, e.text.as_str()), (Code::MembersOnly, "r@lobby.x"));
         let not_allowed = |kind| RoomError::NotAllowed { kind, text: String::new() }.to_error();
         assert_eq!(not_allowed(NotAllowed::AuthenticationRequired).code, Code::AuthenticationRequired);
         assert_eq!(not_allowed(NotAllowed::NoVisitorsLobby).condition, "no-visitors-lobby");
+        assert_eq!(not_allowed(NotAllowed::General).condition, "not-allowed");
+        for words in ["", "these words"] {
+            let text = || words.to_owned();
+            for e in [
+                RoomError::PasswordRequired { text: text() },
+                RoomError::RoomFull { visitors: false, text: text() },
+                RoomError::MembersOnly { lobby: None, waiting_for_host: false, text: text() },
+                RoomError::DisplayNameRequired { lobby: false, text: text() },
+                RoomError::NicknameConflict { text: text() },
+            ] {
+                assert_eq!(e.to_error().text, words, "{e:?}");
+            }
+        }
         assert_eq!(RoomError::MessageSize(70_000).to_error().code, Code::TooLarge);
         assert_eq!(RoomError::MessageSize(0).to_error().code, Code::InvalidArgument);
     }

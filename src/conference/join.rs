@@ -28,7 +28,7 @@ pub(super) fn refusal(presence: Element<'_>, visitors: bool) -> Refusal {
     let has = |name: &str, ns: &str| find(name, ns).is_some();
     let text = error.text.clone();
     Refusal::Final(match error.condition {
-        Condition::NotAuthorized => RoomError::PasswordRequired,
+        Condition::NotAuthorized => RoomError::PasswordRequired { text },
         Condition::NotAllowed => {
             let restricted = text == "Room creation is restricted" || has("room-does-not-exist", ns::JITMEET);
             let kind = if restricted {
@@ -46,7 +46,7 @@ pub(super) fn refusal(presence: Element<'_>, visitors: bool) -> Refusal {
             };
             RoomError::NotAllowed { kind, text }
         }
-        Condition::ServiceUnavailable => RoomError::RoomFull { visitors },
+        Condition::ServiceUnavailable => RoomError::RoomFull { visitors, text },
         Condition::RegistrationRequired => {
             // In the error, and for old clients beside it without a namespace: the local name decides.
             let named = |e: Element<'_>| e.child_named("lobbyroom").map(|l| l.text().into_owned());
@@ -54,11 +54,12 @@ pub(super) fn refusal(presence: Element<'_>, visitors: bool) -> Refusal {
             RoomError::MembersOnly {
                 lobby: lobby.and_then(|l| Jid::parse(l.trim()).ok()),
                 waiting_for_host: has("waiting-for-host", ns::JITMEET),
+                text,
             }
         }
-        Condition::Conflict => RoomError::NicknameConflict,
+        Condition::Conflict => RoomError::NicknameConflict { text },
         _ => match find("displayname-required", ns::JITMEET) {
-            Some(e) => RoomError::DisplayNameRequired { lobby: e.attr("lobby") == Some("true") },
+            Some(e) => RoomError::DisplayNameRequired { lobby: e.attr("lobby") == Some("true"), text },
             None => RoomError::JoinRefused(error),
         },
     })
@@ -91,11 +92,19 @@ mod tests {
     #[test]
     fn every_row_of_the_table_has_its_own_error() {
         let last = Refusal::Final;
-        assert_eq!(error("auth", "not-authorized", ""), last(RoomError::PasswordRequired));
-        assert_eq!(error("cancel", "service-unavailable", ""), last(RoomError::RoomFull { visitors: true }));
-        assert_eq!(error("cancel", "conflict", ""), last(RoomError::NicknameConflict));
+        for words in ["", "why"] {
+            let (more, text) = (if words.is_empty() { String::new() } else { text(words) }, words.to_owned());
+            let got = |kind, condition| error(kind, condition, &more);
+            assert_eq!(got("auth", "not-authorized"), last(RoomError::PasswordRequired { text: text.clone() }));
+            let full = RoomError::RoomFull { visitors: true, text: text.clone() };
+            assert_eq!(got("cancel", "service-unavailable"), last(full));
+            assert_eq!(got("cancel", "conflict"), last(RoomError::NicknameConflict { text: text.clone() }));
+        }
         let required = "<displayname-required xmlns='http://jitsi.org/jitmeet' lobby='true'/>";
-        assert_eq!(error("modify", "not-acceptable", required), last(RoomError::DisplayNameRequired { lobby: true }));
+        assert_eq!(
+            error("modify", "not-acceptable", required),
+            last(RoomError::DisplayNameRequired { lobby: true, text: String::new() })
+        );
         for (more, kind) in [
             ("", NotAllowed::General),
             ("<authentication-required xmlns='http://jitsi.org/jitmeet'/>", NotAllowed::AuthenticationRequired),
@@ -122,12 +131,19 @@ mod tests {
         let inside = "<waiting-for-host xmlns='http://jitsi.org/jitmeet'/>\
                       <lobbyroom xmlns='http://jitsi.org/jitmeet'>room@lobby.x</lobbyroom>";
         let got = error("auth", "registration-required", inside);
-        assert_eq!(got, Refusal::Final(RoomError::MembersOnly { lobby: lobby.clone(), waiting_for_host: true }));
+        assert_eq!(
+            got,
+            Refusal::Final(RoomError::MembersOnly {
+                lobby: lobby.clone(),
+                waiting_for_host: true,
+                text: String::new()
+            })
+        );
         let got = read(
             "<error type='auth'><registration-required xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>\
              <lobbyroom>room@lobby.x</lobbyroom>",
         );
-        assert_eq!(got, Refusal::Final(RoomError::MembersOnly { lobby, waiting_for_host: false }));
+        assert_eq!(got, Refusal::Final(RoomError::MembersOnly { lobby, waiting_for_host: false, text: String::new() }));
     }
 
     #[test]

@@ -37,7 +37,7 @@ impl Room {
             // The room gave us another nickname (210): the bridge would not know us by it.
             if matches!(self.phase, Phase::Joining(_)) {
                 self.send(leave::unavailable(from));
-                self.end(Some(RoomError::NicknameConflict));
+                self.end(Some(RoomError::NicknameConflict { text: String::new() }));
             }
             return;
         }

@@ -46,7 +46,7 @@ pub struct jmeet_client_options {
     pub runtime: *mut jmeet_runtime,
     /// Given back by each of its events (`jmeet_event_user_value`).
     pub user_value: u64,
-    /// Required: "wss://host/xmpp-websocket", or "ws://" on this machine. "?room=" is added.
+    /// Required: "wss://host/xmpp-websocket", or "ws://…", over which passwords and tokens go only on this machine. "?room=" is added.
     pub url: *const c_char,
     /// Required: the room's name, without domain.
     pub room: *const c_char,
@@ -79,7 +79,7 @@ pub struct jmeet_client_options {
     pub insecure_allow_plaintext_secrets: u32,
     /// Not 0: no media sessions directly with another participant.
     pub disable_p2p: u32,
-    /// Not 0: media over loopback addresses, for tests on one machine.
+    /// Not 0: media over loopback addresses, for tests on one machine: without it two programs there that have no other address never connect.
     pub allow_loopback: u32,
     /// Not 0: no media sessions with the bridge: media flows only while there are two of us.
     pub disable_bridge: u32,
@@ -105,8 +105,8 @@ unsafe impl Struct for jmeet_client_options {
     const OLDER: &[usize] = &[std::mem::offset_of!(jmeet_client_options, disable_bridge)];
 }
 
-/// What came from the server and was passed over, over the life of a client. Growing numbers mean that the server speaks of
-/// what this library does not know, or that somebody tries things.
+/// What came from the server and was passed over, over the life of a client. Numbers that grow and grow mean that the server speaks of
+/// what this library does not know, or that somebody tries things; a few are from words that crossed on their way.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct jmeet_client_stats {
@@ -119,7 +119,8 @@ pub struct jmeet_client_stats {
     pub oversized_frames: u64,
     /// Answers to nothing that was asked, or from another than was asked.
     pub stray_answers: u64,
-    /// Stanzas of other rooms and strangers, requests that were answered with an error, and messages of the bridge that are not known.
+    /// Stanzas of other rooms and strangers, requests that were answered with an error (also those about a media session that ended
+    /// while they were on their way), and messages of the bridge that are not known.
     pub unhandled_stanzas: u64,
     /// RTP packets that came after the bridge had given their SSRC to another source, dropped: no reader gets them as the other's.
     pub late_packets: u64,
@@ -610,8 +611,8 @@ pub unsafe extern "C" fn jmeet_client_get_stats(
     })
 }
 
-/// Leaves the room, closes the connection and waits at most `timeout_ms` until CLOSED is in the queue: 0: not at all, `JMEET_FOREVER`: as long
-/// as it takes, which is some seconds where the server does not answer. Either way CLOSED is delivered, once. Closing again is fine. Blocks
+/// Leaves the room, closes the connection and waits at most `timeout_ms` until CLOSED is in the queue: 0: not at all, OK then says that it has begun;
+/// `JMEET_FOREVER`: as long as it takes, which is some seconds where the server does not answer. Either way CLOSED is delivered, once. Closing again is fine. Blocks
 /// up to the timeout; any thread, also inside a callback.
 ///
 /// Errors: `JMEET_ERR_TIMEOUT`: it goes on closing and CLOSED follows. `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.

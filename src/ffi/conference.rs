@@ -245,7 +245,8 @@ pub const JMEET_MAX_LOCAL_TRACKS: u32 = 16;
 const _: () = assert!(JMEET_MAX_LOCAL_TRACKS as usize == crate::meeting::MAX_LOCAL_TRACKS);
 
 /// Adds a local track: a microphone, camera or screen that others see. Frames go through a writer made from it
-/// (`jmeet_writer_new`). Allowed as soon as join was called; then it is part of the first offer. The track is borrowed: it ends with
+/// (`jmeet_writer_new`). Allowed as soon as join was called; then it is part of the first offer. (It may answer
+/// `JMEET_ERR_CLOSED` already, where the connection was refused at once: the queue has the reason.) The track is borrowed: it ends with
 /// `jmeet_track_remove` or the client. With a `tag` a REQUEST_DONE comes at once when it was taken: the room is told then, or with the join where
 /// that is not done. TRACK_ADDED follows when the room is told. `options` names at least `media` or `codec`. A codec that the other side does not
 /// take, or that is not in `jmeet_client_options.video_codecs`, is no error: CODEC_WANTED names another one at once. Any thread; does not block.
@@ -269,7 +270,7 @@ pub unsafe extern "C" fn jmeet_conference_send_track(
     })
 }
 
-/// Makes a reader of everybody but ourselves: one thread hears the whole room. What is read is what is asked for: without readers of video
+/// Makes a reader of everybody but ourselves, also before we are in: one thread hears the whole room. What is read is what is asked for: without readers of video
 /// the bridge sends us none (audio it sends always, and without readers it is dropped here). `options` may be NULL. The reader is the caller's, freed with `jmeet_reader_free`. Any thread; does
 /// not block.
 ///

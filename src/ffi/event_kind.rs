@@ -15,18 +15,18 @@ pub enum jmeet_event_kind {
     JMEET_EVENT_REQUEST_DONE = 1,
     /// The client went a step further: `jmeet_event_state`. Only the newest of several waiting ones is kept.
     JMEET_EVENT_STATE = 2,
-    /// We are in the room, told once: `jmeet_event_joined`.
+    /// We are in the room, told once: `jmeet_event_joined`. Those who were there before us come before it, whoever comes after it is new.
     JMEET_EVENT_JOINED = 3,
     /// Somebody is here, or was before us: `jmeet_event_participant`.
     JMEET_EVENT_PARTICIPANT_JOINED = 4,
     /// Something about a participant changed: `jmeet_event_participant`, with `changed`.
     JMEET_EVENT_PARTICIPANT_UPDATED = 5,
     /// Somebody left: `jmeet_event_participant` and `jmeet_event_participant_left`. Freeing this event ends the participant's
-    /// handle.
+    /// handle. When we leave, or are made to, it comes for everybody (the state is `JMEET_STATE_LEAVING` or `JMEET_STATE_CLOSED` then).
     JMEET_EVENT_PARTICIPANT_LEFT = 6,
     /// Our own role changed: `jmeet_event_role`.
     JMEET_EVENT_ROLE = 7,
-    /// Somebody said something, never ourselves: `jmeet_event_message`.
+    /// Somebody said something, never ourselves: `jmeet_event_message`. Rooms that keep what was said send it to whoever joins, as `delayed`.
     JMEET_EVENT_MESSAGE = 8,
     /// The subject of the room: `jmeet_event_subject`.
     JMEET_EVENT_SUBJECT = 9,
@@ -52,7 +52,8 @@ pub enum jmeet_event_kind {
     /// before its first write is taken, and then with each change. Never for audio. The newest of each encoding counts.
     JMEET_EVENT_TARGET_BITRATE = 17,
     /// The codec that frames of a local track must be from now on, for everybody in the room takes it: once after its TRACK_ADDED, and
-    /// with each change: `jmeet_event_codec_wanted`. The next frame must be a key frame.
+    /// with each change: `jmeet_event_codec_wanted`. The next frame must be a key frame. It follows who comes and goes after a second,
+    /// so readers may get some frames of a codec that they did not name.
     JMEET_EVENT_CODEC_WANTED = 18,
     /// The estimate of what the path carries: `jmeet_event_bandwidth`.
     JMEET_EVENT_BANDWIDTH = 19,

@@ -53,7 +53,7 @@ pub struct jmeet_frame {
     pub height: u16,
     /// Grows whenever RTP time starts anew (the sender's source or connection was replaced): compare `rtp_time` only within one.
     pub timeline: u32,
-    /// Packets lost for good since the frame before.
+    /// Packets lost for good since the frame before, where they can be counted: not those before a new `timeline`.
     pub gap: u32,
     /// Media time in units of the codec's clock, 64 bits, without wrap-around.
     pub rtp_time: u64,
@@ -65,7 +65,7 @@ pub struct jmeet_frame {
     pub endpoint_id: jmeet_str,
     /// Of which track, such as "1a2b3c4d-a0" (`jmeet_conference_find_track`).
     pub source_name: jmeet_str,
-    /// The frame as the encoder made it.
+    /// The frame as the encoder made it; of H.264 as `JMEET_CODEC_H264` says.
     pub data: jmeet_bytes,
     /// The key of whose it is (`JMEET_FRAME_HAS_PARTICIPANT`): `jmeet_participant_info.key`,
     /// `jmeet_conference_find_participant_by_key`.

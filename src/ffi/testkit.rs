@@ -38,7 +38,7 @@ pub struct jmeet_testkit {
 #[derive(Clone, Copy)]
 pub struct jmeet_testkit_options {
     pub struct_size: u32,
-    /// Not 0: the server offers no stream management, so a lost stream cannot be resumed.
+    /// Not 0: the server offers no stream management (XEP-0198). Either way a lost connection ends the meeting.
     pub no_stream_management: u32,
     /// XMPP domain; NULL: "meet.localhost".
     pub domain: *const c_char,

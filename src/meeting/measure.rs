@@ -112,10 +112,6 @@ impl Meeting {
             let find = |owner: &str, name: &str| self.tracks.remote(owner, name).map(|t| t.key);
             m.measure(now, local, find, &mut tracks);
         }
-        for t in tracks.iter_mut().filter(|t: &&mut TrackStats| t.local && t.size == (0, 0)) {
-            let height = self.sending.height(t.track, t.encoding);
-            t.size.1 = height.and_then(|h| u16::try_from(h).ok()).unwrap_or(0);
-        }
         let (active, endpoint) = (self.medias.active().map(|m| m.path), self.endpoint_id().unwrap_or_default());
         for t in tracks.iter_mut().filter(|t| t.local) {
             t.source_name = self.tracks.name_of_local(t.track, &endpoint).into();

@@ -26,7 +26,7 @@ use crate::media::peer::{
 use crate::media::receiver::KEY_FRAME_REQUEST_EVERY;
 use crate::media::sender::{SendError, Sender, Went};
 use crate::media::telephone_event::Keys;
-use crate::media::{EncodedFrame, OutgoingFrame, vp8};
+use crate::media::{EncodedFrame, OutgoingFrame, assembler, h264};
 use crate::time::{Time, earliest};
 use crate::wire::jingle::Media;
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -345,7 +345,11 @@ impl MediaSession {
             }
         }
         if let Some(f) = o.frames.get_mut(frame.encoding as usize) {
-            let size = if codec == Codec::Vp8 { vp8::size(&frame.data) } else { None };
+            // What stands before an H.264 picture says it, and the picture need not be looked through.
+            let size = match codec {
+                Codec::H264 => h264::parameter_sets(&frame.data).and_then(|sets| h264::size(&sets)),
+                other => assembler::size(other, &frame.data),
+            };
             f.count(codec, size, now.mono_us);
         }
         Ok(if o.sender.frames() == 1 { Sent::First } else { Sent::More })

@@ -145,7 +145,7 @@ fn a_refused_join_ends_with_its_error_and_nothing_follows() {
     b.take("<presence from='r@c.x/other' type='error'><error type='auth'/></presence>");
     b.outputs();
     b.join_error("not-authorized", "");
-    assert_eq!(b.ended(), Some(RoomError::PasswordRequired));
+    assert_eq!(b.ended(), Some(RoomError::PasswordRequired { text: String::new() }));
     b.presence(ME, PARTICIPANT, "");
     b.room.leave(b.now);
     b.room.handle_timeout(b.now + Duration::from_secs(100));
@@ -193,7 +193,7 @@ fn another_nickname_than_asked_for_is_a_conflict() {
     b.presence("other", "<item role='participant'/><status code='210'/><status code='110'/>", "");
     let out = b.outputs();
     assert!(matches!(&out[0], RoomOutput::Send(s) if s.contains("to='r@c.x/other'")));
-    assert_eq!(out[1], RoomOutput::Event(RoomEvent::Ended(Some(RoomError::NicknameConflict))));
+    assert_eq!(out[1], RoomOutput::Event(RoomEvent::Ended(Some(RoomError::NicknameConflict { text: String::new() }))));
 }
 
 #[test]
