@@ -273,3 +273,25 @@ pub unsafe extern "C" fn jmeet_frame_get(frame: *const jmeet_frame_ref, out: *mu
 pub unsafe extern "C" fn jmeet_frame_release(frame: *mut jmeet_frame_ref) -> jmeet_status {
     entry!({ take::<Frame>(frame).map(drop) })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_has_a_duration_and_parameter_sets_by_themselves_have_none() {
+        let frame = |data: &[u8], codec: u32, rtp_duration: u32| {
+            // SAFETY: all-zero is a value of it; the data lives as long as it is read.
+            unsafe {
+                let mut f: jmeet_outgoing_frame = std::mem::zeroed();
+                (f.data, f.size, f.codec, f.rtp_duration) = (data.as_ptr(), data.len(), codec, rtp_duration);
+                f.read(Codec::Vp8).map(|f| f.duration).map_err(|e| e.code)
+            }
+        };
+        let (h264, sets, picture) = (Codec::H264 as u32, [0, 0, 1, 0x67, 0x42, 0, 10, 0x80], [0, 0, 1, 0x65, 0x88]);
+        assert_eq!(frame(&sets, h264, 0), Ok(Some(Duration::ZERO)));
+        assert_eq!(frame(&picture, h264, 0), Err(Code::InvalidArgument));
+        assert_eq!(frame(&sets, 0, 0), Err(Code::InvalidArgument), "of VP8 it is a picture");
+        assert_eq!(frame(&picture, h264, 9000), Ok(Some(Duration::from_millis(100))));
+    }
+}

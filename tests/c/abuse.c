@@ -156,6 +156,8 @@ static void strings_and_structs(void) {
     check(jmeet_client_new(queue, &options, &client, NULL) == JMEET_ERR_INVALID_ARGUMENT);
     options.struct_size = offsetof(jmeet_client_options, disable_bridge) - 1; /* less than in the first release */
     check(jmeet_client_new(queue, &options, &client, NULL) == JMEET_ERR_INVALID_ARGUMENT);
+    options.struct_size = sizeof options - sizeof(void *) / 2; /* half of its last pointer */
+    check(jmeet_client_new(queue, &options, &client, NULL) == JMEET_ERR_INVALID_ARGUMENT);
     options.struct_size = UINT32_MAX;
     check(jmeet_client_new(queue, &options, &client, NULL) == JMEET_ERR_INVALID_ARGUMENT);
     memset(&wide, 0, sizeof wide);
