@@ -431,7 +431,7 @@ enum jmeet_event_kind
     JMEET_EVENT_PARTICIPANT_UPDATED = 5,
     /**
      * Somebody left: `jmeet_event_participant` and `jmeet_event_participant_left`. Freeing this event ends the participant's
-     * handle. When we leave, or are made to, it comes for everybody (the state is `JMEET_STATE_LEAVING` or `JMEET_STATE_CLOSED` then).
+     * handle. When we leave, or are made to, it comes for everybody, with `we_left`.
      */
     JMEET_EVENT_PARTICIPANT_LEFT = 6,
     /** Our own role changed: `jmeet_event_role`. */
@@ -666,8 +666,8 @@ enum jmeet_codec
     /**
      * One H.264 access unit with Annex B start codes. One that is read has four-byte start codes and no access unit delimiter; a key frame
      * brings its parameter sets. Sets that are written stay with their encoding of the track, and key frames that are written without
-     * any get them. They may be written by themselves at any time, also muted, not ready, or while another codec is wanted: then they take no
-     * time (`rtp_duration` 0 will do) and count as no frame. RTP clock 90000 Hz.
+     * both get them. They may be written by themselves, also muted, not ready, or while another codec is wanted (`JMEET_ERR_FULL`: again):
+     * then they take no time (`rtp_duration` 0 will do) and count as no frame. RTP clock 90000 Hz.
      */
     JMEET_CODEC_H264 = 3,
     /** One VP9 frame, or the superframe of a picture's spatial layers, RTP clock 90000 Hz. */
@@ -923,7 +923,7 @@ enum jmeet_log_level
     JMEET_LOG_INFO = 3,
     /** And who comes and goes, tracks, the stages of connecting, other people's texts of errors. */
     JMEET_LOG_DEBUG = 4,
-    /** And what each stanza and each message of the bridge is: type, sender and size, never what it says; no tokens, passwords or keys. */
+    /** And what each stanza and each message over the bridge's WebSocket is: type, sender and size, never what it says; no tokens, passwords or keys. */
     JMEET_LOG_TRACE = 5,
 };
 #ifndef __cplusplus
@@ -1150,6 +1150,8 @@ typedef struct {
     bool kicked;
     /** The connection was lost; no good-bye came. */
     bool vanished;
+    /** It is we who left, or were made to: they are still there, as far as we know. */
+    bool we_left;
     /** Their words, or the reason of the kick; may be empty. */
     jmeet_str reason;
 } jmeet_participant_left_info;
@@ -2874,7 +2876,7 @@ jmeet_status jmeet_writer_new(jmeet_track *track,
  *
  * Video that did not go out is missing to what follows: after each of these three answers the next frame must be a key frame, or after FULL
  * the same frame again. Where KEY_FRAME_WANTED says that media goes another way, what comes before that key frame answers OK and is not sent;
- * the event is repeated meanwhile. Audio is not held up by that; what is on its way in that moment may be lost. Of H.264 the parameter sets are kept even so (JMEET_CODEC_H264); by themselves they answer OK at any time.
+ * the event is repeated meanwhile. Audio is not held up by that; what is on its way in that moment may be lost. Of H.264 the parameter sets are kept even so (JMEET_CODEC_H264).
  *
  * Errors: `JMEET_ERR_MUTED` and `JMEET_ERR_NOT_READY` (nobody receives media yet, or nothing of this encoding is to be sent now:
  * TARGET_BITRATE 0): dropped, nothing is wrong. `JMEET_ERR_FULL`: not taken,
@@ -3061,7 +3063,7 @@ jmeet_status jmeet_frame_release(jmeet_frame_ref *frame);
 
 /** A `jmeet_participant_left_info` with every field at its default. */
 #define JMEET_PARTICIPANT_LEFT_INFO_INIT \
-    { (uint32_t)sizeof(jmeet_participant_left_info), false, false, { NULL, 0 } }
+    { (uint32_t)sizeof(jmeet_participant_left_info), false, false, false, { NULL, 0 } }
 
 /** A `jmeet_role_info` with every field at its default. */
 #define JMEET_ROLE_INFO_INIT \

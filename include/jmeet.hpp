@@ -290,7 +290,7 @@ struct participant_info {
 };
 struct participant_joined : participant_info {};
 struct participant_updated : participant_info {};
-struct participant_left : participant_info { bool kicked, vanished; std::string_view reason; };
+struct participant_left : participant_info { bool kicked, vanished, we_left; std::string_view reason; };
 struct role_changed { jmeet_role role; };
 struct message {
     participant sender; /**< None once they have left. */
@@ -450,7 +450,7 @@ template <> struct reads<participant_left> {
         jmeet_participant_info who;
         jmeet_participant_left_info how;
         if (!fill(jmeet_event_participant_left, e, how) || !fill(jmeet_event_participant, e, who)) return std::nullopt;
-        return participant_left{from(who), how.kicked, how.vanished, view(how.reason)};
+        return participant_left{from(who), how.kicked, how.vanished, how.we_left, view(how.reason)};
     }
 };
 template <> struct reads<request_done> {

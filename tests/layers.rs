@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Modules by layer. Root modules (`time`, `env`, `error`) are free for all; the testkit stands outside and may use what it
+/// Modules by layer. Root modules (`time`, `env`, `error`, `log`, `few`) are free for all; the testkit stands outside and may use what it
 /// likes below the C ABI.
 const LAYERS: [(&str, u8); 12] = [
     ("wire", 1),

@@ -2,7 +2,7 @@
 
 use jmeet::media::{Codec, MediaType, OutgoingFrame};
 use jmeet::meeting::MAX_READERS;
-use jmeet::meeting::event::{ClientState, EventKind, MediaPath, MediaState, Role, changed};
+use jmeet::meeting::event::{EventKind, MediaPath, MediaState, Role, changed};
 use jmeet::meeting::{ClientOptions, Command, MAX_REJOINS, ReaderKey, ReaderOptions, TrackKey, TrackOptions};
 use jmeet::testkit::World;
 use jmeet::testkit::focus::Refusal;
@@ -317,7 +317,7 @@ fn many_readers_get_the_same_frames_and_a_reader_of_one_track_ends_with_it() {
 }
 
 #[test]
-fn whom_we_leave_behind_is_told_after_the_state_says_that_it_is_we_who_go() {
+fn who_is_left_behind_is_told_apart_from_who_leaves() {
     for seed in [11, 12] {
         let mut w = World::new(seed);
         let (a, b) = pair(&mut w);
@@ -329,12 +329,11 @@ fn whom_we_leave_behind_is_told_after_the_state_says_that_it_is_we_who_go() {
         let closed = |w: &World, who: usize| w.peers[who].saw(|e| matches!(e, EventKind::Closed(_)));
         assert!(w.run_until(20 * SECOND, |w| closed(w, a)));
         w.run(20 * SECOND);
-        let at = |who: usize, f: fn(&EventKind) -> bool| w.peers[who].kinds().position(f);
-        let left = at(a, |e| matches!(e, EventKind::ParticipantLeft(_))).unwrap();
-        assert!(at(a, |e| matches!(e, EventKind::State(ClientState::Leaving))).unwrap() < left);
-        // To the other one it is somebody else who left.
-        assert!(at(b, |e| matches!(e, EventKind::ParticipantLeft(_))).is_some());
-        assert_eq!(at(b, |e| matches!(e, EventKind::State(ClientState::Leaving))), None);
+        let left = |who: usize| -> Vec<bool> {
+            let of = |e: &EventKind| if let EventKind::ParticipantLeft(l) = e { Some(l.we_left) } else { None };
+            w.peers[who].kinds().filter_map(of).collect()
+        };
+        assert_eq!((left(a), left(b)), (vec![true], vec![false]));
     }
 }
 

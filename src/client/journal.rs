@@ -147,13 +147,15 @@ fn word(state: &MediaState) -> &'static str {
 /// What a text is: of a stanza its tag and that of the first element in it, of a message of the bridge its class.
 fn outline(text: &str) -> String {
     let mut out = String::new();
-    if text.starts_with('{') {
+    // What is no stanza may hold anything between its brackets.
+    let stanza = text.trim_start().starts_with('<');
+    if !stanza {
         let class = text.split_once("\"colibriClass\":\"").and_then(|(_, rest)| rest.split('"').next());
         out.push_str(class.filter(|c| c.len() <= MAX_TOLD).unwrap_or("?"));
     }
-    for tag in tags(text).take(2) {
-        let mut parts = tag.splitn(2, [' ', '/']);
-        let element = parts.next().unwrap_or_default();
+    for tag in tags(text).take(if stanza { 2 } else { 0 }) {
+        let mut parts = tag.splitn(2, |c: char| c.is_ascii_whitespace() || c == '/');
+        let element = parts.next().filter(|e| e.len() <= MAX_TOLD).unwrap_or("?");
         out.push('<');
         out.push_str(element);
         for (name, value) in attributes(parts.next().unwrap_or_default()) {
@@ -224,6 +226,9 @@ mod tests {
             ("<a b='>' type='t'/>", "<a type=t>, 19 bytes"),
             ("{\"colibriClass\":\"SelectedUpdateEvent\",\"x\":\"secret\"}", "SelectedUpdateEvent, 51 bytes"),
             ("{}", "?, 2 bytes"),
+            ("{\"colibriClass\":\"EndpointMessage\",\"msgPayload\":\"<hunter2 id='x'>\"}", "EndpointMessage, 66 bytes"),
+            ("hunter2 <b>", "?, 11 bytes"),
+            ("<enabled\tid='secret'\n xmlns='urn:xmpp:sm:3'/>", "<enabled xmlns=urn:xmpp:sm:3>, 45 bytes"),
             ("<a type='", "<a>, 9 bytes"),
             ("<", ", 1 bytes"),
         ] {
@@ -235,7 +240,7 @@ mod tests {
         let mut env = crate::Env::seeded(8);
         for _ in 0..20_000 {
             let text: String = (0..env.below(24))
-                .map(|_| ['<', '>', '\'', '"', '=', ' ', 'a', '/', 'ü', '{'][env.below(10) as usize])
+                .map(|_| ['<', '>', '\'', '"', '=', ' ', 'a', '/', 'ü', '\t'][env.below(10) as usize])
                 .collect();
             outline(&text);
         }

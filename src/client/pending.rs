@@ -485,6 +485,7 @@ mod tests {
             reason: String::new(),
             kicked: false,
             vanished: false,
+            we_left: false,
         }))
     }
 

@@ -28,9 +28,21 @@ fn roots() -> &'static RootCertStore {
     })
 }
 
-/// The configuration for one client. Without extra certificates it is shared by the whole process.
+/// The configuration of all clients without extra certificates, once it was made.
+static SHARED: OnceLock<Arc<ClientConfig>> = OnceLock::new();
+
+/// The configuration for one client, on a thread that may wait: the system's roots are files, and hundreds. Whoever shares the runtime
+/// does not wait while they are read.
+pub(crate) async fn ready(extra_ca_pem: Vec<u8>, insecure: bool) -> Result<Arc<ClientConfig>, Error> {
+    if let Some(c) = SHARED.get().filter(|_| extra_ca_pem.is_empty() && !insecure) {
+        return Ok(c.clone());
+    }
+    let made = tokio::task::spawn_blocking(move || config(&extra_ca_pem, insecure)).await;
+    made.map_err(|e| Error::new(Code::Resources, Stage::Tls, e.to_string()))?
+}
+
+/// The same at once. Without extra certificates it is shared by the whole process.
 pub(crate) fn config(extra_ca_pem: &[u8], insecure: bool) -> Result<Arc<ClientConfig>, Error> {
-    static SHARED: OnceLock<Arc<ClientConfig>> = OnceLock::new();
     if extra_ca_pem.is_empty() && !insecure {
         if let Some(c) = SHARED.get() {
             return Ok(c.clone());

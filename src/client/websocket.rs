@@ -109,12 +109,7 @@ pub(crate) async fn connect(target: Target, tell: impl Fn(Stage)) -> Result<WebS
         return Err(Error::new(Code::Options, Stage::Resolve, "url has no host"));
     }
     let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
-    let (ca, insecure) = (target.extra_ca_pem, target.insecure_tls);
-    // The system's roots are files, and hundreds: whoever shares the runtime does not wait while they are read.
-    let tls = match secure.then(|| tokio::task::spawn_blocking(move || tls::config(&ca, insecure))) {
-        Some(made) => Some(made.await.map_err(|e| Error::new(Code::Resources, Stage::Tls, e.to_string()))??),
-        None => None,
-    };
+    let tls = if secure { Some(tls::ready(target.extra_ca_pem, target.insecure_tls).await?) } else { None };
 
     let tcp = tcp(&host, port, &tell).await?;
     // Signalling is short writes that must not wait for each other.

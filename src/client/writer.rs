@@ -213,6 +213,7 @@ impl Writer {
         }
         if s.queued.fetch_add(1, Ordering::AcqRel) >= s.bound {
             s.queued.fetch_sub(1, Ordering::AcqRel);
+            answer?;
             return refuse(Code::Full, "the writer's queue is full");
         }
         self.0.shared.send(ToDriver::Frame(self.0.track, frame))?;

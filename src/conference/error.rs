@@ -143,6 +143,10 @@ impl RoomError {
             E::RoomFull { visitors: true, text } if text.is_empty() => {
                 (Code::RoomFull, Stage::Join, "service-unavailable", "there are places for visitors")
             }
+            E::RoomFull { visitors: true, text } => {
+                let text = format!("{text} (there are places for visitors)");
+                return Error::new(Code::RoomFull, Stage::Join, text).with_condition("service-unavailable");
+            }
             E::RoomFull { text, .. } => (Code::RoomFull, Stage::Join, "service-unavailable", text.as_str()),
             E::MembersOnly { lobby, waiting_for_host, text } => (
                 Code::MembersOnly,

@@ -104,7 +104,7 @@ pub(super) fn timeout(ms: i32) -> Option<std::time::Duration> {
 /// # Safety
 /// `#[repr(C)]`, first field `struct_size: u32`, every field a number, a pointer or a struct of those.
 pub(super) unsafe trait Struct: Copy {
-    /// Sizes that released headers gave it, before fields were added. No other is taken: it would end within a field.
+    /// Where its fields ended in released headers, before more were added. No other size is taken: it would end within a field.
     const OLDER: &[usize] = &[];
 }
 
@@ -112,17 +112,22 @@ pub(super) unsafe trait Struct: Copy {
 #[derive(Clone, Copy)]
 struct Sizes {
     current: usize,
+    align: usize,
     older: &'static [usize],
 }
 
 impl Sizes {
     const fn of<T: Struct>() -> Sizes {
-        Sizes { current: size_of::<T>(), older: T::OLDER }
+        Sizes { current: size_of::<T>(), align: align_of::<T>(), older: T::OLDER }
     }
 
-    /// Whether a header, of this release, one before or one to come, may give it this size.
-    fn allow(self, size: usize) -> bool {
-        (self.current..=MAX_STRUCT_SIZE).contains(&size) || self.older.contains(&size)
+    /// How much is known of a struct of this size; none when no header, of this release, one before or one to come, gives it that.
+    fn known(self, size: usize) -> Option<usize> {
+        if (self.current..=MAX_STRUCT_SIZE).contains(&size) {
+            return Some(self.current);
+        }
+        // Padding behind the last field of then is where the next one is now.
+        self.older.iter().copied().find(|end| end.next_multiple_of(self.align) == size)
     }
 
     /// Checks `struct_size` and that what we do not know is zero; how much of the struct both sides know.
@@ -133,9 +138,9 @@ impl Sizes {
         required(p)?;
         // SAFETY: the caller promised a struct that begins with its size.
         let size = unsafe { p.cast::<u32>().read_unaligned() } as usize;
-        if !self.allow(size) {
+        let Some(known) = self.known(size) else {
             return Err(fault(Code::InvalidArgument, "struct_size is wrong: use the INIT macro or the init function"));
-        }
+        };
         if size > self.current {
             // SAFETY: the caller says that the struct is this long.
             let rest = unsafe { std::slice::from_raw_parts(p.add(self.current), size - self.current) };
@@ -143,7 +148,7 @@ impl Sizes {
                 return Err(fault(Code::Unsupported, "the struct uses fields that this library does not know"));
             }
         }
-        Ok(size.min(self.current))
+        Ok(known)
     }
 
     /// # Safety
@@ -173,7 +178,7 @@ impl Sizes {
     /// As [`init`].
     unsafe fn clear(self, p: *mut u8, size: usize) -> Result<(), Error> {
         required(p)?;
-        if !self.allow(size) {
+        if self.known(size).is_none() {
             return Err(fault(Code::InvalidArgument, "size is not that of the struct"));
         }
         // SAFETY: the caller's promise.
@@ -338,6 +343,32 @@ mod tests {
         assert_eq!(s.number, 5);
         assert!(s.pointer.is_null());
         assert!(!read(&newer(size_of::<Sample>(), 9)).unwrap().pointer.is_null());
+    }
+
+    #[test]
+    fn padding_behind_an_older_struct_is_not_read_as_what_is_there_now() {
+        #[repr(C)]
+        #[derive(Clone, Copy)]
+        struct Grown {
+            struct_size: u32,
+            number: u32,
+            wide: u64,
+            last: u32,
+            // Where the first release had padding.
+            added: u32,
+            more: u64,
+        }
+        // SAFETY: as the trait asks.
+        unsafe impl Struct for Grown {
+            const OLDER: &[usize] = &[std::mem::offset_of!(Grown, added)];
+        }
+        let end = std::mem::offset_of!(Grown, added);
+        let struct_size = end.next_multiple_of(align_of::<Grown>()) as u32;
+        let old = Grown { struct_size, number: 1, wide: 2, last: 3, added: 9, more: 9 };
+        // SAFETY: it is longer than it says.
+        let read = unsafe { options(&raw const old) }.unwrap();
+        assert_eq!((read.last, read.added, read.more), (3, 0, 0));
+        assert_eq!(Sizes::of::<Grown>().known(end + 1), None);
     }
 
     #[test]

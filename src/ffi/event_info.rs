@@ -69,6 +69,8 @@ pub struct jmeet_participant_left_info {
     pub kicked: bool,
     /// The connection was lost; no good-bye came.
     pub vanished: bool,
+    /// It is we who left, or were made to: they are still there, as far as we know.
+    pub we_left: bool,
     /// Their words, or the reason of the kick; may be empty.
     pub reason: jmeet_str,
 }
@@ -284,8 +286,8 @@ pub unsafe extern "C" fn jmeet_event_participant_left(
         let EventKind::ParticipantLeft(l) = &e.event.kind else { return Err(wrong_event()) };
         // The strings of one event are made together.
         let (_, reason) = participant::info(&l.participant, 0, std::ptr::null_mut(), &l.reason, &e.texts);
-        let (kicked, vanished) = (l.kicked, l.vanished);
-        fill(info, jmeet_participant_left_info { struct_size: 0, kicked, vanished, reason })
+        let (kicked, vanished, we_left) = (l.kicked, l.vanished, l.we_left);
+        fill(info, jmeet_participant_left_info { struct_size: 0, kicked, vanished, we_left, reason })
     })
 }
 

@@ -22,7 +22,7 @@ pub enum jmeet_event_kind {
     /// Something about a participant changed: `jmeet_event_participant`, with `changed`.
     JMEET_EVENT_PARTICIPANT_UPDATED = 5,
     /// Somebody left: `jmeet_event_participant` and `jmeet_event_participant_left`. Freeing this event ends the participant's
-    /// handle. When we leave, or are made to, it comes for everybody (the state is `JMEET_STATE_LEAVING` or `JMEET_STATE_CLOSED` then).
+    /// handle. When we leave, or are made to, it comes for everybody, with `we_left`.
     JMEET_EVENT_PARTICIPANT_LEFT = 6,
     /// Our own role changed: `jmeet_event_role`.
     JMEET_EVENT_ROLE = 7,

@@ -24,7 +24,7 @@ pub enum jmeet_log_level {
     JMEET_LOG_INFO = 3,
     /// And who comes and goes, tracks, the stages of connecting, other people's texts of errors.
     JMEET_LOG_DEBUG = 4,
-    /// And what each stanza and each message of the bridge is: type, sender and size, never what it says; no tokens, passwords or keys.
+    /// And what each stanza and each message over the bridge's WebSocket is: type, sender and size, never what it says; no tokens, passwords or keys.
     JMEET_LOG_TRACE = 5,
 }
 

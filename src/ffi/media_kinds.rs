@@ -47,8 +47,8 @@ pub enum jmeet_codec {
     JMEET_CODEC_VP8 = 2,
     /// One H.264 access unit with Annex B start codes. One that is read has four-byte start codes and no access unit delimiter; a key frame
     /// brings its parameter sets. Sets that are written stay with their encoding of the track, and key frames that are written without
-    /// any get them. They may be written by themselves at any time, also muted, not ready, or while another codec is wanted: then they take no
-    /// time (`rtp_duration` 0 will do) and count as no frame. RTP clock 90000 Hz.
+    /// both get them. They may be written by themselves, also muted, not ready, or while another codec is wanted (`JMEET_ERR_FULL`: again):
+    /// then they take no time (`rtp_duration` 0 will do) and count as no frame. RTP clock 90000 Hz.
     JMEET_CODEC_H264 = 3,
     /// One VP9 frame, or the superframe of a picture's spatial layers, RTP clock 90000 Hz.
     JMEET_CODEC_VP9 = 4,

@@ -162,7 +162,8 @@ fn a_participants_handle_ends_with_the_left_event() {
     let b = Bench::new();
     b.push(0, EventKind::ParticipantJoined(alice()));
     let joined = b.next();
-    let left = ParticipantLeft { participant: alice(), reason: "bye".into(), kicked: false, vanished: true };
+    let left =
+        ParticipantLeft { participant: alice(), reason: "bye".into(), kicked: false, vanished: true, we_left: true };
     b.push(0, EventKind::ParticipantLeft(Box::new(left)));
     let gone = b.next();
     let mut p = info!(jmeet_participant_info, jmeet_participant_info_init);

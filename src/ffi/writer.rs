@@ -131,7 +131,7 @@ const _: () = assert!(
 ///
 /// Video that did not go out is missing to what follows: after each of these three answers the next frame must be a key frame, or after FULL
 /// the same frame again. Where KEY_FRAME_WANTED says that media goes another way, what comes before that key frame answers OK and is not sent;
-/// the event is repeated meanwhile. Audio is not held up by that; what is on its way in that moment may be lost. Of H.264 the parameter sets are kept even so (JMEET_CODEC_H264); by themselves they answer OK at any time.
+/// the event is repeated meanwhile. Audio is not held up by that; what is on its way in that moment may be lost. Of H.264 the parameter sets are kept even so (JMEET_CODEC_H264).
 ///
 /// Errors: `JMEET_ERR_MUTED` and `JMEET_ERR_NOT_READY` (nobody receives media yet, or nothing of this encoding is to be sent now:
 /// TARGET_BITRATE 0): dropped, nothing is wrong. `JMEET_ERR_FULL`: not taken,

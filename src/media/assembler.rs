@@ -77,6 +77,13 @@ impl Assembler {
         }
     }
 
+    /// A packet of a frame that is damaged already: what later frames need of it is kept.
+    pub fn learn(&mut self, payload: &[u8]) {
+        if let Assembler::H264(a) = self {
+            a.learn(payload);
+        }
+    }
+
     /// Bytes so far.
     pub fn bytes(&self) -> usize {
         match self {

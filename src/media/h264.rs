@@ -360,7 +360,9 @@ impl Assembler {
             FU_A => self.fragment(payload)?,
             _ => return Err(Malformed),
         };
-        Ok(Head { begins, ends: false, picture: Picture { key: self.key, ..Picture::default() } })
+        // Of parameter sets by themselves nothing is missing: the picture has not begun.
+        let ends = !self.picture && self.open.is_none();
+        Ok(Head { begins, ends, picture: Picture { key: self.key, ..Picture::default() } })
     }
 
     fn whole(&mut self, nal: &[u8]) -> Result<(), Malformed> {
@@ -418,6 +420,23 @@ impl Assembler {
         self.picture |= (SLICE..=IDR).contains(&kind);
     }
 
+    /// Parameter sets in a packet of a frame that is damaged already: they hold all the same.
+    pub fn learn(&mut self, payload: &[u8]) {
+        match payload.first().map(|b| b & 31) {
+            Some(STAP_A) => {
+                let mut rest = &payload[1..];
+                while let Some((len, after)) = rest.split_at_checked(2) {
+                    let len = usize::from(u16::from_be_bytes([len[0], len[1]]));
+                    let Some((nal, after)) = after.split_at_checked(len) else { return };
+                    self.sets.see(nal);
+                    rest = after;
+                }
+            }
+            Some(_) => self.sets.see(payload),
+            None => {}
+        }
+    }
+
     /// Bytes so far.
     pub fn bytes(&self) -> usize {
         self.data.len()
@@ -455,6 +474,7 @@ impl Assembler {
 }
 
 fn begins(nal: &[u8]) -> Begins {
+    // Before SEI and PPS there may have been an SPS.
     let yes = matches!(kind(nal), SPS | DELIMITER) || first_slice(kind(nal), nal.get(1..).unwrap_or_default());
     if yes { Begins::Yes } else { Begins::Perhaps }
 }

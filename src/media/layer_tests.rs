@@ -363,3 +363,45 @@ fn a_key_frame_of_h264_without_parameter_sets_is_asked_for_again() {
     let (got, _) = received(Codec::H264, packets.into_iter());
     assert_eq!(got.iter().map(|f| f.data.clone()).collect::<Vec<_>>(), [frames[1].clone(), frames[0].clone()]);
 }
+
+/// As cameras and gateways send it: each unit a packet of its own, the parameter sets once, and not always at the picture's time.
+#[test]
+fn parameter_sets_of_h264_are_learnt_from_whatever_packet_they_come_in() {
+    let (sps, pps, sei, idr): (&[u8], &[u8], &[u8], &[u8]) =
+        (&[0x67, 0x42, 0xc0, 0x0c, 0x80], &[0x68, 0xc0], &[6, 5, 1], &[0x65, 0x88, 9]);
+    let second_slice: &[u8] = &[0x65, 0x48, 9];
+    let delta: &[u8] = &[0x61, 0x88, 7];
+    let both = [&[24, 0, 5][..], sps, &[0, 2], pps].concat();
+    // Payloads with RTP time and marker; how many frames come of them.
+    type Packets<'a> = Vec<(&'a [u8], u32, bool)>;
+    let cases: [(Packets<'_>, usize); 5] = [
+        // Before the first there may have been another SPS: it is left out, and asked for again.
+        (vec![(sei, 1, false), (sps, 1, false), (pps, 1, false), (idr, 1, true), (idr, 2, true), (delta, 3, true)], 2),
+        (vec![(idr, 1, true), (sps, 2, false), (pps, 2, false), (sei, 3, false), (idr, 3, true), (idr, 4, true)], 2),
+        (vec![(sps, 1, true), (pps, 2, true), (idr, 3, true)], 1),
+        // In what is left of a frame whose beginning did not come.
+        (vec![(second_slice, 1, false), (sps, 1, false), (pps, 1, true), (idr, 2, true)], 1),
+        (vec![(second_slice, 1, false), (&both, 1, true), (idr, 2, true)], 1),
+    ];
+    for (n, (packets, frames)) in cases.into_iter().enumerate() {
+        let numbered = packets.iter().enumerate().map(|(seq, (payload, ts, marker))| IncomingRtp {
+            ssrc: 7,
+            pt: 100,
+            seq: 500 + seq as u64,
+            ts: *ts * 3000,
+            marker: *marker,
+            recovered: false,
+            arrival: ms(seq as u64),
+            level: None,
+            mid: None,
+            dependency_descriptor: None,
+            payload: Bytes::copy_from_slice(payload),
+        });
+        let (got, r) = received(Codec::H264, numbered);
+        assert_eq!(got.len(), frames, "{n}: {:?}", r.stats());
+        for key in got.iter().filter(|f| f.key) {
+            let kinds: Vec<u8> = super::h264::nal_units(&key.data).map(|r| key.data[r.start] & 31).collect();
+            assert!(kinds.contains(&7) && kinds.contains(&8) && kinds.ends_with(&[5]), "{n}: {kinds:?}");
+        }
+    }
+}

@@ -378,7 +378,7 @@ impl Receiver {
         }
         let Some((_, assembler)) = &mut self.assembler else { return };
         match &mut self.building {
-            Some(b) if b.damaged => {}
+            Some(b) if b.damaged => assembler.learn(&p.payload),
             Some(b) => match assembler.push(&p.payload) {
                 Ok(head) => {
                     let head = described(head, &p, &mut self.structure, Some(b.picture));

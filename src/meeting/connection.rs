@@ -230,12 +230,9 @@ impl Meeting {
         for t in self.tracks.drain() {
             self.emit(EventKind::TrackRemoved(t));
         }
-        if !self.roster.is_empty() {
-            // So that a program tells their leaving from ours.
-            self.state(ClientState::Leaving);
-        }
         for participant in std::mem::take(&mut self.roster).into_values() {
-            let left = ParticipantLeft { participant, reason: String::new(), kicked: false, vanished: false };
+            let left =
+                ParticipantLeft { participant, reason: String::new(), kicked: false, vanished: false, we_left: true };
             self.emit(EventKind::ParticipantLeft(Box::new(left)));
         }
         for r in std::mem::take(&mut self.readers) {

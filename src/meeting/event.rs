@@ -211,6 +211,8 @@ pub struct ParticipantLeft {
     pub kicked: bool,
     /// The stream ended without a leave (status 333).
     pub vanished: bool,
+    /// It is we who left, or were made to: they are still there, as far as we know.
+    pub we_left: bool,
 }
 
 /// Words.

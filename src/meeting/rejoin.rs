@@ -94,7 +94,8 @@ impl Meeting {
             for t in self.tracks.remove_endpoint(&id) {
                 self.tell_removed(t);
             }
-            let left = ParticipantLeft { participant, reason: String::new(), kicked: false, vanished: false };
+            let left =
+                ParticipantLeft { participant, reason: String::new(), kicked: false, vanished: false, we_left: false };
             self.emit(EventKind::ParticipantLeft(Box::new(left)));
         }
         self.members_changed(now);

@@ -102,6 +102,7 @@ impl Meeting {
                     reason,
                     kicked,
                     vanished,
+                    we_left: false,
                 })));
             }
             RoomEvent::RoleChanged(r) => self.tell_role(r),

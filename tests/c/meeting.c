@@ -170,7 +170,7 @@ int main(int argc, char **argv) {
     enter(2, argv[1], argv[2], "Carol");
     check(jmeet_client_free(client[2]) == JMEET_OK);
     event = wait_for(1, JMEET_EVENT_PARTICIPANT_LEFT, 0);
-    check(jmeet_event_participant_left(event, &left) == JMEET_OK && !left.vanished && !left.kicked);
+    check(jmeet_event_participant_left(event, &left) == JMEET_OK && !left.vanished && !left.kicked && !left.we_left);
     jmeet_event_free(event);
 
     /* Both end, each with one CLOSED that was no failure. */

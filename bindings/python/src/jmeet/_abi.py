@@ -101,6 +101,7 @@ class ParticipantLeftInfo(Sized):
     struct_size: u32
     kicked: flag
     vanished: flag
+    we_left: flag
     reason: Str
 
 

@@ -68,7 +68,7 @@ def convert(
         if kind == 6:
             roster.pop(who.id, None)
             left = read(event, "participant_left", _abi.ParticipantLeftInfo)
-            return e.ParticipantLeft(who, left.kicked, left.vanished, str(left.reason))
+            return e.ParticipantLeft(who, left.kicked, left.vanished, left.we_left, str(left.reason))
         roster[who.id] = who
         return e.ParticipantJoined(who) if kind == 4 else e.ParticipantUpdated(who, e.Changed(info.changed))
     if kind == 7:

@@ -94,7 +94,7 @@ class LocalTrack:
         codec: Codec | None = None,
     ) -> bool:
         """Waits for the frame's due time and sends it. Opus packets say how long they last; other codecs need `duration`
-        in seconds. The encodings of one picture are due together. False if the frame was dropped: muted, nobody there, or the
+        in seconds, 0 for parameter sets of H.264 by themselves. The encodings of one picture are due together. False if the frame was dropped: muted, nobody there, or the
         network is behind. `codec`: what it is, after a CodecWanted; frames of another codec than is wanted raise CODEC."""
         if self.codec is Codec.OPUS:
             duration, clock = opus_seconds(data), 48000

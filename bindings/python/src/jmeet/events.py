@@ -214,6 +214,8 @@ class ParticipantLeft:
     kicked: bool
     #: The connection was lost; no good-bye came.
     vanished: bool
+    #: It is we who left, or were made to: they are still there, as far as we know.
+    we_left: bool
     reason: str
 
 
