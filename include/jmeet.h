@@ -918,12 +918,16 @@ enum jmeet_log_level
     JMEET_LOG_OFF = 0,
     /** Defects of the library. */
     JMEET_LOG_ERROR = 1,
+    /** What should not happen, and was survived. */
     JMEET_LOG_WARN = 2,
     /** The course of each client: connections, states, requests, media sessions, the bridge channel, and how it ended. */
     JMEET_LOG_INFO = 3,
     /** And who comes and goes, tracks, the stages of connecting, other people's texts of errors. */
     JMEET_LOG_DEBUG = 4,
-    /** And what each stanza and each message over the bridge's WebSocket is: type, sender and size, never what it says; no tokens, passwords or keys. */
+    /**
+     * And what each stanza and each message over the bridge's WebSocket is: type, sender and size, never what it says; no tokens, passwords
+     * or keys.
+     */
     JMEET_LOG_TRACE = 5,
 };
 #ifndef __cplusplus
@@ -1804,8 +1808,9 @@ typedef struct {
     size_t size;
     /**
      * How long it lasts, in units of the codec's clock: of video 90000 divided by the frame rate, such as 3000 at 30 pictures a second; not
-     * 0, but of parameter sets by themselves. Of a screen whose pictures come as they change: as at its greatest frame rate. An Opus packet says it itself: 0 will do. RTP time is
-     * the sum of these; after a pause (muted, or nothing to show) of more than 300 ms past the end of a frame it goes on by the clock.
+     * 0, but of parameter sets by themselves. Of a screen whose pictures come as they change: as at its greatest frame rate. An Opus packet
+     * says it itself: 0 will do. RTP time is the sum of these; after a pause (muted, or nothing to show) of more than 300 ms past the end of
+     * a frame it goes on by the clock.
      */
     uint32_t rtp_duration;
     /** Temporal layer, 0 to 7. Without it: no layers. */
@@ -1954,7 +1959,10 @@ uint32_t jmeet_features(void);
 /** The monotonic clock of every `_us` value of this library, in microseconds. It starts near zero at its first use in the process. */
 uint64_t jmeet_now_us(void);
 
-/** The name of a status without the prefix that all share, such as "ERR_ROOM_PASSWORD" for `JMEET_ERR_ROOM_PASSWORD`; "UNKNOWN" for a number that is none. A constant: never NULL, never freed. */
+/**
+ * The name of a status without the prefix that all share, such as "ERR_ROOM_PASSWORD" for `JMEET_ERR_ROOM_PASSWORD`; "UNKNOWN" for a number
+ * that is none. A constant: never NULL, never freed.
+ */
 const char *jmeet_status_name(int32_t status);
 
 /** Sets all fields to their defaults; for languages that see no macros. `size` is that of the struct as the caller knows it. */
@@ -2306,9 +2314,9 @@ jmeet_status jmeet_client_stats_init(jmeet_client_stats *stats,
 jmeet_status jmeet_client_get_stats(const jmeet_client *client, jmeet_client_stats *stats);
 
 /**
- * Leaves the room, closes the connection and waits at most `timeout_ms` until CLOSED is in the queue: 0: not at all, OK then says that it has begun;
- * `JMEET_FOREVER`: as long as it takes, which is some seconds where the server does not answer. Either way CLOSED is delivered, once. Closing again is fine. Blocks
- * up to the timeout; any thread, also inside a callback.
+ * Leaves the room, closes the connection and waits at most `timeout_ms` until CLOSED is in the queue: 0: not at all, OK then says that it
+ * has begun; `JMEET_FOREVER`: as long as it takes, which is some seconds where the server does not answer. Either way CLOSED is delivered,
+ * once. Closing again is fine. Blocks up to the timeout; any thread, also inside a callback.
  *
  * Errors: `JMEET_ERR_TIMEOUT`: it goes on closing and CLOSED follows. `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
  */
@@ -2457,9 +2465,9 @@ jmeet_status jmeet_conference_send_track(jmeet_conference *room,
                                          jmeet_error **error);
 
 /**
- * Makes a reader of everybody but ourselves, also before we are in: one thread hears the whole room. What is read is what is asked for: without readers of video
- * the bridge sends us none (audio it sends always, and without readers it is dropped here). `options` may be NULL. The reader is the caller's, freed with `jmeet_reader_free`. Any thread; does
- * not block.
+ * Makes a reader of everybody but ourselves, also before we are in: one thread hears the whole room. What is read is what is asked for:
+ * without readers of video the bridge sends us none (audio it sends always, and without readers it is dropped here). `options` may be NULL.
+ * The reader is the caller's, freed with `jmeet_reader_free`. Any thread; does not block.
  *
  * Errors: `JMEET_ERR_INVALID_ARGUMENT`: an option. `JMEET_ERR_NOT_BUILT`: the library has no media. `JMEET_ERR_CLOSED`, `JMEET_ERR_NULL`,
  * `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_UNSUPPORTED`.
@@ -2875,15 +2883,16 @@ jmeet_status jmeet_writer_new(jmeet_track *track,
  * one track, may be written at the same time.
  *
  * Video that did not go out is missing to what follows: after each of these three answers the next frame must be a key frame, or after FULL
- * the same frame again. Where KEY_FRAME_WANTED says that media goes another way, what comes before that key frame answers OK and is not sent;
- * the event is repeated meanwhile. Audio is not held up by that; what is on its way in that moment may be lost. Of H.264 the parameter sets are kept even so (JMEET_CODEC_H264).
+ * the same frame again. Where KEY_FRAME_WANTED says that media goes another way, what comes before that key frame answers OK and is not
+ * sent; the event is repeated meanwhile. Audio is not held up by that; what is on its way in that moment may be lost. Of H.264 the parameter
+ * sets are kept even so (JMEET_CODEC_H264).
  *
  * Errors: `JMEET_ERR_MUTED` and `JMEET_ERR_NOT_READY` (nobody receives media yet, or nothing of this encoding is to be sent now:
- * TARGET_BITRATE 0): dropped, nothing is wrong. `JMEET_ERR_FULL`: not taken,
- * the network is behind. `JMEET_ERR_TOO_LARGE` (`JMEET_MAX_FRAME_BYTES`; of Opus 1180), `JMEET_ERR_INVALID_ARGUMENT` (empty, no such
- * encoding, no Opus packet, neither a picture nor parameter sets of H.264, no temporal unit of AV1 with more than a delimiter, video without a duration, a temporal
- * layer or level out of range), `JMEET_ERR_CODEC` (the other side takes none of this codec, or CODEC_WANTED named another one),
- * `JMEET_ERR_CLOSED` (the track was removed, or the meeting is over), `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_UNSUPPORTED`.
+ * TARGET_BITRATE 0): dropped, nothing is wrong. `JMEET_ERR_FULL`: not taken, the network is behind. `JMEET_ERR_TOO_LARGE`
+ * (`JMEET_MAX_FRAME_BYTES`; of Opus 1180), `JMEET_ERR_INVALID_ARGUMENT` (empty, no such encoding, no Opus packet, neither a picture nor
+ * parameter sets of H.264, no temporal unit of AV1 with more than a delimiter, video without a duration, a temporal layer or level out of
+ * range), `JMEET_ERR_CODEC` (the other side takes none of this codec, or CODEC_WANTED named another one), `JMEET_ERR_CLOSED` (the track was
+ * removed, or the meeting is over), `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_UNSUPPORTED`.
  */
 jmeet_status jmeet_writer_write(jmeet_writer *writer,
                                 const jmeet_outgoing_frame *frame);

@@ -140,10 +140,10 @@ impl Writer {
     /// of their picture, and taken at any time if they come without one.
     ///
     /// # Errors
-    /// `Muted` and `NotReady`: dropped, nothing is wrong. `Codec`: the other side takes none of this codec, or another one is wanted now.
-    /// `Full`: not taken, the network is behind. `TooLarge`: over [`MAX_FRAME_BYTES`], or an Opus packet over [`MAX_RTP_PAYLOAD`].
-    /// `InvalidArgument`: empty, no Opus packet, neither picture nor parameter sets of H.264, nothing of an AV1 temporal unit but its delimiter, or of an encoding that
-    /// the track has not. `Closed`.
+    /// `Muted` and `NotReady`: dropped, nothing is wrong. `Codec`: the other side takes none of this codec, or another one is wanted
+    /// now. `Full`: not taken, the network is behind. `TooLarge`: over [`MAX_FRAME_BYTES`], or an Opus packet over [`MAX_RTP_PAYLOAD`].
+    /// `InvalidArgument`: empty, no Opus packet, neither picture nor parameter sets of H.264, nothing of an AV1 temporal unit but its
+    /// delimiter, or of an encoding that the track has not. `Closed`.
     pub fn write(&self, frame: OutgoingFrame) -> Result<(), Error> {
         let (encoding, codec) = (frame.encoding, frame.codec.unwrap_or(self.0.state.codec));
         let only_sets = codec == Codec::H264 && h264::only_parameter_sets(&frame.data);

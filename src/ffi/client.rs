@@ -611,9 +611,9 @@ pub unsafe extern "C" fn jmeet_client_get_stats(
     })
 }
 
-/// Leaves the room, closes the connection and waits at most `timeout_ms` until CLOSED is in the queue: 0: not at all, OK then says that it has begun;
-/// `JMEET_FOREVER`: as long as it takes, which is some seconds where the server does not answer. Either way CLOSED is delivered, once. Closing again is fine. Blocks
-/// up to the timeout; any thread, also inside a callback.
+/// Leaves the room, closes the connection and waits at most `timeout_ms` until CLOSED is in the queue: 0: not at all, OK then says that it
+/// has begun; `JMEET_FOREVER`: as long as it takes, which is some seconds where the server does not answer. Either way CLOSED is delivered,
+/// once. Closing again is fine. Blocks up to the timeout; any thread, also inside a callback.
 ///
 /// Errors: `JMEET_ERR_TIMEOUT`: it goes on closing and CLOSED follows. `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`.
 #[unsafe(no_mangle)]

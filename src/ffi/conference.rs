@@ -270,9 +270,9 @@ pub unsafe extern "C" fn jmeet_conference_send_track(
     })
 }
 
-/// Makes a reader of everybody but ourselves, also before we are in: one thread hears the whole room. What is read is what is asked for: without readers of video
-/// the bridge sends us none (audio it sends always, and without readers it is dropped here). `options` may be NULL. The reader is the caller's, freed with `jmeet_reader_free`. Any thread; does
-/// not block.
+/// Makes a reader of everybody but ourselves, also before we are in: one thread hears the whole room. What is read is what is asked for:
+/// without readers of video the bridge sends us none (audio it sends always, and without readers it is dropped here). `options` may be NULL.
+/// The reader is the caller's, freed with `jmeet_reader_free`. Any thread; does not block.
 ///
 /// Errors: `JMEET_ERR_INVALID_ARGUMENT`: an option. `JMEET_ERR_NOT_BUILT`: the library has no media. `JMEET_ERR_CLOSED`, `JMEET_ERR_NULL`,
 /// `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_UNSUPPORTED`.

@@ -91,8 +91,9 @@ pub struct jmeet_outgoing_frame {
     pub data: *const u8,
     pub size: usize,
     /// How long it lasts, in units of the codec's clock: of video 90000 divided by the frame rate, such as 3000 at 30 pictures a second; not
-    /// 0, but of parameter sets by themselves. Of a screen whose pictures come as they change: as at its greatest frame rate. An Opus packet says it itself: 0 will do. RTP time is
-    /// the sum of these; after a pause (muted, or nothing to show) of more than 300 ms past the end of a frame it goes on by the clock.
+    /// 0, but of parameter sets by themselves. Of a screen whose pictures come as they change: as at its greatest frame rate. An Opus packet
+    /// says it itself: 0 will do. RTP time is the sum of these; after a pause (muted, or nothing to show) of more than 300 ms past the end of
+    /// a frame it goes on by the clock.
     pub rtp_duration: u32,
     /// Temporal layer, 0 to 7. Without it: no layers.
     pub temporal_id: u32,

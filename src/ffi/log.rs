@@ -19,12 +19,14 @@ pub enum jmeet_log_level {
     JMEET_LOG_OFF = 0,
     /// Defects of the library.
     JMEET_LOG_ERROR = 1,
+    /// What should not happen, and was survived.
     JMEET_LOG_WARN = 2,
     /// The course of each client: connections, states, requests, media sessions, the bridge channel, and how it ended.
     JMEET_LOG_INFO = 3,
     /// And who comes and goes, tracks, the stages of connecting, other people's texts of errors.
     JMEET_LOG_DEBUG = 4,
-    /// And what each stanza and each message over the bridge's WebSocket is: type, sender and size, never what it says; no tokens, passwords or keys.
+    /// And what each stanza and each message over the bridge's WebSocket is: type, sender and size, never what it says; no tokens, passwords
+    /// or keys.
     JMEET_LOG_TRACE = 5,
 }
 

@@ -253,7 +253,8 @@ pub enum jmeet_stage {
     JMEET_STAGE_LEAVE = 12,
 }
 
-/// The name of a status without the prefix that all share, such as "ERR_ROOM_PASSWORD" for `JMEET_ERR_ROOM_PASSWORD`; "UNKNOWN" for a number that is none. A constant: never NULL, never freed.
+/// The name of a status without the prefix that all share, such as "ERR_ROOM_PASSWORD" for `JMEET_ERR_ROOM_PASSWORD`; "UNKNOWN" for a number
+/// that is none. A constant: never NULL, never freed.
 #[unsafe(no_mangle)]
 pub extern "C" fn jmeet_status_name(status: i32) -> *const c_char {
     entry!(or c"UNKNOWN".as_ptr(); {

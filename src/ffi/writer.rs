@@ -130,15 +130,16 @@ const _: () = assert!(
 /// one track, may be written at the same time.
 ///
 /// Video that did not go out is missing to what follows: after each of these three answers the next frame must be a key frame, or after FULL
-/// the same frame again. Where KEY_FRAME_WANTED says that media goes another way, what comes before that key frame answers OK and is not sent;
-/// the event is repeated meanwhile. Audio is not held up by that; what is on its way in that moment may be lost. Of H.264 the parameter sets are kept even so (JMEET_CODEC_H264).
+/// the same frame again. Where KEY_FRAME_WANTED says that media goes another way, what comes before that key frame answers OK and is not
+/// sent; the event is repeated meanwhile. Audio is not held up by that; what is on its way in that moment may be lost. Of H.264 the parameter
+/// sets are kept even so (JMEET_CODEC_H264).
 ///
 /// Errors: `JMEET_ERR_MUTED` and `JMEET_ERR_NOT_READY` (nobody receives media yet, or nothing of this encoding is to be sent now:
-/// TARGET_BITRATE 0): dropped, nothing is wrong. `JMEET_ERR_FULL`: not taken,
-/// the network is behind. `JMEET_ERR_TOO_LARGE` (`JMEET_MAX_FRAME_BYTES`; of Opus 1180), `JMEET_ERR_INVALID_ARGUMENT` (empty, no such
-/// encoding, no Opus packet, neither a picture nor parameter sets of H.264, no temporal unit of AV1 with more than a delimiter, video without a duration, a temporal
-/// layer or level out of range), `JMEET_ERR_CODEC` (the other side takes none of this codec, or CODEC_WANTED named another one),
-/// `JMEET_ERR_CLOSED` (the track was removed, or the meeting is over), `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_UNSUPPORTED`.
+/// TARGET_BITRATE 0): dropped, nothing is wrong. `JMEET_ERR_FULL`: not taken, the network is behind. `JMEET_ERR_TOO_LARGE`
+/// (`JMEET_MAX_FRAME_BYTES`; of Opus 1180), `JMEET_ERR_INVALID_ARGUMENT` (empty, no such encoding, no Opus packet, neither a picture nor
+/// parameter sets of H.264, no temporal unit of AV1 with more than a delimiter, video without a duration, a temporal layer or level out of
+/// range), `JMEET_ERR_CODEC` (the other side takes none of this codec, or CODEC_WANTED named another one), `JMEET_ERR_CLOSED` (the track was
+/// removed, or the meeting is over), `JMEET_ERR_NULL`, `JMEET_ERR_INVALID_HANDLE`, `JMEET_ERR_UNSUPPORTED`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn jmeet_writer_write(
     writer: *mut jmeet_writer,

@@ -345,15 +345,10 @@ impl Assembler {
                 begins(payload)
             }
             STAP_A => {
-                let mut rest = &payload[1..];
                 let mut first = None;
-                while !rest.is_empty() {
-                    let (len, after) = rest.split_at_checked(2).ok_or(Malformed)?;
-                    let (nal, after) =
-                        after.split_at_checked(usize::from(u16::from_be_bytes([len[0], len[1]]))).ok_or(Malformed)?;
-                    self.whole(nal)?;
-                    first.get_or_insert(begins(nal));
-                    rest = after;
+                for nal in aggregated(payload) {
+                    self.whole(nal?)?;
+                    first.get_or_insert(begins(nal?));
                 }
                 first.ok_or(Malformed)?
             }
@@ -423,15 +418,7 @@ impl Assembler {
     /// Parameter sets in a packet of a frame that is damaged already: they hold all the same.
     pub fn learn(&mut self, payload: &[u8]) {
         match payload.first().map(|b| b & 31) {
-            Some(STAP_A) => {
-                let mut rest = &payload[1..];
-                while let Some((len, after)) = rest.split_at_checked(2) {
-                    let len = usize::from(u16::from_be_bytes([len[0], len[1]]));
-                    let Some((nal, after)) = after.split_at_checked(len) else { return };
-                    self.sets.see(nal);
-                    rest = after;
-                }
-            }
+            Some(STAP_A) => aggregated(payload).map_while(Result::ok).for_each(|nal| self.sets.see(nal)),
             Some(_) => self.sets.see(payload),
             None => {}
         }
@@ -471,6 +458,22 @@ impl Assembler {
         self.open = None;
         (self.idr, self.sps, self.pps, self.picture, self.key) = Default::default();
     }
+}
+
+/// The NAL units of a STAP-A, until one does not fit.
+fn aggregated(payload: &[u8]) -> impl Iterator<Item = Result<&[u8], Malformed>> {
+    let mut rest = payload.get(1..).unwrap_or_default();
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let unit = rest
+            .split_at_checked(2)
+            .and_then(|(len, after)| after.split_at_checked(usize::from(u16::from_be_bytes([len[0], len[1]]))));
+        let (nal, after) = unit.unzip();
+        rest = after.unwrap_or_default();
+        Some(nal.ok_or(Malformed))
+    })
 }
 
 fn begins(nal: &[u8]) -> Begins {
