@@ -44,6 +44,7 @@ fn jitter(c: &mut Criterion<cpu::ThreadCpu>) {
                     marker: true,
                     recovered: false,
                     arrival: now,
+                    waited_us: 0,
                     level: None,
                     mid: None,
                     dependency_descriptor: None,

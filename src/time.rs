@@ -40,6 +40,19 @@ impl std::ops::Add<Duration> for Time {
     }
 }
 
+impl std::ops::Sub<Duration> for Time {
+    type Output = Time;
+
+    /// No further back than where the clocks begin.
+    fn sub(self, d: Duration) -> Time {
+        let us = u64::try_from(d.as_micros()).unwrap_or(u64::MAX);
+        Time {
+            mono_us: self.mono_us.saturating_sub(us),
+            unix_us: self.unix_us.saturating_sub(i64::try_from(us).unwrap_or(i64::MAX)),
+        }
+    }
+}
+
 /// The earlier of two optional deadlines.
 pub fn earliest(a: Option<Time>, b: Option<Time>) -> Option<Time> {
     match (a, b) {

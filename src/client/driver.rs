@@ -9,7 +9,7 @@ use super::connection::{Connection, Progress};
 use super::journal::Journal;
 use super::reader::ReaderShared;
 use super::shared::{Shared, ToDriver};
-use super::udp::{self, RECEIVE_BUFFER, SendBatch, Udp};
+use super::udp::{self, Batch, RECEIVE_BUFFER, SendBatch, Udp};
 use super::websocket::{self, Target};
 use super::writer::WriterShared;
 use crate::error::Error;
@@ -231,8 +231,8 @@ impl Driver {
         let local = socket.local;
         for _ in 0..READ_BUDGET {
             let at = now();
-            let read = socket.receive(buffer, |remote, data, segment| {
-                meeting.handle(Input::Datagrams { sockets: key, local, remote, data, segment }, at);
+            let read = socket.receive(buffer, at, |Batch { remote, data, segment, waited }| {
+                meeting.handle(Input::Datagrams { sockets: key, local, remote, data, segment, waited }, at);
             });
             // WouldBlock: no more wait; another error is a datagram lost, or an ICMP answer that ICE will notice by itself.
             if read.is_err() {

@@ -1,10 +1,12 @@
 //! The sockets of one media session: one per usable interface address, batched with GSO and GRO where the system has it.
 
+use crate::time::Time;
 use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::net::UdpSocket;
 
 /// Addresses used per session at most.
@@ -16,6 +18,8 @@ const DATAGRAM_BUFFER: usize = 64 * 1024;
 /// Batches asked of the system by one call. Where it can give several, one that gives fewer says that no more wait: the call that
 /// finds nothing, one in two where a frame comes at a time, is spared.
 const READ_AT_ONCE: usize = if cfg!(any(target_os = "linux", target_os = "android")) { 2 } else { 1 };
+/// Longest time in the socket that is believed, and more than what its buffer holds of a video.
+pub(crate) const MAX_WAITED: Duration = Duration::from_secs(1);
 /// What a call of [`Udp::receive`] reads into; what was never filled takes no memory.
 pub(crate) const RECEIVE_BUFFER: usize = READ_AT_ONCE * DATAGRAM_BUFFER;
 /// Bytes joined into one GSO send; below the 64 KiB that an IP datagram may have.
@@ -26,6 +30,22 @@ pub(crate) struct Udp {
     socket: UdpSocket,
     state: UdpSocketState,
     pub local: SocketAddr,
+}
+
+/// Datagrams of one sender, one behind the other: each of `segment` bytes, the last perhaps shorter.
+pub(crate) struct Batch<'a> {
+    pub remote: SocketAddr,
+    pub data: &'a [u8],
+    pub segment: usize,
+    /// How long they lay in the socket; zero where the system does not say.
+    pub waited: Duration,
+}
+
+/// How long something that the system took in at this time of the wall clock has waited. A clock that was set meanwhile is not believed.
+fn waited(since_unix: Option<Duration>, now: Time) -> Duration {
+    let since_us = since_unix.and_then(|s| i64::try_from(s.as_micros()).ok());
+    let us = since_us.and_then(|s| u64::try_from(now.unix_us.saturating_sub(s)).ok());
+    us.map(Duration::from_micros).filter(|w| *w <= MAX_WAITED).unwrap_or_default()
 }
 
 /// The addresses of this machine that a candidate may name (docs/protocol/02 §9): up, not link-local, loopback only on wish.
@@ -73,9 +93,9 @@ impl Udp {
         self.socket.poll_recv_ready(cx)
     }
 
-    /// Reads what waits into `buffer`, of [`RECEIVE_BUFFER`] bytes, and gives each batch to `each`: datagrams of so many bytes, one behind
-    /// the other, the last perhaps shorter. `Ok` if there may be more; `WouldBlock` when there is not, whether or not something was read.
-    pub fn receive(&self, buffer: &mut [u8], mut each: impl FnMut(SocketAddr, &mut [u8], usize)) -> io::Result<()> {
+    /// Reads what waits into `buffer`, of [`RECEIVE_BUFFER`] bytes, and gives each batch to `each`. `Ok` if there may be more; `WouldBlock`
+    /// when there is not, whether or not something was read.
+    pub fn receive(&self, buffer: &mut [u8], now: Time, mut each: impl FnMut(Batch<'_>)) -> io::Result<()> {
         let mut meta = [RecvMeta::default(); READ_AT_ONCE];
         let mut got = 0;
         let read = self.socket.try_io(tokio::io::Interest::READABLE, || {
@@ -86,7 +106,8 @@ impl Udp {
             if got < READ_AT_ONCE { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
         });
         for (m, part) in meta[..got].iter().zip(buffer.chunks_exact_mut(DATAGRAM_BUFFER)) {
-            each(m.addr, &mut part[..m.len.min(DATAGRAM_BUFFER)], m.stride.max(1));
+            let data = &part[..m.len.min(DATAGRAM_BUFFER)];
+            each(Batch { remote: m.addr, data, segment: m.stride.max(1), waited: waited(m.timestamp, now) });
         }
         read
     }
@@ -146,6 +167,7 @@ impl SendBatch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::clock::now;
     use std::future::poll_fn;
 
     fn batch(n: usize, segment: usize) -> SendBatch {
@@ -178,6 +200,39 @@ mod tests {
         assert!(
             batch(58, 1000).takes(64, 2000, 1000) && !batch(58, 1000).takes(64, 2001, 1000),
             "bytes: {MAX_GSO_BYTES}"
+        );
+    }
+
+    #[test]
+    fn a_wait_is_believed_up_to_its_limit_and_a_clock_that_was_set_is_not() {
+        let ms = Duration::from_millis;
+        let now = Time::new(5, 1_800_000_000_000_000);
+        let at = |before: i64| Some(Duration::from_micros((now.unix_us - before) as u64));
+        assert_eq!([waited(None, now), waited(at(0), now), waited(at(1500), now)], [ms(0), ms(0), ms(3) / 2]);
+        let most = MAX_WAITED.as_micros() as i64;
+        assert_eq!(waited(at(most), now), MAX_WAITED);
+        assert_eq!([waited(at(most + 1), now), waited(at(-1), now)], [Duration::ZERO; 2]);
+        assert_eq!(waited(Some(Duration::MAX), now), Duration::ZERO);
+    }
+
+    #[tokio::test]
+    async fn how_long_a_datagram_lay_in_the_socket_is_told() {
+        let lo = IpAddr::from([127, 0, 0, 1]);
+        let (a, b) = (Udp::bind(lo).expect("a port"), Udp::bind(lo).expect("a port"));
+        a.socket.writable().await.expect("a socket");
+        let before = now();
+        a.send(b.local, &[1; 10], 10);
+        let in_time = tokio::time::timeout(Duration::from_secs(5), poll_fn(|cx| b.poll_readable(cx)));
+        in_time.await.expect("in time").expect("readable");
+        // As if half a second had gone by since the system took it in, or before it did.
+        let later = Time { unix_us: before.unix_us + 500_000, ..before };
+        let mut told = Vec::new();
+        let _ = b.receive(&mut vec![0; RECEIVE_BUFFER], later, |batch| told.push(batch.waited));
+        let system = cfg!(any(target_os = "linux", target_os = "android"));
+        let half = Duration::from_millis(500);
+        assert!(
+            matches!(told[..], [w] if (!system && w.is_zero()) || (system && !w.is_zero() && w <= half)),
+            "{told:?}"
         );
     }
 
@@ -226,9 +281,9 @@ mod tests {
                     .expect("readable");
                 calls += 1;
                 // WouldBlock says that no more wait.
-                let _ = b.receive(&mut buffer, |from, data, segment| {
-                    assert_eq!(from, a.local);
-                    got.extend(data.chunks(segment).map(<[u8]>::to_vec));
+                let _ = b.receive(&mut buffer, now(), |batch| {
+                    assert_eq!(batch.remote, a.local);
+                    got.extend(batch.data.chunks(batch.segment).map(<[u8]>::to_vec));
                 });
             }
             assert_eq!(got, [&sent[..1], &sent[..]].concat());

@@ -311,7 +311,7 @@ impl FakeEngine {
         }
     }
 
-    fn on_rtp(&mut self, b: &[u8], now: Time) {
+    fn on_rtp(&mut self, b: &[u8], waited: Duration, now: Time) {
         let Some((&h, rest)) = b[1..].split_first_chunk::<20>() else {
             self.stats.junk += 1;
             return;
@@ -329,7 +329,8 @@ impl FakeEngine {
             ts: be32(5),
             seq: (u64::from(be32(9)) << 32) | u64::from(be32(13)),
             recovered: false,
-            arrival: now,
+            arrival: now - waited,
+            waited_us: u32::try_from(waited.as_micros()).unwrap_or(u32::MAX),
             level,
             // As a real one: what was not negotiated is not read.
             mid: (self.config.rtp.extensions.mid != 0).then(|| Mid::new(mid)).flatten(),
@@ -460,7 +461,7 @@ impl PeerEngine for FakeEngine {
         }
     }
 
-    fn handle_datagram(&mut self, local: SocketAddr, remote: SocketAddr, data: &[u8], now: Time) {
+    fn handle_waiting(&mut self, local: SocketAddr, remote: SocketAddr, data: &[u8], waited: Duration, now: Time) {
         if self.over {
             return;
         }
@@ -475,7 +476,7 @@ impl PeerEngine for FakeEngine {
         self.heard = now;
         let ssrc = |b: &[u8; 4]| u32::from_be_bytes(*b);
         match data {
-            [RTP, ..] => self.on_rtp(data, now),
+            [RTP, ..] => self.on_rtp(data, waited, now),
             [KEY_FRAME, a, b, c, d] if self.senders.contains_key(&ssrc(&[*a, *b, *c, *d])) => {
                 self.stats.key_frame_requests_in += 1;
                 self.event(Event::KeyFrameWanted(ssrc(&[*a, *b, *c, *d])));

@@ -1,6 +1,7 @@
 //! What arrives: RTP and RTCP from checked pairs.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 
@@ -30,7 +31,7 @@ struct Extra {
 
 impl Engine {
     #[inline]
-    pub(super) fn on_rtp(&mut self, local: SocketAddr, remote: SocketAddr, b: &[u8], now: Time) {
+    pub(super) fn on_rtp(&mut self, (local, remote): (SocketAddr, SocketAddr), b: &[u8], waited: Duration, now: Time) {
         let Some(h) = Header::parse(b) else {
             self.stats.junk += 1;
             return;
@@ -60,7 +61,7 @@ impl Engine {
         self.stats.rtp_in_bytes += body_len as u64;
         let seen = read_extensions(&h, b, &self.wire.ids);
         if let Some(n) = seen.transport_cc {
-            self.arrivals.arrived(now.mono_us, n, h.ssrc);
+            self.arrivals.arrived(now.mono_us, (now - waited).mono_us, n, h.ssrc);
         }
         let Some(len) = h.payload_len(&self.arena[..body_len]) else {
             self.arena.clear();
@@ -75,7 +76,7 @@ impl Engine {
         let mut body = self.arena.split().freeze();
         let descriptor = descriptor.map(|range| body.slice(range));
         body.truncate(len);
-        self.take(h, Extra { level: seen.level, mid: seen.mid, descriptor }, body, now);
+        self.take(h, Extra { level: seen.level, mid: seen.mid, descriptor }, body, waited, now);
         if newest {
             self.follow(local, remote, now);
         }
@@ -83,7 +84,8 @@ impl Engine {
 
     /// Undoes a repair and delivers.
     #[inline]
-    fn take(&mut self, mut h: Header, extra: Extra, mut payload: Bytes, now: Time) {
+    fn take(&mut self, mut h: Header, extra: Extra, mut payload: Bytes, waited: Duration, now: Time) {
+        let arrival = now - waited;
         let mut pt = self.payload_types[usize::from(h.pt)];
         let repairs = pt.and_then(|p| p.repairs);
         if let Some(original_pt) = repairs {
@@ -100,7 +102,7 @@ impl Engine {
         // Padding alone (a probe of the bridge) makes no stream that is worth a repair.
         r.nackable |= nack && !payload.is_empty();
         let before = r.missing.given_up;
-        let Some((seq, recovered)) = r.arrived(now.mono_us, h.seq, h.ts, repairs.is_some()) else {
+        let Some((seq, recovered)) = r.arrived(now.mono_us, arrival.mono_us, h.seq, h.ts, repairs.is_some()) else {
             self.stats.duplicates += 1;
             return;
         };
@@ -121,7 +123,8 @@ impl Engine {
             ts: h.ts,
             marker: h.marker,
             recovered,
-            arrival: now,
+            arrival,
+            waited_us: u32::try_from(waited.as_micros()).unwrap_or(u32::MAX),
             level: extra.level,
             mid: extra.mid,
             dependency_descriptor: extra.descriptor,

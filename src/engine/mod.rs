@@ -269,7 +269,7 @@ impl Engine {
                     self.wire.srtp = Some(srtp);
                     self.wire.event(Event::Secure);
                     for (local, remote, b) in std::mem::take(&mut self.early) {
-                        self.on_rtp(local, remote, &b, now);
+                        self.on_rtp((local, remote), &b, Duration::ZERO, now);
                     }
                     if let Some(s) = &mut self.sctp {
                         s.start(self.dtls_client, instant(now.mono_us));
@@ -421,7 +421,7 @@ impl PeerEngine for Engine {
         self.drain_ice(now);
     }
 
-    fn handle_datagram(&mut self, local: SocketAddr, remote: SocketAddr, data: &[u8], now: Time) {
+    fn handle_waiting(&mut self, local: SocketAddr, remote: SocketAddr, data: &[u8], waited: Duration, now: Time) {
         self.see(now);
         if self.over {
             return;
@@ -451,7 +451,7 @@ impl PeerEngine for Engine {
                 self.drain_dtls(now);
             }
             [128..=191, 192..=223, ..] => self.on_rtcp(local, remote, data, now),
-            [128..=191, ..] => self.on_rtp(local, remote, data, now),
+            [128..=191, ..] => self.on_rtp((local, remote), data, waited, now),
             _ => self.stats.junk += 1,
         }
     }

@@ -96,9 +96,9 @@ impl Receiver {
     }
 
     /// Extended sequence number, and whether it is a repair: it came as one (`recovered`), or it had been asked for, as plain repairs
-    /// are (docs/protocol/04 §8). `None` for a duplicate or a packet older than the window.
+    /// are (docs/protocol/04 §8). `None` for a duplicate or a packet older than the window. It came at `arrival_us` and is read now.
     #[inline]
-    pub fn arrived(&mut self, now_us: u64, seq: u16, ts: u32, recovered: bool) -> Option<(u64, bool)> {
+    pub fn arrived(&mut self, now_us: u64, arrival_us: u64, seq: u16, ts: u32, recovered: bool) -> Option<(u64, bool)> {
         let ext = unwrap_near(self.top, seq)?;
         if ext + WINDOW <= self.top || ext + WINDOW < self.first {
             return None;
@@ -123,7 +123,7 @@ impl Receiver {
         self.last_us = now_us;
         // A late packet says nothing about jitter.
         if !recovered && ext == self.top {
-            let (s, us) = (now_us / 1_000_000, now_us % 1_000_000);
+            let (s, us) = (arrival_us / 1_000_000, arrival_us % 1_000_000);
             let clock_time =
                 s.wrapping_mul(u64::from(self.clock)).wrapping_add(us * u64::from(self.clock) / 1_000_000) as i64;
             let transit = clock_time.wrapping_sub(i64::from(ts));
@@ -298,12 +298,12 @@ mod tests {
     #[test]
     fn sequence_numbers_are_extended_and_duplicates_found() {
         let mut r = receiver(65534);
-        assert_eq!(r.arrived(0, 65534, 0, false), Some((0x1_fffe, false)));
-        assert_eq!(r.arrived(0, 1, 0, false), Some((0x2_0001, false)));
-        assert_eq!(r.arrived(0, 1, 0, false), None);
-        assert_eq!(r.arrived(0, 65535, 0, true), Some((0x1_ffff, true)));
+        assert_eq!(r.arrived(0, 0, 65534, 0, false), Some((0x1_fffe, false)));
+        assert_eq!(r.arrived(0, 0, 1, 0, false), Some((0x2_0001, false)));
+        assert_eq!(r.arrived(0, 0, 1, 0, false), None);
+        assert_eq!(r.arrived(0, 0, 65535, 0, true), Some((0x1_ffff, true)));
         // Before the first, still inside the window.
-        assert_eq!(r.arrived(0, 65533, 0, false), Some((0x1_fffd, false)));
+        assert_eq!(r.arrived(0, 0, 65533, 0, false), Some((0x1_fffd, false)));
         let mut out = vec![];
         r.missing.due(1_000_000, 0, &mut out);
         assert_eq!(out, [0]);
@@ -312,24 +312,24 @@ mod tests {
     #[test]
     fn a_packet_at_the_edge_of_the_window_is_taken_and_one_past_it_is_not() {
         let mut r = receiver(0);
-        r.arrived(0, 0, 0, false);
-        r.arrived(0, 2000, 0, false);
-        assert!(r.arrived(0, 2000 - WINDOW as u16 + 1, 0, false).is_some());
-        assert!(r.arrived(0, 2000 - WINDOW as u16, 0, false).is_none());
+        r.arrived(0, 0, 0, 0, false);
+        r.arrived(0, 0, 2000, 0, false);
+        assert!(r.arrived(0, 0, 2000 - WINDOW as u16 + 1, 0, false).is_some());
+        assert!(r.arrived(0, 0, 2000 - WINDOW as u16, 0, false).is_none());
     }
 
     #[test]
     fn a_report_tells_loss_and_the_age_of_the_senders_report() {
         let mut r = receiver(10);
         for seq in [10, 11, 13, 14] {
-            r.arrived(0, seq, 0, false);
+            r.arrived(0, 0, seq, 0, false);
         }
         r.on_sender_report(1_000_000, 0x0001_2345_6789_0000);
         let b = r.report(7, 1_500_000);
         assert_eq!((b.ssrc, b.lost, b.fraction_lost, b.highest_seq), (7, 1, 51, 14));
         assert_eq!((b.last_sr, b.delay), (0x2345_6789, 0x8000));
         // A repair mends the total and shows no new loss.
-        r.arrived(0, 12, 0, true);
+        r.arrived(0, 0, 12, 0, true);
         let b = r.report(7, 1_500_000);
         assert_eq!((b.lost, b.fraction_lost), (0, 0));
     }
@@ -339,8 +339,8 @@ mod tests {
         let mut even = receiver(0);
         let mut uneven = receiver(0);
         for i in 0..200u64 {
-            even.arrived(i * 20_000, i as u16, i as u32 * 1800, false);
-            uneven.arrived(i * 20_000 + (i % 2) * 10_000, i as u16, i as u32 * 1800, false);
+            even.arrived(i * 20_000, i * 20_000, i as u16, i as u32 * 1800, false);
+            uneven.arrived(i * 20_000, i * 20_000 + (i % 2) * 10_000, i as u16, i as u32 * 1800, false);
         }
         assert_eq!(even.report(1, 0).jitter, 0);
         let j = uneven.report(1, 0).jitter;

@@ -42,9 +42,9 @@ impl Arrivals {
         Some(self.since_us? + FEEDBACK_US)
     }
 
-    /// A packet with this transport-wide number came.
+    /// A packet with this transport-wide number came at `arrival_us` and is read now.
     #[inline]
-    pub fn arrived(&mut self, now_us: u64, seq: u16, media: u32) {
+    pub fn arrived(&mut self, now_us: u64, arrival_us: u64, seq: u16, media: u32) {
         self.since_us.get_or_insert(now_us);
         let ext = match self.top {
             Some(top) => unwrap_near(top, seq).unwrap_or(top),
@@ -59,7 +59,7 @@ impl Arrivals {
         if self.list.len() >= MAX_ARRIVALS {
             self.list.remove(0);
         }
-        self.list.push((ext, (now_us / TICK_US) as i64));
+        self.list.push((ext, (arrival_us / TICK_US) as i64));
     }
 
     /// Appends one feedback packet to `out`; `false` when there is nothing (more) to tell.
@@ -317,12 +317,12 @@ mod tests {
     fn feedback_is_due_a_while_after_the_first_arrival_it_tells_of() {
         let mut a = Arrivals::default();
         assert_eq!(a.due_us(), None);
-        a.arrived(1000, 0, 9);
-        a.arrived(30_000, 1, 9);
+        a.arrived(1000, 1000, 0, 9);
+        a.arrived(30_000, 30_000, 1, 9);
         assert_eq!(a.due_us(), Some(1000 + FEEDBACK_US));
         assert!(a.write(1, &mut vec![]));
         assert_eq!(a.due_us(), None);
-        a.arrived(200_000, 2, 9);
+        a.arrived(200_000, 200_000, 2, 9);
         assert_eq!(a.due_us(), Some(200_000 + FEEDBACK_US));
     }
 
@@ -348,10 +348,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_told_is_when_it_came_and_is_due_from_when_it_was_read() {
+        let (mut arrivals, mut sending) = (Arrivals::default(), Sending::default());
+        let (mut b, came) = (Vec::new(), [640_000, 650_000, 645_000]);
+        for (n, came) in came.into_iter().enumerate() {
+            let seq = sending.stamp(0, (0, n as u16), 100);
+            arrivals.arrived(900_000, came, seq, 9);
+        }
+        assert_eq!(arrivals.due_us(), Some(900_000 + FEEDBACK_US));
+        assert!(arrivals.write(1, &mut b));
+        let fates = feed(&mut sending, &b);
+        assert_eq!(fates.iter().map(|f| f.arrival_us).collect::<Vec<_>>(), came.map(|c| Some(c as i64)));
+    }
+
+    #[test]
     fn one_feedback_tells_of_a_bounded_number_of_arrivals() {
         for (n, packets) in [(MAX_PER_FEEDBACK, 1), (MAX_PER_FEEDBACK + 1, 2)] {
             let mut arrivals = Arrivals::default();
-            (0..n).for_each(|i| arrivals.arrived(i as u64 * 1000, i as u16, 9));
+            (0..n).for_each(|i| arrivals.arrived(i as u64 * 1000, i as u64 * 1000, i as u16, 9));
             assert_eq!(written(&mut arrivals).len(), packets);
         }
     }
@@ -360,10 +374,10 @@ mod tests {
     fn a_hole_is_told_as_lost_and_a_wider_one_is_not() {
         for (hole, told) in [(MAX_HOLE, Some((1, MAX_HOLE as u16 + 1))), (MAX_HOLE + 1, None)] {
             let mut arrivals = Arrivals::default();
-            arrivals.arrived(0, 0, 9);
+            arrivals.arrived(0, 0, 0, 9);
             assert_eq!(written(&mut arrivals), [(0, 1)]);
             let next = 1 + hole as u16;
-            arrivals.arrived(1000, next, 9);
+            arrivals.arrived(1000, 1000, next, 9);
             assert_eq!(written(&mut arrivals), [told.unwrap_or((next, 1))]);
         }
     }
@@ -378,7 +392,7 @@ mod tests {
         for i in 0..1000 {
             let n = sending.stamp(i * 3000, (0, 0), 100);
             if !lost(i) {
-                arrivals.arrived(7_000_000 + i * 3000, n, 9);
+                arrivals.arrived(7_000_000 + i * 3000, 7_000_000 + i * 3000, n, 9);
             }
         }
         let (mut fates, mut packets) = (vec![], 0);
@@ -411,7 +425,7 @@ mod tests {
             for i in 0..600 {
                 let n = sending.stamp(i, (0, 0), 1);
                 if i % gap == 0 {
-                    arrivals.arrived(i * 100_000, n, 9);
+                    arrivals.arrived(i * 100_000, i * 100_000, n, 9);
                 }
             }
             let mut fates = vec![];
@@ -432,7 +446,7 @@ mod tests {
     fn reordered_and_doubled_arrivals_are_told_once() {
         let mut a = Arrivals::default();
         for (t, seq) in [(0, 10), (1000, 12), (2000, 11), (3000, 12)] {
-            a.arrived(t, seq, 1);
+            a.arrived(t, t, seq, 1);
         }
         let mut sending = Sending::default();
         for _ in 0..20 {
@@ -463,7 +477,7 @@ mod tests {
         }
         let mut a = Arrivals::default();
         for i in 0..MAX_ARRIVALS + 10 {
-            a.arrived(0, i as u16, 1);
+            a.arrived(0, 0, i as u16, 1);
         }
         assert_eq!(a.list.len(), MAX_ARRIVALS);
     }

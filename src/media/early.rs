@@ -22,7 +22,8 @@ pub struct Early {
 impl Early {
     /// Keeps a packet.
     pub fn push(&mut self, p: IncomingRtp, now: Time) {
-        while self.ring.front().is_some_and(|f| self.ring.len() >= MAX_EARLY_PACKETS || now > f.arrival + EARLY_WAIT) {
+        while self.ring.front().is_some_and(|f| self.ring.len() >= MAX_EARLY_PACKETS || now > f.read_at() + EARLY_WAIT)
+        {
             self.ring.pop_front();
             self.dropped += 1;
         }
@@ -38,7 +39,7 @@ impl Early {
         self.ring = rest;
         let before = mine.len();
         // Whoever takes them begins at the first.
-        let fresh = in_order(mine.into_iter().filter(|p| now <= p.arrival + EARLY_WAIT), |p| p.seq);
+        let fresh = in_order(mine.into_iter().filter(|p| now <= p.read_at() + EARLY_WAIT), |p| p.seq);
         self.dropped += (before - fresh.len()) as u64;
         fresh
     }

@@ -138,9 +138,9 @@ impl Jitter {
         Some((p, std::mem::take(&mut self.lost)))
     }
 
-    /// Arrival of the oldest packet behind the gap.
+    /// When the oldest packet behind the gap was read: what is missing may lie in the socket behind it.
     fn first(&self) -> Option<Time> {
-        self.held.iter().flatten().map(|p| p.arrival).min()
+        self.held.iter().flatten().map(IncomingRtp::read_at).min()
     }
 
     /// When the gap at the front is given up.

@@ -82,6 +82,7 @@ fn packets(way: u8) -> Vec<(usize, IncomingRtp)> {
                         marker: false,
                         recovered: false,
                         arrival,
+                        waited_us: 0,
                         level: None,
                         mid: None,
                         dependency_descriptor: None,

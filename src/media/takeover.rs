@@ -139,7 +139,7 @@ impl Takeover {
         }
         let raw = self.ticks(p.arrival).wrapping_sub(p.ts);
         let next = Newest { seq: p.seq, arrival: p.arrival, picture, ahead: raw, raw };
-        let Some(newest) = self.newest else { return self.first(next, given) };
+        let Some(newest) = self.newest else { return self.first(next, given, p.read_at()) };
         // What fills a gap says nothing of what comes after it.
         if p.seq <= newest.seq {
             return Verdict::Known;
@@ -174,12 +174,12 @@ impl Takeover {
             self.newest = Some(next);
             return Verdict::Anew;
         }
-        self.doubt = Some(Doubt { since: p.arrival, newest: next, why });
+        self.doubt = Some(Doubt { since: p.read_at(), newest: next, why });
         Verdict::Doubtful
     }
 
     /// A packet where none was known yet to be the owner's.
-    fn first(&mut self, next: Newest, given: Option<Given>) -> Verdict {
+    fn first(&mut self, next: Newest, given: Option<Given>, now: Time) -> Verdict {
         if let Some(Doubt { newest, why: Why::First(codec, first), .. }) = &mut self.doubt {
             let (is_newer, passed) = (next.seq > newest.seq, next.arrival.since(newest.arrival));
             let verdict = match next.picture {
@@ -203,7 +203,7 @@ impl Takeover {
         }
         match (given, next.picture) {
             (Some(Given { unheard: true, .. }), Some((codec, id))) => {
-                self.doubt = Some(Doubt { since: next.arrival, newest: next, why: Why::First(codec, id) });
+                self.doubt = Some(Doubt { since: now, newest: next, why: Why::First(codec, id) });
                 Verdict::Doubtful
             }
             _ => {
@@ -295,6 +295,7 @@ mod tests {
             marker: false,
             recovered: false,
             arrival: at(at_ms),
+            waited_us: 0,
             level: None,
             mid: None,
             dependency_descriptor: None,

@@ -29,6 +29,7 @@ fn incoming(p: &OutgoingRtp, seq: u64, at: Time) -> IncomingRtp {
         marker: p.marker,
         recovered: false,
         arrival: at,
+        waited_us: 0,
         level: p.level,
         mid: None,
         dependency_descriptor: None,
@@ -142,6 +143,28 @@ fn a_repair_within_the_wait_loses_nothing() {
         .collect();
     assert_eq!(got.len(), 10);
     assert_eq!(r.stats().jitter.lost, 0);
+}
+
+#[test]
+fn what_lay_in_the_socket_came_then_and_what_is_missing_before_it_is_waited_for_from_now_on() {
+    let frames: Vec<_> = (0..3).map(|n| video_frame(n, n == 0)).collect();
+    let mut packets = stream(&frames);
+    packets.sort_by_key(|p| p.seq);
+    let last = packets.len() - 1;
+    packets.swap(last - 1, last);
+    let mut r = receiver(MediaType::Video);
+    // All were read long after they came, the last two the wrong way round.
+    let now = ms(900);
+    let mut got = Vec::new();
+    for p in packets {
+        let waited_us = now.since(p.arrival).as_micros() as u32;
+        let p = IncomingRtp { waited_us, ..p };
+        assert_eq!(p.read_at(), now);
+        r.packet(p, now);
+        got.extend(drain(&mut r));
+    }
+    assert_eq!((got.len(), r.stats().jitter.lost), (3, 0));
+    assert!(got.iter().all(|f| f.arrival_us < now.mono_us));
 }
 
 #[test]
@@ -283,6 +306,7 @@ fn malformed_and_hostile_packets_cost_counters_and_no_memory() {
             marker: env.below(2) == 0,
             recovered: false,
             arrival: ms(0),
+            waited_us: 0,
             level: None,
             mid: None,
             dependency_descriptor: None,
@@ -304,6 +328,7 @@ fn the_jitter_buffer_is_bounded_and_a_jump_is_a_restart() {
         marker: false,
         recovered: false,
         arrival: ms(0),
+        waited_us: 0,
         level: None,
         mid: None,
         dependency_descriptor: None,
@@ -408,6 +433,7 @@ fn early_packets_wait_for_their_owner_within_bounds() {
         marker: false,
         recovered: false,
         arrival: at,
+        waited_us: 0,
         level: None,
         mid: None,
         dependency_descriptor: None,
@@ -475,6 +501,7 @@ fn a_sequence_restart_within_one_ssrc_starts_a_new_timeline() {
         marker: false,
         recovered: false,
         arrival: ms(0),
+        waited_us: 0,
         level: None,
         mid: None,
         dependency_descriptor: None,
@@ -536,6 +563,7 @@ fn audio_packet(pt: u8, seq: u64, ts: u32, payload: &[u8]) -> IncomingRtp {
         marker: false,
         recovered: false,
         arrival: ms(seq * 20),
+        waited_us: 0,
         level: None,
         mid: None,
         dependency_descriptor: None,

@@ -6,6 +6,7 @@ use crate::error::{Error, Stage};
 use crate::media::{Codec, EncodedFrame, OutgoingFrame};
 use std::fmt;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 /// One attempt at a connection. A late event of an older one is ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,13 +43,15 @@ pub enum Input<'a> {
     Sockets(SocketsKey, Vec<SocketAddr>),
     /// Answer to [`Output::Resolve`]; empty when the name has no address.
     Resolved(Vec<SocketAddr>),
-    /// Datagrams of one sender that came together, one behind the other: each of `segment` bytes, the last perhaps shorter.
+    /// Datagrams of one sender that came together, one behind the other: each of `segment` bytes, the last perhaps shorter. They have
+    /// lain in the socket for `waited`.
     Datagrams {
         sockets: SocketsKey,
         local: SocketAddr,
         remote: SocketAddr,
         data: &'a [u8],
         segment: usize,
+        waited: Duration,
     },
     /// A frame for a local track.
     Frame(TrackKey, OutgoingFrame),

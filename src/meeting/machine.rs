@@ -306,10 +306,10 @@ impl Meeting {
                 self.stun.truncate(MAX_STUN_SERVERS);
             }
             Input::Sockets(key, addresses) => self.sockets_opened(key, &addresses, now),
-            Input::Datagrams { sockets, local, remote, data, segment } => {
+            Input::Datagrams { sockets, local, remote, data, segment, waited } => {
                 if let Some(m) = self.medias.of_sockets_mut(sockets) {
                     for datagram in data.chunks(segment.max(1)) {
-                        m.engine.handle_datagram(local, remote, datagram, now);
+                        m.engine.handle_waiting(local, remote, datagram, waited, now);
                     }
                 }
                 self.pump_media(now);

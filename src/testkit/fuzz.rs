@@ -217,6 +217,7 @@ pub fn rtp(data: &[u8]) {
                 marker: flags & 1 != 0,
                 recovered: false,
                 arrival: now,
+                waited_us: 0,
                 level: None,
                 mid: None,
                 dependency_descriptor: (flags & 2 != 0).then(|| Bytes::copy_from_slice(payload)),

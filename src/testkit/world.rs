@@ -267,7 +267,8 @@ impl World {
         let p = &mut self.peers[who];
         for (sockets, local) in p.sockets.clone() {
             let segment = data.len();
-            p.meeting.handle(Input::Datagrams { sockets, local, remote, data, segment }, self.now);
+            p.meeting
+                .handle(Input::Datagrams { sockets, local, remote, data, segment, waited: Duration::ZERO }, self.now);
         }
         self.drain(who);
     }
@@ -375,7 +376,10 @@ impl World {
                 let p = &mut self.peers[who];
                 if let Some((sockets, local)) = p.sockets.iter().find(|s| s.1 == target).copied() {
                     let (remote, segment) = (from, data.len());
-                    p.meeting.handle(Input::Datagrams { sockets, local, remote, data: &data, segment }, self.now);
+                    p.meeting.handle(
+                        Input::Datagrams { sockets, local, remote, data: &data, segment, waited: Duration::ZERO },
+                        self.now,
+                    );
                     self.drain(who);
                 }
                 return true;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use crate::time::Time;
@@ -132,7 +134,10 @@ pub struct IncomingRtp {
     pub marker: bool,
     /// It came as a repair: RTX, or plain after it was asked for.
     pub recovered: bool,
+    /// When it came to the socket.
     pub arrival: Time,
+    /// How much later it was read, µs.
+    pub waited_us: u32,
     pub level: Option<AudioLevel>,
     /// The peer's name for the stream or its slot, on packets that carry one.
     pub mid: Option<Mid>,
@@ -140,6 +145,13 @@ pub struct IncomingRtp {
     pub dependency_descriptor: Option<Bytes>,
     /// A slice of the received packet.
     pub payload: Bytes,
+}
+
+impl IncomingRtp {
+    /// When it was read: what may be missing before it could be read from then on.
+    pub fn read_at(&self) -> Time {
+        self.arrival + Duration::from_micros(u64::from(self.waited_us))
+    }
 }
 
 /// An RTP stream's `mid` (RFC 9143 §15), kept in place: it is read per packet.

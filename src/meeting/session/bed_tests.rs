@@ -101,6 +101,7 @@ impl Bed {
             marker: false,
             recovered: false,
             arrival: self.at(ms),
+            waited_us: 0,
             level: None,
             mid,
             dependency_descriptor: None,

@@ -112,7 +112,7 @@ impl Unclear {
 
     /// A packet waits for a map.
     pub fn doubtful(&mut self, p: IncomingRtp, now: Time) {
-        self.oldest = earliest(self.oldest, Some(p.arrival));
+        self.oldest = earliest(self.oldest, Some(p.read_at()));
         self.early.push(p, now);
     }
 

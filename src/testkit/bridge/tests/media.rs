@@ -266,3 +266,29 @@ fn a_narrow_downlink_gets_a_lower_layer_and_the_higher_one_again_when_it_widens(
     let told = |m: &FromBridge| matches!(m, FromBridge::ConnectionStats { .. });
     assert!(net.clients["aaaa"].said.iter().any(told));
 }
+
+#[test]
+fn a_receiver_without_a_processor_lowers_no_estimate_where_the_system_says_when_media_came() {
+    let estimates = [true, false].map(|stamps| {
+        let mut net = two([plain(), plain()], |c| c.estimate = true);
+        net.want("aaaa", 720);
+        net.media(250, 3);
+        let before = net.bridge.estimate("aaaa").expect("an estimate");
+        net.clients.get_mut("aaaa").expect("a client").stamps = stamps;
+        let mut least = before;
+        // Other programs take it for up to a fifth of a second.
+        let mut env = Env::seeded(3);
+        for _ in 0..600 {
+            let c = net.clients.get_mut("aaaa").expect("a client");
+            if c.starved_until <= net.now {
+                c.starved_until = net.now + Duration::from_millis(u64::from(env.below(200)));
+            }
+            net.media(1, 3);
+            least = least.min(net.bridge.estimate("aaaa").expect("an estimate"));
+        }
+        (before, least)
+    });
+    let [(before, with), (_, without)] = estimates;
+    assert!(with * 10 > before * 9, "{estimates:?}");
+    assert!(without * 2 < before, "the test says something: {estimates:?}");
+}

@@ -51,6 +51,11 @@ pub struct Client {
     frames: [u32; 3],
     up: Link<Datagram>,
     down: Link<Datagram>,
+    /// It has no processor until then: what comes lies in its socket.
+    pub starved_until: Time,
+    /// The system notes when something came.
+    pub stamps: bool,
+    unread: Vec<(Time, Datagram)>,
 }
 
 impl Client {
@@ -172,6 +177,9 @@ impl Net {
             frames: [0; 3],
             up: Link::new(link, u64::from(number) * 2),
             down: Link::new(link, u64::from(number) * 2 + 1),
+            starved_until: self.now,
+            stamps: true,
+            unread: Vec::new(),
         };
         self.clients.insert(id.to_owned(), client);
         self.signal(id);
@@ -250,7 +258,9 @@ impl Net {
             }
             let mut next = self.bridge.next_deadline();
             for c in self.clients.values() {
-                next = earliest(next, c.engine.next_deadline());
+                let awake = |d: Time| d + c.starved_until.since(d);
+                next = earliest(next, c.engine.next_deadline().map(awake));
+                next = earliest(next, c.unread.first().map(|u| awake(u.0)));
                 next = earliest(earliest(next, c.up.next_deadline()), c.down.next_deadline());
             }
             let Some(next) = next.filter(|n| *n <= end) else {
@@ -271,8 +281,13 @@ impl Net {
         let mut arrived = Vec::new();
         for c in self.clients.values_mut() {
             arrived.extend(std::iter::from_fn(|| c.up.pop(now)));
-            while let Some((local, remote, data)) = c.down.pop(now) {
-                c.engine.handle_datagram(remote, local, &data, now);
+            c.unread.extend(std::iter::from_fn(|| c.down.pop(now)).map(|d| (now, d)));
+            if now < c.starved_until {
+                continue;
+            }
+            for (came, (local, remote, data)) in c.unread.drain(..) {
+                let waited = if c.stamps { now.since(came) } else { Duration::ZERO };
+                c.engine.handle_waiting(remote, local, &data, waited, now);
             }
             if c.engine.next_deadline().is_some_and(|d| d <= now) {
                 c.engine.handle_timeout(now);
