@@ -1921,7 +1921,7 @@ typedef struct {
     uint32_t gap;
     /** Media time in units of the codec's clock, 64 bits, without wrap-around. */
     uint64_t rtp_time;
-    /** When its last packet came, on the clock of `jmeet_now_us`. */
+    /** When its last packet came to the socket, on the clock of `jmeet_now_us`. */
     uint64_t arrival_us;
     /** When it was captured, in microseconds since 1970 (`JMEET_FRAME_HAS_CAPTURE_TIME`). */
     int64_t capture_unix_us;

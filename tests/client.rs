@@ -4,13 +4,15 @@ use jmeet::client::{self, Client, Queue, Runtime};
 use jmeet::log::Level;
 use jmeet::media::peer::MAX_RTP_PAYLOAD;
 use jmeet::media::{Codec, OutgoingFrame};
-use jmeet::meeting::event::{ClientState, EventKind, TrackKey};
+use jmeet::meeting::event::{ClientState, EventKind, MediaState, TrackKey};
 use jmeet::meeting::{ClientOptions, ReaderOptions, TrackOptions};
 use jmeet::testkit::Deployment;
 use jmeet::wire::XmlLimits;
 use jmeet::{Code, Error, Stage};
+use std::net::UdpSocket;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const LONG: Option<Duration> = Some(Duration::from_secs(20));
 
@@ -318,4 +320,36 @@ fn the_log_tells_the_course_of_a_meeting_and_no_secret() {
         assert!(!info.iter().any(|t| t.contains(name)), "{name}: {info:#?}");
     }
     jmeet::log::set(Level::Error, None);
+}
+
+#[test]
+fn a_flood_of_datagrams_keeps_nobody_from_leaving() {
+    let (kit, runtime, queue) =
+        (Deployment::start(Default::default()).unwrap(), Runtime::new(1).unwrap(), Queue::new().unwrap());
+    let here = joined(&kit, &runtime, &queue, "flood");
+    let _there = joined(&kit, &runtime, &queue, "flood");
+    for _ in 0..2 {
+        wait(&queue, |e| matches!(e, EventKind::Media(_, MediaState::Connected { .. })));
+    }
+    let of_media = || here.conference().media_stats(Duration::from_secs(20)).expect("an answer");
+    let target = of_media().path.expect("a path").local;
+    let over = AtomicBool::new(false);
+    std::thread::scope(|s| {
+        for _ in 0..2 {
+            s.spawn(|| {
+                let from = UdpSocket::bind("127.0.0.1:0").unwrap();
+                while !over.load(Ordering::Relaxed) {
+                    // What the system does not take is no flood either.
+                    let _ = from.send_to(&[0x80; 40], target);
+                }
+            });
+        }
+        let (before, long) = (of_media().junk, Instant::now() + Duration::from_secs(60));
+        while of_media().junk < before + 10_000 && Instant::now() < long {}
+        let (junk, left) = (of_media().junk, here.close(Duration::from_secs(20)));
+        over.store(true, Ordering::Relaxed);
+        assert!(junk >= before + 10_000, "it was a flood: {junk}");
+        left.unwrap();
+    });
+    wait(&queue, |e| matches!(e, EventKind::Closed(None)));
 }

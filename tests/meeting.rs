@@ -50,9 +50,15 @@ fn clip() -> Clip {
 
 /// Sends `n` video frames and as much audio both ways, at their pace.
 fn talk(w: &mut World, people: &[usize], n: usize) {
+    talk_while(w, people, n, |_, _| ());
+}
+
+/// The same; before each frame something happens.
+fn talk_while(w: &mut World, people: &[usize], n: usize, mut happens: impl FnMut(&mut World, usize)) {
     let clip = clip();
     let packets = media_files::read_ogg_opus(include_bytes!("fixtures/media/audio.ogg")).unwrap();
     for i in 0..n {
+        happens(w, i);
         for who in people {
             let f = OutgoingFrame::video(clip.frames[i % 60].data.clone(), clip.frame_duration());
             w.frame(*who, VIDEO, f);
@@ -117,6 +123,23 @@ fn losses_are_repaired_by_retransmission_and_no_frame_is_missing() {
             assert_eq!(received(&w, to, MediaType::Video).len(), 120, "seed {seed}: {got:?}");
         }
     }
+}
+
+#[test]
+fn who_gets_no_processor_reads_what_came_meanwhile_before_giving_up_on_it() {
+    let mut w = World::new(4);
+    w.link = LinkOptions { delay: Duration::from_millis(40), ..Default::default() };
+    let (a, b) = pair(&mut w);
+    talk_while(&mut w, &[a], 120, |w, i| match i % 12 {
+        1 => w.link_mut(a, b).options.loss = 0.9,
+        2 => w.link_mut(a, b).options.loss = 0.0,
+        // The repair is asked for, and lies in the socket behind the next frame when it is long overdue.
+        3 => w.peers[b].starved_until = w.now + Duration::from_millis(600),
+        _ => {}
+    });
+    let got = w.peers[b].meeting.media_stats().unwrap();
+    assert!(got.recovered >= 5, "{got:?}");
+    assert_eq!(received(&w, b, MediaType::Video).len(), 120, "{got:?}");
 }
 
 #[test]

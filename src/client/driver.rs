@@ -30,7 +30,7 @@ use std::task::{Context, Poll};
 use tokio::sync::mpsc;
 use tokio::time::Sleep;
 
-/// Datagram batches handled per wake-up before others get a turn.
+/// Times that the sockets are read before others get a turn: handles, connections, and the clock.
 const READ_BUDGET: usize = 32;
 /// Messages from handles handled per wake-up.
 const MESSAGE_BUDGET: usize = 64;
@@ -61,6 +61,8 @@ pub(crate) struct Driver {
     lookups: FuturesUnordered<Lookup>,
     batch: SendBatch,
     buffer: Vec<u8>,
+    /// How often the sockets were read since others had a turn.
+    reads: usize,
     farewells: Vec<tokio::task::JoinHandle<()>>,
     /// As the snapshot has it.
     ignored: IgnoredStats,
@@ -91,6 +93,7 @@ impl Driver {
             lookups: FuturesUnordered::new(),
             batch: SendBatch::default(),
             buffer: Vec::new(),
+            reads: 0,
             farewells: Vec::new(),
             ignored: IgnoredStats::default(),
             closed: false,
@@ -158,14 +161,12 @@ impl Driver {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, sleep: Option<&mut Pin<Box<Sleep>>>) -> Poll<Wake> {
-        // Datagrams first: they are what has to be on time.
-        for (s, (_, sockets)) in self.sockets.iter().enumerate() {
-            for (n, socket) in sockets.iter().enumerate() {
-                if socket.poll_readable(cx).is_ready() {
-                    return Poll::Ready(Wake::Readable(s, n));
-                }
-            }
+        // Datagrams first: they are what has to be on time. Not for ever: a flood of them keeps nobody from leaving.
+        let flooded = self.reads >= READ_BUDGET;
+        if !flooded && let Some(readable) = self.poll_sockets(cx) {
+            return Poll::Ready(readable);
         }
+        self.reads = 0;
         match self.rx.poll_recv(cx) {
             Poll::Ready(Some(m)) => return Poll::Ready(Wake::Message(m)),
             Poll::Ready(None) if !self.freed => return Poll::Ready(Wake::HandlesGone),
@@ -184,7 +185,21 @@ impl Driver {
         {
             return Poll::Ready(Wake::Timer);
         }
-        Poll::Pending
+        match flooded.then(|| self.poll_sockets(cx)).flatten() {
+            Some(readable) => Poll::Ready(readable),
+            None => Poll::Pending,
+        }
+    }
+
+    fn poll_sockets(&self, cx: &mut Context<'_>) -> Option<Wake> {
+        for (s, (_, sockets)) in self.sockets.iter().enumerate() {
+            for (n, socket) in sockets.iter().enumerate() {
+                if socket.poll_readable(cx).is_ready() {
+                    return Some(Wake::Readable(s, n));
+                }
+            }
+        }
+        None
     }
 
     fn on_wake(&mut self, wake: Wake) {
@@ -229,15 +244,19 @@ impl Driver {
         }
         let (meeting, buffer) = (&mut self.meeting, &mut self.buffer);
         let local = socket.local;
-        for _ in 0..READ_BUDGET {
-            let at = now();
-            let read = socket.receive(buffer, at, |Batch { remote, data, segment, waited }| {
+        while self.reads < READ_BUDGET {
+            self.reads += 1;
+            let read = socket.receive(buffer, now, |Batch { remote, data, segment, at, waited }| {
                 meeting.handle(Input::Datagrams { sockets: key, local, remote, data, segment, waited }, at);
             });
             // WouldBlock: no more wait; another error is a datagram lost, or an ICMP answer that ICE will notice by itself.
             if read.is_err() {
                 break;
             }
+        }
+        let at = now();
+        if self.meeting.next_deadline().is_some_and(|d| d <= at) {
+            self.meeting.handle(Input::Timer, at);
         }
     }
 

@@ -330,7 +330,7 @@ impl FakeEngine {
             seq: (u64::from(be32(9)) << 32) | u64::from(be32(13)),
             recovered: false,
             arrival: now - waited,
-            waited_us: u32::try_from(waited.as_micros()).unwrap_or(u32::MAX),
+            waited_us: u32::try_from(now.since(now - waited).as_micros()).unwrap_or(u32::MAX),
             level,
             // As a real one: what was not negotiated is not read.
             mid: (self.config.rtp.extensions.mid != 0).then(|| Mid::new(mid)).flatten(),
@@ -461,7 +461,14 @@ impl PeerEngine for FakeEngine {
         }
     }
 
-    fn handle_waiting(&mut self, local: SocketAddr, remote: SocketAddr, data: &[u8], waited: Duration, now: Time) {
+    fn handle_datagram_after(
+        &mut self,
+        local: SocketAddr,
+        remote: SocketAddr,
+        data: &[u8],
+        waited: Duration,
+        now: Time,
+    ) {
         if self.over {
             return;
         }

@@ -1,7 +1,6 @@
 //! What arrives: RTP and RTCP from checked pairs.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 
@@ -31,7 +30,7 @@ struct Extra {
 
 impl Engine {
     #[inline]
-    pub(super) fn on_rtp(&mut self, (local, remote): (SocketAddr, SocketAddr), b: &[u8], waited: Duration, now: Time) {
+    pub(super) fn on_rtp(&mut self, path: (SocketAddr, SocketAddr), b: &[u8], came: Time, now: Time) {
         let Some(h) = Header::parse(b) else {
             self.stats.junk += 1;
             return;
@@ -39,7 +38,7 @@ impl Engine {
         let Some(srtp) = &mut self.wire.srtp else {
             // Media may overtake the last flight of the handshake.
             if self.early.len() < MAX_EARLY {
-                self.early.push((local, remote, b.to_vec()));
+                self.early.push((path, b.to_vec(), came));
             } else {
                 self.stats.junk += 1;
             }
@@ -61,7 +60,7 @@ impl Engine {
         self.stats.rtp_in_bytes += body_len as u64;
         let seen = read_extensions(&h, b, &self.wire.ids);
         if let Some(n) = seen.transport_cc {
-            self.arrivals.arrived(now.mono_us, (now - waited).mono_us, n, h.ssrc);
+            self.arrivals.arrived(now.mono_us, came.mono_us, n, h.ssrc);
         }
         let Some(len) = h.payload_len(&self.arena[..body_len]) else {
             self.arena.clear();
@@ -76,16 +75,15 @@ impl Engine {
         let mut body = self.arena.split().freeze();
         let descriptor = descriptor.map(|range| body.slice(range));
         body.truncate(len);
-        self.take(h, Extra { level: seen.level, mid: seen.mid, descriptor }, body, waited, now);
+        self.take(h, Extra { level: seen.level, mid: seen.mid, descriptor }, body, came, now);
         if newest {
-            self.follow(local, remote, now);
+            self.follow(path, now);
         }
     }
 
     /// Undoes a repair and delivers.
     #[inline]
-    fn take(&mut self, mut h: Header, extra: Extra, mut payload: Bytes, waited: Duration, now: Time) {
-        let arrival = now - waited;
+    fn take(&mut self, mut h: Header, extra: Extra, mut payload: Bytes, came: Time, now: Time) {
         let mut pt = self.payload_types[usize::from(h.pt)];
         let repairs = pt.and_then(|p| p.repairs);
         if let Some(original_pt) = repairs {
@@ -102,7 +100,7 @@ impl Engine {
         // Padding alone (a probe of the bridge) makes no stream that is worth a repair.
         r.nackable |= nack && !payload.is_empty();
         let before = r.missing.given_up;
-        let Some((seq, recovered)) = r.arrived(now.mono_us, arrival.mono_us, h.seq, h.ts, repairs.is_some()) else {
+        let Some((seq, recovered)) = r.arrived(now.mono_us, came.mono_us, h.seq, h.ts, repairs.is_some()) else {
             self.stats.duplicates += 1;
             return;
         };
@@ -123,8 +121,8 @@ impl Engine {
             ts: h.ts,
             marker: h.marker,
             recovered,
-            arrival,
-            waited_us: u32::try_from(waited.as_micros()).unwrap_or(u32::MAX),
+            arrival: came,
+            waited_us: u32::try_from(now.since(came).as_micros()).unwrap_or(u32::MAX),
             level: extra.level,
             mid: extra.mid,
             dependency_descriptor: extra.descriptor,
@@ -142,14 +140,14 @@ impl Engine {
     /// Media goes where the peer's newest authentic packet came from, if the peer leads (design §9, X4). Were we to follow
     /// while we lead, both sides could chase each other between two pairs for ever.
     #[inline]
-    fn follow(&mut self, local: SocketAddr, remote: SocketAddr, now: Time) {
-        if !self.controlling && self.wire.path != Some((local, remote)) {
-            self.move_path(local, remote, now);
+    fn follow(&mut self, path: (SocketAddr, SocketAddr), now: Time) {
+        if !self.controlling && self.wire.path != Some(path) {
+            self.move_path(path, now);
         }
     }
 
     #[cold]
-    fn move_path(&mut self, local: SocketAddr, remote: SocketAddr, now: Time) {
+    fn move_path(&mut self, (local, remote): (SocketAddr, SocketAddr), now: Time) {
         match self.ice.follow(local, remote, now.mono_us) {
             Follow::Stay => {}
             Follow::There => self.wire.path = Some((local, remote)),
@@ -200,7 +198,7 @@ impl Engine {
         self.left.extend(gone.into_iter().filter(|s| srtp.receives(*s)));
     }
 
-    pub(super) fn on_rtcp(&mut self, local: SocketAddr, remote: SocketAddr, b: &[u8], now: Time) {
+    pub(super) fn on_rtcp(&mut self, path: (SocketAddr, SocketAddr), b: &[u8], came: Time, now: Time) {
         let Some(srtp) = &mut self.wire.srtp else {
             self.stats.junk += 1;
             return;
@@ -212,28 +210,27 @@ impl Engine {
             self.stats.srtp_errors += 1;
             return;
         }
-        if self.wire.path.is_none() {
-            self.wire.path = Some((local, remote));
-        }
+        self.wire.path.get_or_insert(path);
         for part in rtcp::parts(&plain) {
             match part {
-                Ok(part) => self.on_part(part, now),
+                Ok(part) => self.on_part(part, came, now),
                 Err(rtcp::Malformed) => self.stats.junk += 1,
             }
         }
         self.compound = plain;
     }
 
-    fn on_part(&mut self, part: Part<'_>, now: Time) {
+    /// What measures the path goes by when it came, what is to be done by now.
+    fn on_part(&mut self, part: Part<'_>, came: Time, now: Time) {
         match part {
             Part::SenderReport { report, blocks } => {
                 if let Some(r) = self.rx.get_mut(&report.ssrc) {
-                    r.on_sender_report(now.mono_us, report.ntp);
+                    r.on_sender_report(came.mono_us, report.ntp);
                     self.wire.event(Event::SenderReport(report));
                 }
-                self.on_blocks(blocks, now);
+                self.on_blocks(blocks, came);
             }
-            Part::ReceiverReport { blocks } => self.on_blocks(blocks, now),
+            Part::ReceiverReport { blocks } => self.on_blocks(blocks, came),
             Part::Nack { media, pairs } => self.resend(media, pairs, now),
             Part::Pli { media } => self.on_key_frame_wanted(media, now),
             Part::Fir { entries } => rtcp::fir_ssrcs(entries).for_each(|s| self.on_key_frame_wanted(s, now)),
@@ -242,20 +239,20 @@ impl Engine {
                     self.wire.event(Event::Bye(ssrc));
                 }
             }
-            Part::TransportCc(fci) => self.on_transport_cc(fci, now),
+            Part::TransportCc(fci) => self.on_transport_cc(fci, came, now),
             Part::Other => {}
         }
     }
 
-    fn on_blocks(&mut self, blocks: Blocks<'_>, now: Time) {
-        let now = (ntp(now) >> 16) as u32;
+    fn on_blocks(&mut self, blocks: Blocks<'_>, came: Time) {
+        let came = (ntp(came) >> 16) as u32;
         for b in blocks.iter() {
             let Some(t) = self.tx.get_mut(&b.ssrc) else { continue };
             t.on_block(&b);
             if b.last_sr == 0 {
                 continue;
             }
-            let rtt = now.wrapping_sub(b.last_sr).wrapping_sub(b.delay);
+            let rtt = came.wrapping_sub(b.last_sr).wrapping_sub(b.delay);
             if rtt < MAX_RTT {
                 self.rtt_us = Some((u64::from(rtt) * 1_000_000) >> 16);
                 self.rtt_reported = true;
@@ -301,7 +298,7 @@ impl Engine {
         next
     }
 
-    fn on_transport_cc(&mut self, fci: &[u8], now: Time) {
+    fn on_transport_cc(&mut self, fci: &[u8], came: Time, now: Time) {
         self.stats.transport_cc_in += 1;
         self.fates.clear();
         if !self.wire.sending.on_feedback(fci, &mut self.fates) {
@@ -313,7 +310,7 @@ impl Engine {
             frame.iter().filter(|f| f.arrival_us.is_some()).for_each(|f| t.history.arrived(f.packet.1));
         }
         if let Some(f) = self.fates.iter().rev().find(|f| f.arrival_us.is_some()) {
-            self.feedback_rtt_us = now.mono_us.saturating_sub(f.sent_us);
+            self.feedback_rtt_us = came.mono_us.saturating_sub(f.sent_us);
             if !self.rtt_reported {
                 // An upper bound until a report block tells better.
                 self.rtt_us = Some(self.feedback_rtt_us);

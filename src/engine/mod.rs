@@ -106,7 +106,8 @@ pub struct Engine {
     sctp: Option<Sctp>,
     /// Failed or closed: nothing happens any more.
     over: bool,
-    early: Vec<(SocketAddr, SocketAddr, Vec<u8>)>,
+    /// Media that came before the keys, from where and when.
+    early: Vec<((SocketAddr, SocketAddr), Vec<u8>, Time)>,
     wire: Wire,
     payload_types: Box<[Option<PayloadType>; 128]>,
     /// The payload type that repairs each one; 0: none.
@@ -268,8 +269,8 @@ impl Engine {
                     };
                     self.wire.srtp = Some(srtp);
                     self.wire.event(Event::Secure);
-                    for (local, remote, b) in std::mem::take(&mut self.early) {
-                        self.on_rtp((local, remote), &b, Duration::ZERO, now);
+                    for (path, b, came) in std::mem::take(&mut self.early) {
+                        self.on_rtp(path, &b, came, now);
                     }
                     if let Some(s) = &mut self.sctp {
                         s.start(self.dtls_client, instant(now.mono_us));
@@ -421,7 +422,14 @@ impl PeerEngine for Engine {
         self.drain_ice(now);
     }
 
-    fn handle_waiting(&mut self, local: SocketAddr, remote: SocketAddr, data: &[u8], waited: Duration, now: Time) {
+    fn handle_datagram_after(
+        &mut self,
+        local: SocketAddr,
+        remote: SocketAddr,
+        data: &[u8],
+        waited: Duration,
+        now: Time,
+    ) {
         self.see(now);
         if self.over {
             return;
@@ -450,8 +458,8 @@ impl PeerEngine for Engine {
                 }
                 self.drain_dtls(now);
             }
-            [128..=191, 192..=223, ..] => self.on_rtcp(local, remote, data, now),
-            [128..=191, ..] => self.on_rtp((local, remote), data, waited, now),
+            [128..=191, 192..=223, ..] => self.on_rtcp((local, remote), data, now - waited, now),
+            [128..=191, ..] => self.on_rtp((local, remote), data, now - waited, now),
             _ => self.stats.junk += 1,
         }
     }

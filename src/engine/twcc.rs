@@ -31,7 +31,7 @@ pub(super) struct Arrivals {
     next: u64,
     count: u8,
     media: u32,
-    /// When the first of them came, µs.
+    /// When the first of them was read, µs.
     since_us: Option<u64>,
 }
 

@@ -57,7 +57,7 @@ pub struct jmeet_frame {
     pub gap: u32,
     /// Media time in units of the codec's clock, 64 bits, without wrap-around.
     pub rtp_time: u64,
-    /// When its last packet came, on the clock of `jmeet_now_us`.
+    /// When its last packet came to the socket, on the clock of `jmeet_now_us`.
     pub arrival_us: u64,
     /// When it was captured, in microseconds since 1970 (`JMEET_FRAME_HAS_CAPTURE_TIME`).
     pub capture_unix_us: i64,

@@ -30,7 +30,7 @@ pub struct EncodedFrame {
     pub timeline: u32,
     /// RTP time in ticks of the codec's clock, unwrapped.
     pub rtp_time: u64,
-    /// When its last packet came, µs of the monotonic clock.
+    /// When its last packet came to the socket, µs of the monotonic clock.
     pub arrival_us: u64,
     /// When the sender captured it, µs since the epoch, once a sender report was seen.
     pub capture_unix_us: Option<i64>,

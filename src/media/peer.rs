@@ -40,12 +40,19 @@ pub trait PeerEngine: Send {
 
     /// Takes one datagram that has just arrived at the local address `local` (one given by [`Command::AddLocalAddress`]).
     fn handle_datagram(&mut self, local: SocketAddr, remote: SocketAddr, data: &[u8], now: Time) {
-        self.handle_waiting(local, remote, data, Duration::ZERO, now);
+        self.handle_datagram_after(local, remote, data, Duration::ZERO, now);
     }
 
     /// Takes one that had lain in the socket for `waited` before somebody came to read it. When media arrived is told, to the peer too, as of
     /// then: that we had too little of a processor is no delay of the path. Waits for what is missing begin now.
-    fn handle_waiting(&mut self, local: SocketAddr, remote: SocketAddr, data: &[u8], waited: Duration, now: Time);
+    fn handle_datagram_after(
+        &mut self,
+        local: SocketAddr,
+        remote: SocketAddr,
+        data: &[u8],
+        waited: Duration,
+        now: Time,
+    );
 
     /// Takes notice of the time; to be called at [`next_deadline`](PeerEngine::next_deadline).
     fn handle_timeout(&mut self, now: Time);

@@ -196,8 +196,9 @@ impl Receiver {
         self.before = None;
     }
 
-    /// A packet of this track.
+    /// A packet of this track. What is missing before it is given up if it was so when the packet came: it may be read next.
     pub fn packet(&mut self, p: IncomingRtp, now: Time) {
+        let came = now - Duration::from_micros(u64::from(p.waited_us));
         if self.ssrc != Some(p.ssrc) {
             if self.before.is_some_and(|(ssrc, at)| ssrc == p.ssrc && now < at + SSRC_SETTLE) {
                 self.stats.left_behind += 1;
@@ -218,7 +219,7 @@ impl Receiver {
             // The sender began again under the same SSRC; its RTP time and clock reports then mean something else.
             self.new_timeline();
         }
-        self.handle_timeout(now);
+        self.handle_timeout(came);
     }
 
     fn new_timeline(&mut self) {

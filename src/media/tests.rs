@@ -448,6 +448,9 @@ fn early_packets_wait_for_their_owner_within_bounds() {
     e.push(p(3, ms(0)), ms(0));
     assert!(e.take(3, ms(1) + EARLY_WAIT).is_empty());
     assert_eq!(e.dropped(), 2);
+    // From when it was read on.
+    e.push(IncomingRtp { waited_us: 500_000, ..p(4, ms(0)) }, ms(500));
+    assert_eq!(e.take(4, ms(500) + EARLY_WAIT).len(), 1);
 }
 
 #[test]

@@ -44,7 +44,8 @@ pub enum Input<'a> {
     /// Answer to [`Output::Resolve`]; empty when the name has no address.
     Resolved(Vec<SocketAddr>),
     /// Datagrams of one sender that came together, one behind the other: each of `segment` bytes, the last perhaps shorter. They have
-    /// lain in the socket for `waited`.
+    /// lain in the socket for `waited`. The clock is not looked at: whoever reads gives all that lies there, and [`Input::Timer`] then if it
+    /// is due, for what is waited for may be the next that is read.
     Datagrams {
         sockets: SocketsKey,
         local: SocketAddr,

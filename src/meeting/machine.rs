@@ -309,14 +309,11 @@ impl Meeting {
             Input::Datagrams { sockets, local, remote, data, segment, waited } => {
                 if let Some(m) = self.medias.of_sockets_mut(sockets) {
                     for datagram in data.chunks(segment.max(1)) {
-                        m.engine.handle_waiting(local, remote, datagram, waited, now);
+                        m.engine.handle_datagram_after(local, remote, datagram, waited, now);
                     }
                 }
                 self.pump_media(now);
-                // Only what the packets caused needs the rest of the machines: most cause nothing.
-                if !self.timer_due(now) {
-                    return;
-                }
+                return;
             }
             Input::Frame(track, frame) => {
                 self.send_frame(track, frame, now);
@@ -346,10 +343,6 @@ impl Meeting {
         let sending = earliest(self.sending.next_deadline(), self.selection.next_deadline());
         let sending = earliest(sending, earliest(self.tones_deadline(), self.adaptation.next_deadline()));
         [stream, room, self.jingle.next_deadline(), media, bridge, sending].into_iter().fold(own, earliest)
-    }
-
-    fn timer_due(&self, now: Time) -> bool {
-        self.next_deadline().is_some_and(|d| d <= now)
     }
 
     fn timers(&mut self, now: Time) {

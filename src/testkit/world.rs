@@ -55,6 +55,10 @@ pub struct Peer {
     pub refuse_connection: Option<Error>,
     /// What is asked of the network gets no answer.
     pub unreachable: bool,
+    /// It gets no processor until then: nobody looks at its clock, and datagrams lie in its sockets.
+    pub starved_until: Time,
+    /// When each came.
+    unread: VecDeque<(Time, Datagram)>,
 }
 
 impl Peer {
@@ -213,6 +217,8 @@ impl World {
             ended_readers: Vec::new(),
             refuse_connection: None,
             unreachable: false,
+            starved_until: self.now,
+            unread: VecDeque::new(),
         });
         Ok(self.peers.len() - 1)
     }
@@ -332,7 +338,9 @@ impl World {
     fn next_deadline(&self) -> Option<Time> {
         let wire = self.wire.iter().map(|w| w.0).min();
         let links = self.links.values().filter_map(Link::next_deadline).min();
-        let peers = self.peers.iter().filter_map(|p| p.deadline).min();
+        let awake = |p: &Peer, d: Time| d + p.starved_until.since(d);
+        let asked = |p: &Peer| Some(awake(p, earliest(p.deadline, p.unread.front().map(|u| u.0))?));
+        let peers = self.peers.iter().filter_map(asked).min();
         [wire, links, peers].into_iter().fold(self.server.next_deadline(), earliest)
     }
 
@@ -373,13 +381,19 @@ impl World {
                     }
                     return true;
                 }
-                let p = &mut self.peers[who];
+                self.peers[who].unread.push_back((self.now, (from, target, data)));
+                return true;
+            }
+        }
+        for who in 0..self.peers.len() {
+            let p = &mut self.peers[who];
+            if p.starved_until <= self.now
+                && let Some((came, (remote, target, data))) = p.unread.pop_front()
+            {
                 if let Some((sockets, local)) = p.sockets.iter().find(|s| s.1 == target).copied() {
-                    let (remote, segment) = (from, data.len());
-                    p.meeting.handle(
-                        Input::Datagrams { sockets, local, remote, data: &data, segment, waited: Duration::ZERO },
-                        self.now,
-                    );
+                    let (segment, waited) = (data.len(), self.now.since(came));
+                    let datagrams = Input::Datagrams { sockets, local, remote, data: &data, segment, waited };
+                    p.meeting.handle(datagrams, self.now);
                     self.drain(who);
                 }
                 return true;
@@ -390,7 +404,7 @@ impl World {
             return true;
         }
         for who in 0..self.peers.len() {
-            if due(self.peers[who].deadline, self.now) {
+            if self.peers[who].starved_until <= self.now && due(self.peers[who].deadline, self.now) {
                 self.peers[who].meeting.handle(Input::Timer, self.now);
                 self.drain(who);
                 return true;

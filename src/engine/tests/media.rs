@@ -397,6 +397,69 @@ fn deliver_from(net: &mut Net, from: SocketAddr) {
 }
 
 #[test]
+fn what_lay_in_the_socket_is_told_as_of_when_it_came() {
+    let mut net = Net::new(0);
+    net.connect();
+    net.command(0, Command::AddSender(Sender { ssrc: 10, rtx: None, pt: AUDIO }));
+    let period = Duration::from_millis(200);
+    let mut came = Vec::new();
+    for n in 0..100u64 {
+        came.push(net.now);
+        net.send(0, &OutgoingRtp { ts: n as u32 * 9600, ..audio(10, n as u32) });
+        let waited = Duration::from_millis(n * 37 % 150);
+        let read = net.now + waited;
+        let path = [net.addresses[1], net.addresses[0]];
+        while let Some(o) = net.engines[0].poll_output() {
+            if let Output::Transmit(t) = o {
+                t.datagrams().for_each(|d| net.engines[1].handle_datagram_after(path[0], path[1], d, waited, read));
+            }
+        }
+        let rest = period - waited;
+        net.now = read;
+        net.run_for(rest);
+    }
+    let got: Vec<_> = net.received(1).iter().map(|p| (p.arrival, p.read_at().since(p.arrival))).collect();
+    let want: Vec<_> = (0..100).map(|n| (came[n as usize], Duration::from_millis(n * 37 % 150))).collect();
+    assert_eq!(got, want);
+    let stream = net.engines[1].streams(net.now).into_iter().find(|s| s.ssrc == 10 && !s.sent).expect("a stream");
+    assert_eq!(stream.jitter, Duration::ZERO);
+}
+
+#[test]
+fn a_report_that_lay_in_the_socket_makes_no_round_trip_longer() {
+    let mut net = Net::new(0);
+    net.connect();
+    net.command(0, Command::AddSender(Sender { ssrc: 10, rtx: None, pt: AUDIO }));
+    net.send(0, &audio(10, 0));
+    let held = std::cell::RefCell::new(Vec::new());
+    // All reports of side 0 end here.
+    let mut fate = |side: usize, b: &[u8]| {
+        let is_report = side == 0 && is_sender_report(b);
+        if is_report {
+            held.borrow_mut().push(b.to_vec());
+        }
+        if is_report { Fate::Lose } else { Fate::Pass }
+    };
+    let until = net.now + Duration::from_secs(30);
+    net.run(until, &mut fate, &mut |_| !held.borrow().is_empty());
+    let waited = Duration::from_millis(400);
+    let until = net.now + waited;
+    net.run(until, &mut fate, &mut |_| false);
+    let first = held.borrow()[0].clone();
+    let (path, now) = ([net.addresses[1], net.addresses[0]], net.now);
+    net.engines[1].handle_datagram_after(path[0], path[1], &first, waited, now);
+    let until = net.now + Duration::from_secs(10);
+    net.run(until, &mut fate, &mut |_| false);
+    // There at once, and back over the path of these tests.
+    let rtt = net.engines[0].stats().rtt.expect("a round trip");
+    assert!(rtt < DELAY * 2, "{rtt:?}");
+}
+
+fn is_sender_report(b: &[u8]) -> bool {
+    matches!(b, [128..=191, 200, ..])
+}
+
+#[test]
 fn media_goes_where_the_peer_that_leads_sends_from() {
     let mut net = Net::new(0);
     let second: SocketAddr = "10.0.0.9:9".parse().expect("address");

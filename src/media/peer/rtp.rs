@@ -1,7 +1,6 @@
 //! The words of RTP: what was negotiated, streams and their numbers, packets on their way out and in.
 
 use std::fmt;
-
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -148,7 +147,7 @@ pub struct IncomingRtp {
 }
 
 impl IncomingRtp {
-    /// When it was read: what may be missing before it could be read from then on.
+    /// When it was read. Waits for what is missing before it count from here: that may be the next to be read.
     pub fn read_at(&self) -> Time {
         self.arrival + Duration::from_micros(u64::from(self.waited_us))
     }

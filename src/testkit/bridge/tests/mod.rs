@@ -287,7 +287,7 @@ impl Net {
             }
             for (came, (local, remote, data)) in c.unread.drain(..) {
                 let waited = if c.stamps { now.since(came) } else { Duration::ZERO };
-                c.engine.handle_waiting(remote, local, &data, waited, now);
+                c.engine.handle_datagram_after(remote, local, &data, waited, now);
             }
             if c.engine.next_deadline().is_some_and(|d| d <= now) {
                 c.engine.handle_timeout(now);
