@@ -48,7 +48,8 @@ class Participant:
     def __enter__(self):
         self.process = subprocess.Popen(self.args, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
                                         preexec_fn=die_with_parent)
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
         return self
 
     def __exit__(self, *_):
@@ -57,6 +58,7 @@ class Participant:
             self.process.wait(15)
         finally:
             self.process.kill()
+            self._reader.join(15)
             self.process.stdout.close()
 
     def _read(self):
