@@ -191,6 +191,7 @@ impl Driver {
         }
     }
 
+    /// The first socket that may be read.
     fn poll_sockets(&self, cx: &mut Context<'_>) -> Option<Wake> {
         for (s, (_, sockets)) in self.sockets.iter().enumerate() {
             for (n, socket) in sockets.iter().enumerate() {
@@ -254,6 +255,7 @@ impl Driver {
                 break;
             }
         }
+        // The clock after all that lay there: what it would give up on may have been among it.
         let at = now();
         if self.meeting.next_deadline().is_some_and(|d| d <= at) {
             self.meeting.handle(Input::Timer, at);

@@ -18,7 +18,7 @@ const DATAGRAM_BUFFER: usize = 64 * 1024;
 /// Batches asked of the system by one call. Where it can give several, one that gives fewer says that no more wait: the call that
 /// finds nothing, one in two where a frame comes at a time, is spared.
 const READ_AT_ONCE: usize = if cfg!(any(target_os = "linux", target_os = "android")) { 2 } else { 1 };
-/// Longest time in the socket that is believed: more is a clock that was set. Feedback can tell of 8 s.
+/// Longest time in the socket that is told: what would be more is mostly a wall clock that was set. Feedback can tell of 8 s.
 pub(crate) const MAX_WAITED: Duration = Duration::from_secs(5);
 /// What a call of [`Udp::receive`] reads into; what was never filled takes no memory.
 pub(crate) const RECEIVE_BUFFER: usize = READ_AT_ONCE * DATAGRAM_BUFFER;
@@ -43,7 +43,7 @@ pub(crate) struct Batch<'a> {
     pub waited: Duration,
 }
 
-/// How long something that the system took in at this time of the wall clock has waited, within the limits of what is believed.
+/// How long something that the system took in at this time of the wall clock has waited: none if the clock says before it came, and [`MAX_WAITED`] at most.
 fn waited(since_unix: Option<Duration>, now: Time) -> Duration {
     let since_us = since_unix.and_then(|s| i64::try_from(s.as_micros()).ok());
     let us = since_us.and_then(|s| u64::try_from(now.unix_us.saturating_sub(s)).ok());
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_is_believed_up_to_its_limit_and_none_is_before_it_began() {
+    fn a_wait_is_told_up_to_its_limit_and_none_is_before_it_began() {
         let ms = Duration::from_millis;
         let now = Time::new(5, 1_800_000_000_000_000);
         let at = |before: i64| Some(Duration::from_micros((now.unix_us - before) as u64));
