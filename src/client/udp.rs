@@ -43,7 +43,8 @@ pub(crate) struct Batch<'a> {
     pub waited: Duration,
 }
 
-/// How long something that the system took in at this time of the wall clock has waited: none if the clock says before it came, and [`MAX_WAITED`] at most.
+/// How long something that the system took in at this time of the wall clock has waited: [`MAX_WAITED`] at most, and not at all where the
+/// clock was set back meanwhile.
 fn waited(since_unix: Option<Duration>, now: Time) -> Duration {
     let since_us = since_unix.and_then(|s| i64::try_from(s.as_micros()).ok());
     let us = since_us.and_then(|s| u64::try_from(now.unix_us.saturating_sub(s)).ok());
